@@ -1,1 +1,54 @@
-//! Not written yet.
+//! Makes and manages pgseal's keys, zones, clients and certificates.
+//!
+//! The only program that makes key pairs for operators and the only one that signs certificates.
+//! Each command is a file; `cli` holds the command line with its help, `authority` the certificate
+//! authority, `files` takes back what a failed command made. Keys and their store are `keystore`'s.
+
+mod authority;
+mod cert;
+mod cli;
+mod client;
+mod error;
+mod files;
+mod init;
+mod key;
+mod output;
+mod source;
+mod zone;
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+pub use error::Error;
+
+use cli::{Cli, Command};
+use output::Output;
+
+/// Runs the command that `args` (the program's name first) spell, and writes its answer to `out`.
+///
+/// Nothing is changed when it fails.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    out: &mut dyn Write,
+) -> Result<(), Error> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                return Ok(write!(out, "{error}")?);
+            }
+            _ => return Err(Error::usage(&error)),
+        },
+    };
+    let mut output = Output::new(out, cli.json);
+    match cli.command {
+        Command::Init(args) => init::run(args, &mut output),
+        Command::Client(command) => client::run(command, &mut output),
+        Command::Zone(command) => zone::run(command, &mut output),
+        Command::Key(command) => key::run(command, &mut output),
+        Command::Cert(command) => cert::run(command, &mut output),
+    }
+}

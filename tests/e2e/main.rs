@@ -1,1 +1,10 @@
-//! Not written yet.
+//! End-to-end tests on real PostgreSQL. The programs under test are built before:
+//! `cargo build --workspace && cargo test -p pgseal-tests`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness_cleans_up;
+mod harness_disturbs;
+mod harness_speaks;
+mod harness_starts;
+mod layering;

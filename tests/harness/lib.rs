@@ -1,1 +1,87 @@
-//! Not written yet.
+//! The harness of the end-to-end tests: real PostgreSQL, our real programs, and the tools to look
+//! at and disturb what passes between them.
+//!
+//! What a test builds with, from the outside in:
+//! - [`Chain`]: a primary and a replica, a server before each, a connector before each server;
+//! - [`Pair`] and [`Cluster`]: the databases alone, made with [`Settings`];
+//! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
+//!   `pgseal-keymaker` would never make;
+//! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
+//! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
+//! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
+//!
+//! A chain test reads like this:
+//!
+//! ```no_run
+//! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! use harness::Chain;
+//!
+//! let chain = Chain::builder().zone_mode("off").start();
+//! let sealed = chain.client().seal(b"4000 0012 3456 7899")?;
+//!
+//! let writer = chain.primary.connect().await;
+//! writer.batch_execute("create table cards (number bytea)").await?;
+//! writer.execute("insert into cards values ($1)", &[&sealed]).await?;
+//! chain.wait_for_replay();
+//!
+//! let reader = chain.replica.connect().await;
+//! let row = reader.query_one("select number from cards", &[]).await?;
+//! assert_eq!(row.get::<_, &[u8]>(0), b"4000 0012 3456 7899");
+//!
+//! let direct = chain.replica.database.connect().await;
+//! let row = direct.query_one("select number from cards", &[]).await?;
+//! assert_eq!(row.get::<_, &[u8]>(0), sealed);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The harness panics where it cannot do what it was asked: in a test that is the clearest error.
+//! Everything it starts ends with the value that stands for it, and with the test program at the
+//! latest, however that ends. It blocks, except [`Address::connect`] and [`eventually`], and works
+//! in any runtime: what it starts runs in processes and threads of its own.
+
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a harness fails by panicking, everywhere"
+)]
+
+mod address;
+mod ca;
+mod chain;
+mod cluster;
+mod connector;
+mod daemon;
+mod deadline;
+mod dir;
+pub mod http;
+mod impostor;
+mod keys;
+mod pair;
+mod port;
+mod postgres;
+mod process;
+mod program;
+pub mod raw;
+pub mod scan;
+mod server;
+mod settings;
+mod tap;
+
+pub use address::Address;
+pub use ca::{Ca, Identity, Leaf};
+pub use chain::{Chain, ChainBuilder, Link};
+pub use cluster::Cluster;
+pub use connector::Connector;
+pub use deadline::{PATIENCE, eventually, until};
+pub use dir::TestDir;
+pub use impostor::Impostor;
+pub use keys::Keys;
+pub use pair::Pair;
+pub use port::{Port, free_port};
+pub use postgres::psql;
+pub use process::{Process, Signal};
+pub use program::{Finished, Program};
+pub use scan::{Finding, scan};
+pub use server::Server;
+pub use settings::{Auth, Settings};
+pub use tap::Tap;

@@ -1,1 +1,23 @@
-//! Not written yet.
+//! The control API: its types, and a client for it.
+//!
+//! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
+//! server answers it; a connector passes a part of it on to applications beside it.
+
+mod client;
+mod types;
+
+pub use client::{Answer, Client, ClientError};
+pub use types::{ErrorBody, NewZone, OnRefused, OwnerKey, Status, Values, ZoneMode, ZoneRequest};
+
+/// Paths of the API, so that both ends name them once.
+pub mod path {
+    /// `GET`: [`Status`](crate::Status).
+    pub const STATUS: &str = "/v1/status";
+    /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
+    pub const CLIENT: &str = "/v1/client";
+    /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
+    /// [`OwnerKey`](crate::OwnerKey).
+    pub const ZONES: &str = "/v1/zones";
+    /// `GET`: [`NewZone`](crate::NewZone), as Acra's connector answered it.
+    pub const GET_NEW_ZONE: &str = "/getNewZone";
+}

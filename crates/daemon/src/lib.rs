@@ -1,1 +1,18 @@
-//! Not written yet.
+//! What every daemon of pgseal does alike, so that an operator learns it once: configuration in
+//! layers, logging, signals, and how it ends.
+//!
+//! Imports nothing of pgseal and knows no program: each hands in the table of its own keys.
+
+mod exit;
+mod key;
+mod layers;
+mod logging;
+mod signals;
+mod units;
+
+pub use exit::{Failure, report};
+pub use key::{Key, Kind, reference};
+pub use layers::{Layers, Loaded};
+pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
+pub use signals::{Asked, Shutdown, Signals};
+pub use units::{ByteSize, Period};

@@ -1,0 +1,100 @@
+//! What travels over the control API.
+
+use serde::{Deserialize, Serialize};
+
+/// Which sealed values a server opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZoneMode {
+    /// Those sealed to a client.
+    #[default]
+    Off,
+    /// Those sealed to a zone.
+    On,
+    /// Both.
+    Mixed,
+}
+
+/// What becomes of a sealed value that may not or cannot be opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnRefused {
+    /// It stays as it is.
+    #[default]
+    Ciphertext,
+    /// Its whole field becomes NULL.
+    Null,
+    /// The query fails.
+    Error,
+}
+
+/// An owner's active public key: what a writer seals to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerKey {
+    /// `client` or `zone`.
+    pub kind: String,
+    /// The owner's id.
+    pub id: String,
+    /// 32 bytes, base64 with padding.
+    pub public_key: String,
+    /// 8 bytes, hex: writers check it against the public key.
+    pub key_id: String,
+    /// Counts up from 1 with each rotation.
+    pub version: u32,
+}
+
+/// What a new zone may be told at its creation.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ZoneRequest {
+    /// The zone's id; one is made up where it is absent.
+    pub id: Option<String>,
+}
+
+/// A new zone in the words of Acra's connector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewZone {
+    /// The zone's id.
+    pub id: String,
+    /// 32 bytes, base64 with padding.
+    pub public_key: String,
+}
+
+/// How a server is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The server's id, from its certificate.
+    pub server: String,
+    /// Version of the program.
+    pub version: String,
+    /// The database it stands before.
+    pub database: String,
+    /// Which values it opens.
+    pub zone_mode: ZoneMode,
+    /// What becomes of the others.
+    pub on_refused: OnRefused,
+    /// Data sessions open now.
+    pub sessions: u64,
+    /// Values since the program started.
+    pub values: Values,
+    /// How many changes the store has seen.
+    pub store_revision: u64,
+    /// True once it is ending and takes no new sessions.
+    pub draining: bool,
+}
+
+/// Counts of sealed values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Values {
+    /// Opened.
+    pub opened: u64,
+    /// Refused, for whatever reason.
+    pub refused: u64,
+}
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorBody {
+    /// What is wrong and what to do, in one line.
+    pub error: String,
+}

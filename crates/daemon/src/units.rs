@@ -1,0 +1,127 @@
+//! Periods and sizes as people write them: `10s`, `500ms`, `64MiB`.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A length of time, written as a number and a unit: `500ms`, `10s`, `5m`, `2h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Period(pub Duration);
+
+impl Period {
+    /// So many seconds.
+    #[must_use]
+    pub const fn seconds(count: u64) -> Self {
+        Self(Duration::from_secs(count))
+    }
+}
+
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        humantime::parse_duration(&text)
+            .map(Self)
+            .map_err(|_| format!("`{text}` is no period of time; write it like 500ms, 10s or 5m"))
+    }
+}
+
+impl From<Period> for String {
+    fn from(period: Period) -> Self {
+        humantime::format_duration(period.0).to_string()
+    }
+}
+
+/// A number of bytes, written as `4096`, `64KiB`, `64MiB` or `2GiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SizeText", into = "String")]
+pub struct ByteSize(pub usize);
+
+/// A size may also stand in the file as a bare number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SizeText {
+    Number(usize),
+    Text(String),
+}
+
+const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+
+impl ByteSize {
+    /// So many MiB.
+    #[must_use]
+    pub const fn mebibytes(count: usize) -> Self {
+        Self(count << 20)
+    }
+}
+
+impl TryFrom<SizeText> for ByteSize {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, Self::Error> {
+        let text = match text {
+            SizeText::Number(bytes) => return Ok(Self(bytes)),
+            SizeText::Text(text) => text,
+        };
+        let (digits, unit) = UNITS
+            .iter()
+            .find_map(|(name, factor)| Some((text.strip_suffix(name)?, *factor)))
+            .unwrap_or((&text, 1));
+        digits
+            .trim()
+            .parse::<usize>()
+            .ok()
+            .and_then(|count| count.checked_mul(unit))
+            .map(Self)
+            .ok_or_else(|| format!("`{text}` is no size; write it like 4096, 64KiB or 64MiB"))
+    }
+}
+
+impl From<ByteSize> for String {
+    fn from(size: ByteSize) -> Self {
+        UNITS
+            .iter()
+            .find(|(_, factor)| size.0 >= *factor && size.0.is_multiple_of(*factor))
+            .map_or_else(
+                || size.0.to_string(),
+                |(name, factor)| format!("{}{name}", size.0 / factor),
+            )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(text: &str) -> Result<usize, String> {
+        ByteSize::try_from(SizeText::Text(text.into())).map(|size| size.0)
+    }
+
+    #[test]
+    fn sizes_are_read_and_written() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("2 GiB"), Ok(2 << 30));
+        assert_eq!(String::from(ByteSize::mebibytes(64)), "64MiB");
+        assert_eq!(String::from(ByteSize(1000)), "1000");
+    }
+
+    #[test]
+    fn what_is_no_size_is_refused() {
+        for text in ["", "MiB", "-1", "1.5MiB", "64MB", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn periods_are_read_and_written() {
+        assert_eq!(
+            Period::try_from("1500ms".to_owned()),
+            Ok(Period(Duration::from_millis(1500)))
+        );
+        assert_eq!(String::from(Period::seconds(30)), "30s");
+        assert!(Period::try_from("soon".to_owned()).is_err());
+        assert!(Period::try_from("10".to_owned()).is_err());
+    }
+}

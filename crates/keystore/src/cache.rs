@@ -1,0 +1,386 @@
+//! Opened keys and key schedules in memory, for the hot path of a server.
+//!
+//! Lookups never touch the disk; [`KeyCache::load`] does, and is called off async threads. Both
+//! caches are bounded, and what falls out of them is wiped as soon as its last user lets it go.
+//! Whether a key may be used (zone mode, permission, tag) is decided before, by the server.
+
+use std::collections::{HashMap, HashSet};
+use std::mem;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use envelope::{ClientId, KeyId, Owner, PrivateKey, Schedule, ScheduleId};
+use lru::LruCache;
+
+use crate::record::{KeyState, Permitted};
+use crate::{Error, Store};
+
+/// A key with its private half, ready to open.
+pub struct OpenKey {
+    /// Whose key it is.
+    pub owner: Owner,
+    /// Its version, for metrics.
+    pub version: u32,
+    /// The private half.
+    pub private: PrivateKey,
+    /// Who may open values sealed to it: a client for itself, the listed clients for a zone.
+    pub clients: Permitted,
+    /// The cache's generation it belongs to.
+    generation: u64,
+}
+
+impl OpenKey {
+    /// Whether this client may open values sealed to the key.
+    pub fn permits(&self, client: &ClientId) -> bool {
+        self.clients.permits(client)
+    }
+}
+
+/// What [`KeyCache::load`] found.
+#[derive(Default)]
+pub struct Loaded {
+    /// The keys that open. They are here even if the cache is too small for all of them.
+    pub keys: HashMap<KeyId, Arc<OpenKey>>,
+    /// Keys whose records cannot be used, each with the reason; their values are refused.
+    pub failed: Vec<(KeyId, Error)>,
+}
+
+/// A cache of opened keys and of key schedules, shared by all sessions of a server.
+pub struct KeyCache {
+    state: Mutex<State>,
+}
+
+struct State {
+    /// Counts invalidations: what was read before one is not put in after it.
+    generation: u64,
+    keys: LruCache<KeyId, Arc<OpenKey>>,
+    /// Ids that a load has found no usable key for: hostile rows must not cause a read each.
+    refused: LruCache<KeyId, ()>,
+    schedules: LruCache<ScheduleId, Arc<Schedule>>,
+}
+
+impl KeyCache {
+    /// An empty cache for this many keys, and as many ids without a key, and this many schedules.
+    ///
+    /// A schedule takes about 700 bytes.
+    pub fn new(keys: NonZeroUsize, schedules: NonZeroUsize) -> Self {
+        KeyCache {
+            state: Mutex::new(State {
+                generation: 0,
+                keys: LruCache::new(keys),
+                refused: LruCache::new(keys),
+                schedules: LruCache::new(schedules),
+            }),
+        }
+    }
+
+    /// The key of this id, if it was loaded.
+    pub fn get(&self, id: KeyId) -> Option<Arc<OpenKey>> {
+        self.lock().keys.get(&id).cloned()
+    }
+
+    /// Those of `ids` that a load has not answered yet: neither loaded nor found unusable.
+    pub fn unread(&self, ids: impl IntoIterator<Item = KeyId>) -> Vec<KeyId> {
+        let mut seen = HashSet::new();
+        let mut state = self.lock();
+        ids.into_iter()
+            .filter(|id| state.keys.get(id).is_none() && state.refused.get(id).is_none())
+            .filter(|id| seen.insert(*id))
+            .collect()
+    }
+
+    /// Reads keys from the store into the cache. Blocks on the disk.
+    ///
+    /// A record that was altered fails its own key only; a store that cannot be read fails all.
+    pub fn load(&self, store: &Store, ids: &[KeyId]) -> Result<Loaded, Error> {
+        loop {
+            let generation = self.lock().generation;
+            let mut loaded = Loaded::default();
+            for &id in ids {
+                match open_key(store, id, generation) {
+                    Ok(Some(key)) => {
+                        loaded.keys.insert(id, Arc::new(key));
+                    }
+                    Ok(None) => {}
+                    Err(error) if concerns_one_key(&error) => loaded.failed.push((id, error)),
+                    Err(error) => return Err(error),
+                }
+            }
+            if self.put(generation, ids, &loaded) {
+                return Ok(loaded);
+            }
+            // The store changed meanwhile, and what was read may be old: once more.
+        }
+    }
+
+    /// The schedule of this id, if one was put in.
+    pub fn schedule(&self, id: &ScheduleId) -> Option<Arc<Schedule>> {
+        self.lock().schedules.get(id).cloned()
+    }
+
+    /// Keeps a schedule that was derived with `key`. Only one that has opened a value belongs
+    /// here: otherwise anybody who can write rows could push out the others.
+    ///
+    /// Left out when the cache was invalidated since the key was loaded.
+    pub fn put_schedule(&self, key: &OpenKey, id: ScheduleId, schedule: Arc<Schedule>) {
+        let mut state = self.lock();
+        if state.generation == key.generation {
+            state.schedules.put(id, schedule);
+        }
+    }
+
+    /// Forgets everything: the store has changed.
+    pub fn invalidate(&self) {
+        let forgotten = {
+            let mut state = self.lock();
+            state.generation += 1;
+            let keys = state.keys.cap();
+            let schedules = state.schedules.cap();
+            (
+                mem::replace(&mut state.keys, LruCache::new(keys)),
+                mem::replace(&mut state.refused, LruCache::new(keys)),
+                mem::replace(&mut state.schedules, LruCache::new(schedules)),
+            )
+        };
+        // Wiped after the lock was let go.
+        drop(forgotten);
+    }
+
+    /// Puts in what was read in this generation; `false` if another has begun.
+    fn put(&self, generation: u64, ids: &[KeyId], loaded: &Loaded) -> bool {
+        let mut state = self.lock();
+        if state.generation != generation {
+            return false;
+        }
+        for id in ids {
+            match loaded.keys.get(id) {
+                Some(key) => drop(state.keys.put(*id, Arc::clone(key))),
+                None => drop(state.refused.put(*id, ())),
+            }
+        }
+        true
+    }
+
+    /// No code that holds the lock can panic half-way through a change.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads and unwraps a key; `None` when the store has no key of this id, or not any more.
+fn open_key(store: &Store, id: KeyId, generation: u64) -> Result<Option<OpenKey>, Error> {
+    let Some(key) = store.key_by_id(id)? else {
+        return Ok(None);
+    };
+    if key.state == KeyState::Destroyed {
+        return Ok(None);
+    }
+    let clients = match &key.owner {
+        Owner::Client(client) => Permitted::Only([client.clone()].into()),
+        Owner::Zone(id) => {
+            let zone = store.zone(id)?;
+            zone.ok_or_else(|| Error::UnknownZone(id.clone()))?.clients
+        }
+    };
+    let private = store.private_key(&key)?;
+    Ok(Some(OpenKey {
+        owner: key.owner,
+        version: key.version,
+        private,
+        clients,
+        generation,
+    }))
+}
+
+/// Whether the error is one of a key's own records, and the store can be read as a whole.
+fn concerns_one_key(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Altered { .. }
+            | Error::UnknownForm { .. }
+            | Error::RecordMissing { .. }
+            | Error::UnknownZone(_)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use envelope::{Recipient, find};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{KeyRecord, MasterKey, NewZone};
+
+    /// A store with the clients `app` and `other`, and a zone that `app` may open.
+    struct Fixture {
+        _directory: TempDir,
+        store: Store,
+        app: KeyRecord,
+        other: KeyRecord,
+        zone: KeyRecord,
+    }
+
+    fn fixture() -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store.db");
+        let store = Store::create(&path, MasterKey::generate().unwrap()).unwrap();
+        let [app, other] = ["app", "other"].map(client);
+        Fixture {
+            app: store.add_client(&app, false).unwrap(),
+            other: store.add_client(&other, false).unwrap(),
+            zone: store
+                .add_zone(NewZone {
+                    id: None,
+                    clients: Permitted::Only([app].into()),
+                    creator: None,
+                })
+                .unwrap(),
+            store,
+            _directory: directory,
+        }
+    }
+
+    fn client(id: &str) -> ClientId {
+        id.parse().unwrap()
+    }
+
+    fn cache(keys: usize, schedules: usize) -> KeyCache {
+        let [keys, schedules] = [keys, schedules].map(|size| NonZeroUsize::new(size).unwrap());
+        KeyCache::new(keys, schedules)
+    }
+
+    /// A sealed value and the schedule that opens it.
+    fn opened(key: &KeyRecord, open: &OpenKey) -> (ScheduleId, Arc<Schedule>) {
+        let recipient = Recipient::new(key.owner.clone(), key.public_key);
+        let sealed = recipient.seal(b"value").unwrap();
+        let (_, envelope) = find(&sealed).unwrap();
+        let schedule = Schedule::derive(&envelope, &open.owner, &open.private).unwrap();
+        let plaintext = schedule.open(&envelope).unwrap();
+        assert_eq!(plaintext.expose_secret(), b"value");
+        (envelope.schedule_id().unwrap(), Arc::new(schedule))
+    }
+
+    fn alter(path: &Path, name: &str) {
+        let database = rusqlite::Connection::open(path).unwrap();
+        let sql = "UPDATE record SET value = zeroblob(80) WHERE name LIKE ?1";
+        assert_eq!(database.execute(sql, [name]).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_key_is_there_once_it_was_loaded_and_opens_what_was_sealed_to_it() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let ids = [it.app.key_id, it.zone.key_id];
+        assert!(ids.iter().all(|&id| cache.get(id).is_none()));
+        assert_eq!(cache.unread(ids), ids);
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        assert_eq!((loaded.keys.len(), loaded.failed.len()), (2, 0));
+        assert!(cache.unread(ids).is_empty());
+        for record in [&it.app, &it.zone] {
+            let key = cache.get(record.key_id).unwrap();
+            assert_eq!((&key.owner, key.version), (&record.owner, 1));
+            opened(record, &key);
+        }
+    }
+
+    #[test]
+    fn a_clients_key_permits_that_client_and_a_zones_key_those_of_the_zone() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let ids = [it.app.key_id, it.other.key_id, it.zone.key_id];
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        let permits = |id, of: &str| loaded.keys[&id].permits(&client(of));
+        assert!(permits(it.app.key_id, "app") && !permits(it.app.key_id, "other"));
+        assert!(permits(it.other.key_id, "other") && !permits(it.other.key_id, "app"));
+        assert!(permits(it.zone.key_id, "app") && !permits(it.zone.key_id, "other"));
+    }
+
+    #[test]
+    fn an_id_without_a_key_is_read_once_until_the_store_changes() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let unknown = KeyId::from_bytes([1; 8]);
+        assert_eq!(cache.unread([unknown, it.app.key_id, unknown]).len(), 2);
+        let loaded = cache.load(&it.store, &[unknown]).unwrap();
+        assert!(loaded.keys.is_empty() && loaded.failed.is_empty());
+        assert!(cache.get(unknown).is_none());
+        assert!(cache.unread([unknown]).is_empty());
+        cache.invalidate();
+        assert_eq!(cache.unread([unknown]), [unknown]);
+    }
+
+    #[test]
+    fn the_cache_is_bounded_and_an_evicted_key_has_no_other_holder() {
+        let it = fixture();
+        let cache = cache(2, 1);
+        let ids = [it.app.key_id, it.other.key_id, it.zone.key_id];
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        assert_eq!(loaded.keys.len(), 3);
+        assert!(cache.get(ids[0]).is_none());
+        assert_eq!(Arc::strong_count(&loaded.keys[&ids[0]]), 1);
+        assert!(cache.get(ids[1]).is_some() && cache.get(ids[2]).is_some());
+
+        let key = &loaded.keys[&it.app.key_id];
+        let [one, other] = [(); 2].map(|()| opened(&it.app, key));
+        cache.put_schedule(key, one.0, Arc::clone(&one.1));
+        assert!(cache.schedule(&one.0).is_some());
+        cache.put_schedule(key, other.0, other.1);
+        assert!(cache.schedule(&one.0).is_none());
+        assert_eq!(Arc::strong_count(&one.1), 1);
+        assert!(cache.schedule(&other.0).is_some());
+    }
+
+    #[test]
+    fn invalidating_forgets_keys_and_schedules_and_takes_no_late_ones() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let id = it.app.key_id;
+        let loaded = cache.load(&it.store, &[id]).unwrap();
+        let key = &loaded.keys[&id];
+        let (schedule_id, schedule) = opened(&it.app, key);
+        cache.put_schedule(key, schedule_id, Arc::clone(&schedule));
+        cache.invalidate();
+        assert!(cache.get(id).is_none());
+        assert!(cache.schedule(&schedule_id).is_none());
+        assert_eq!(
+            (Arc::strong_count(key), Arc::strong_count(&schedule)),
+            (1, 1)
+        );
+
+        // Read, or derived, before the change, and put in after it.
+        assert!(!cache.put(0, &[id], &loaded));
+        cache.put_schedule(key, schedule_id, schedule);
+        assert!(cache.get(id).is_none());
+        assert!(cache.schedule(&schedule_id).is_none());
+    }
+
+    #[test]
+    fn an_altered_key_fails_alone_and_by_name() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let ids = [it.app.key_id, it.other.key_id, it.zone.key_id];
+        alter(it.store.path(), "private/client/app/%");
+        alter(it.store.path(), "zone/%");
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        assert!(loaded.keys.contains_key(&it.other.key_id));
+        let failed: Vec<_> = loaded.failed.iter().map(|(id, _)| *id).collect();
+        assert_eq!(failed, [it.app.key_id, it.zone.key_id]);
+        let error = loaded.failed[0].1.to_string();
+        assert!(error.starts_with("record private/client/app/"), "{error}");
+        assert!(cache.get(it.app.key_id).is_none());
+        assert!(cache.unread(ids).is_empty());
+    }
+
+    #[test]
+    fn a_store_that_cannot_be_read_fails_the_load_and_is_asked_again() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let database = rusqlite::Connection::open(it.store.path()).unwrap();
+        database.execute("DROP TABLE record", []).unwrap();
+        let id = it.app.key_id;
+        assert!(cache.load(&it.store, &[id]).is_err());
+        assert_eq!(cache.unread([id]), [id]);
+    }
+}

@@ -1,0 +1,216 @@
+//! What can go wrong with a store, its master key, or a file that holds a secret.
+//!
+//! Every text is one line: what it is, where, and what to do. All of them are for the operator; a
+//! peer hears none of them. None holds a key, or the text of a command that might hold one.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use envelope::{ClientId, KeyId, Owner, ZoneId};
+
+use crate::master_key::MasterKeyId;
+
+/// A failure of the keystore. Nothing was changed when one is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no store of this name.
+    #[error("there is no store {path}; `pgseal-keymaker init` makes one with its master key")]
+    NoStore {
+        /// The file asked for.
+        path: PathBuf,
+    },
+    /// There is no such file.
+    #[error("{path} does not exist")]
+    Missing {
+        /// The file asked for.
+        path: PathBuf,
+    },
+    /// A file that was to be made is there already.
+    #[error("{path} exists already and is left as it is; choose another name or move it away")]
+    Exists {
+        /// The file in the way.
+        path: PathBuf,
+    },
+    /// Somebody other than the file's owner can read or write it.
+    #[error("{path} is open to other users (mode {mode:04o}); run `chmod 600 {path}`")]
+    LooseMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is something else than a store.
+    #[error("{path} is not a pgseal store")]
+    NotAStore {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of pgseal wrote the store.
+    #[error(
+        "{path} has store format {found}, newer than {known}, the newest this program knows; use a newer pgseal"
+    )]
+    NewerFormat {
+        /// The store.
+        path: PathBuf,
+        /// The format version found.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The store was made with another master key.
+    #[error("wrong master key for {path}: it was made with key {needed}, this is key {given}")]
+    WrongMasterKey {
+        /// The store.
+        path: PathBuf,
+        /// The master key that the store names.
+        needed: MasterKeyId,
+        /// The master key that was given.
+        given: MasterKeyId,
+    },
+    /// Another process kept the store locked for longer than the busy timeout.
+    #[error(
+        "{path} is locked by another process (waited {waited:?}); try again, or see who holds it with `fuser {path}`"
+    )]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// How long the lock was waited for.
+        waited: Duration,
+    },
+    /// The file's structure is broken: pages, tables, or the header.
+    #[error("{path} is damaged ({what}); restore it from a backup")]
+    Damaged {
+        /// The store.
+        path: PathBuf,
+        /// What is broken.
+        what: String,
+    },
+    /// A record is not what was sealed under its name in this store.
+    #[error("record {record} in {path} was altered or is damaged; restore the store from a backup")]
+    Altered {
+        /// The store.
+        path: PathBuf,
+        /// The record's name.
+        record: String,
+    },
+    /// A record that another one says is there is not.
+    #[error("record {record} is missing from {path}; restore the store from a backup")]
+    RecordMissing {
+        /// The store.
+        path: PathBuf,
+        /// The record's name.
+        record: String,
+    },
+    /// A record is authentic, but not of a form known here.
+    #[error(
+        "record {record} in {path} is not in a form this program knows ({what}); use a newer pgseal"
+    )]
+    UnknownForm {
+        /// The store.
+        path: PathBuf,
+        /// The record's name.
+        record: String,
+        /// What is unexpected.
+        what: String,
+    },
+    /// SQLite failed in some other way: a full disk, a read-only directory.
+    #[error("{path}: {source}")]
+    Engine {
+        /// The store.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+
+    /// A client of this id is there already.
+    #[error("client {0} exists already")]
+    ClientExists(ClientId),
+    /// A zone of this id is there already.
+    #[error("zone {0} exists already")]
+    ZoneExists(ZoneId),
+    /// No such client.
+    #[error("there is no client {0}; `pgseal-keymaker client add` adds one")]
+    UnknownClient(ClientId),
+    /// No such zone.
+    #[error("there is no zone {0}; `pgseal-keymaker zone add` adds one")]
+    UnknownZone(ZoneId),
+    /// The client's record does not allow it to create zones.
+    #[error("client {0} may not create zones")]
+    MayNotCreateZones(ClientId),
+    /// The key has no private half any more.
+    #[error("key {key_id} ({owner}, version {version}) was destroyed")]
+    Destroyed {
+        /// Whose key it was.
+        owner: Owner,
+        /// Its version.
+        version: u32,
+        /// Its id.
+        key_id: KeyId,
+    },
+    /// Every id that was drawn is taken, which chance does not explain.
+    #[error(
+        "{0} ids drawn one after another are all taken; the system's random generator is broken"
+    )]
+    EveryIdTaken(usize),
+    /// A record that is larger than a store takes.
+    #[error("{what} takes {found} bytes, at most {most} fit into one record")]
+    TooLarge {
+        /// What was to be stored.
+        what: String,
+        /// Its size.
+        found: usize,
+        /// The largest size allowed.
+        most: usize,
+    },
+
+    /// What should hold a master key holds something else.
+    #[error("{origin} holds no master key, which reads `pgseal-master-1.` and 43 characters more")]
+    NotAMasterKey {
+        /// Where it was read: a path, a command, a variable.
+        origin: String,
+    },
+    /// A secret that is too long, or not text.
+    #[error("{origin} is not a secret of at most {most} bytes of UTF-8 text")]
+    NotASecret {
+        /// Where it was read.
+        origin: String,
+        /// The most bytes that are read.
+        most: usize,
+    },
+    /// A command that was to give a secret failed. Its text may hold one, so it is not repeated.
+    #[error("the {what} command failed ({status}); what it wrote to its error output says why")]
+    CommandFailed {
+        /// The secret asked for.
+        what: &'static str,
+        /// Its exit status.
+        status: std::process::ExitStatus,
+    },
+    /// A command that was to give a secret could not be run.
+    #[error("cannot run the {what} command with `sh -c`: {source}")]
+    CommandNotRun {
+        /// The secret asked for.
+        what: &'static str,
+        /// The cause.
+        source: io::Error,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}: {source}")]
+    File {
+        /// The verb: read, make, …
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes")]
+    NoRandom,
+}
+
+impl From<envelope::RandomFailed> for Error {
+    fn from(_: envelope::RandomFailed) -> Self {
+        Error::NoRandom
+    }
+}

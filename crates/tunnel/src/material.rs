@@ -1,0 +1,159 @@
+//! Certificate, private key and CA from files.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::{Identity, IdentityError};
+
+/// Where a program's TLS files are, all PEM.
+#[derive(Debug, Clone)]
+pub struct MaterialPaths {
+    /// Its certificate, and any intermediates behind it.
+    pub certificate: PathBuf,
+    /// Its private key; no one but its owner may read it.
+    pub private_key: PathBuf,
+    /// The CA certificates that peers are checked against.
+    pub ca: PathBuf,
+}
+
+/// What a program shows its peers, and what it checks them against.
+pub struct Material {
+    pub(crate) chain: Vec<CertificateDer<'static>>,
+    pub(crate) key: PrivateKeyDer<'static>,
+    pub(crate) roots: RootCertStore,
+    /// Where the key came from, for errors that come later.
+    pub(crate) key_path: PathBuf,
+    /// Who the certificate says this program is.
+    pub identity: Identity,
+}
+
+/// A file is not what it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum MaterialError {
+    /// It cannot be read as PEM.
+    #[error("{path}: {cause}")]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// What the PEM reader said.
+        cause: rustls_pki_types::pem::Error,
+    },
+    /// It holds nothing of the kind.
+    #[error("{0}: no certificate in it")]
+    Empty(PathBuf),
+    /// Others than its owner may read the private key.
+    #[error("{path}: mode {mode:04o} lets others read the private key; run: chmod 600 {path}")]
+    Mode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It cannot be looked at.
+    #[error("{path}: {cause}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        cause: std::io::Error,
+    },
+    /// The certificate names nobody.
+    #[error("{path}: {cause}")]
+    Identity {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: IdentityError,
+    },
+    /// rustls refuses it: the key does not fit the certificate, say.
+    #[error("{path}: {cause}")]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What rustls said.
+        cause: rustls::Error,
+    },
+    /// The CA's certificates cannot serve to check peers.
+    #[error("the CA certificates cannot be used: {0}")]
+    Verifier(String),
+}
+
+impl Material {
+    /// Reads the three files.
+    ///
+    /// # Errors
+    /// A file that is missing, is not PEM, is empty, is readable by others (the key), or a
+    /// certificate that names nobody.
+    pub fn load(paths: &MaterialPaths) -> Result<Self, MaterialError> {
+        let chain = certificates(&paths.certificate)?;
+        let identity = chain
+            .first()
+            .ok_or(MaterialError::Empty(paths.certificate.clone()))
+            .and_then(|certificate| {
+                Identity::of(certificate).map_err(|cause| MaterialError::Identity {
+                    path: paths.certificate.clone(),
+                    cause,
+                })
+            })?;
+        check_mode(&paths.private_key)?;
+        let key = PrivateKeyDer::from_pem_file(&paths.private_key).map_err(|cause| {
+            MaterialError::Pem {
+                path: paths.private_key.clone(),
+                cause,
+            }
+        })?;
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&paths.ca)? {
+            roots.add(certificate).map_err(|cause| MaterialError::Tls {
+                path: paths.ca.clone(),
+                cause,
+            })?;
+        }
+        Ok(Self {
+            chain,
+            key,
+            roots,
+            key_path: paths.private_key.clone(),
+            identity,
+        })
+    }
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+    let pem = |cause| MaterialError::Pem {
+        path: path.to_owned(),
+        cause,
+    };
+    let list = CertificateDer::pem_file_iter(path)
+        .map_err(pem)?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(pem)?;
+    if list.is_empty() {
+        Err(MaterialError::Empty(path.to_owned()))
+    } else {
+        Ok(list)
+    }
+}
+
+fn check_mode(path: &Path) -> Result<(), MaterialError> {
+    let mode = std::fs::metadata(path)
+        .map_err(|cause| MaterialError::File {
+            path: path.to_owned(),
+            cause,
+        })?
+        .permissions()
+        .mode()
+        & 0o7777;
+    if mode & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(MaterialError::Mode {
+            path: path.to_owned(),
+            mode,
+        })
+    }
+}

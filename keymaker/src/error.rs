@@ -1,0 +1,95 @@
+//! What can go wrong, each in one line: what it is, where, and what to do.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Why a command failed. It has changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line does not say what to do, or says too much.
+    #[error("{0}")]
+    Usage(String),
+    /// The store, its master key, or a file with a secret.
+    #[error(transparent)]
+    Store(#[from] keystore::Error),
+    /// The certificate authority would lie where the servers' secrets are.
+    #[error("{directory} holds the store too; keep the CA in a directory of its own, away from servers")]
+    AuthorityBesideStore {
+        /// The directory given for both.
+        directory: PathBuf,
+    },
+    /// A passphrase that a guess would find.
+    #[error("the CA passphrase is shorter than {0} characters")]
+    ShortPassphrase(usize),
+    /// The passphrase typed the second time is another one.
+    #[error("the two passphrases differ")]
+    DifferentPassphrases,
+    /// The passphrase does not open the key.
+    #[error("wrong passphrase for {path}, or the file is damaged")]
+    WrongPassphrase {
+        /// The CA's key.
+        path: PathBuf,
+    },
+    /// A file is not what its place asks for.
+    #[error("{path} {what}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it: a verb and its object.
+        what: &'static str,
+    },
+    /// A certificate would outlive the authority that signs it.
+    #[error("the CA expires on {expires}, before the certificate would; take fewer --days")]
+    OutlivesAuthority {
+        /// When the authority's certificate expires.
+        expires: keystore::Timestamp,
+    },
+    /// A certificate could not be made.
+    #[error("cannot make the certificate: {0}")]
+    Certificate(#[from] rcgen::Error),
+    /// A private key could not be encrypted.
+    #[error("cannot encrypt the CA's key: {0}")]
+    Encryption(#[from] pkcs8::Error),
+    /// A file or directory could not be read or made.
+    #[error("cannot {action} {path}: {source}")]
+    File {
+        /// The verb: read, make.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The terminal or the output failed.
+    #[error("cannot write the answer: {0}")]
+    Output(#[from] io::Error),
+    /// The terminal gave no passphrase.
+    #[error("cannot read the passphrase from the terminal: {0}")]
+    Terminal(io::Error),
+}
+
+impl Error {
+    /// The first paragraph of what the argument parser says, as one line.
+    pub(crate) fn usage(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let lines = text.lines().take_while(|line| !line.trim().is_empty());
+        let line = lines.flat_map(str::split_whitespace).collect::<Vec<_>>();
+        let line = line.join(" ");
+        let line = line.strip_prefix("error: ").unwrap_or(&line);
+        Error::Usage(format!("{line} (--help says more)"))
+    }
+
+    /// 2 for bad usage, 1 for everything else.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            Error::Usage(_) => 2,
+            _ => 1,
+        })
+    }
+
+    /// Whether the reader of the output went away, which needs no telling.
+    pub fn is_closed_pipe(&self) -> bool {
+        matches!(self, Error::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,104 @@
+//! Files that a command makes: all of them, or none.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// What a command has made so far; dropped without [`NewFiles::keep`], it is removed again.
+///
+/// Declare it before whatever holds the files open, so that it is dropped after.
+#[derive(Default)]
+pub struct NewFiles {
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+impl NewFiles {
+    /// Makes a directory of this mode (less the umask), unless there is one.
+    pub fn directory(&mut self, path: &Path, mode: u32) -> Result<(), Error> {
+        let path = if path == Path::new("") { Path::new(".") } else { path };
+        match DirBuilder::new().mode(mode).create(path) {
+            Ok(()) => self.directories.push(path.into()),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+            Err(source) => {
+                return Err(Error::File {
+                    action: "make",
+                    path: path.into(),
+                    source,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a file of this mode (less the umask) that was not there.
+    pub fn file(&mut self, path: &Path, mode: u32, content: &[u8]) -> Result<(), Error> {
+        keystore::write_new_file(path, mode, content)?;
+        self.made(path);
+        Ok(())
+    }
+
+    /// Takes over a file that somebody else has just made for the command.
+    pub fn made(&mut self, path: &Path) {
+        self.files.push(path.into());
+    }
+
+    /// The command has succeeded: everything stays.
+    pub fn keep(mut self) {
+        self.files.clear();
+        self.directories.clear();
+    }
+}
+
+impl Drop for NewFiles {
+    /// Errors are dropped on purpose: the command's own is the one to tell.
+    fn drop(&mut self) {
+        for file in self.files.iter().rev() {
+            let _ = fs::remove_file(file);
+        }
+        for directory in self.directories.iter().rev() {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// Refuses a path that is taken, before anything is asked or made.
+pub fn must_be_free(path: &Path) -> Result<(), Error> {
+    // A link that leads nowhere is in the way too.
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(keystore::Error::Exists { path: path.into() }.into()),
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_goes_unless_it_is_kept_and_what_was_there_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let theirs = directory.path().join("theirs");
+        fs::create_dir(&theirs).unwrap();
+        let make = |files: &mut NewFiles| {
+            files.directory(&theirs, 0o700).unwrap();
+            files.file(&theirs.join("one"), 0o600, b"1").unwrap();
+            files.directory(&directory.path().join("ours"), 0o700).unwrap();
+            files.file(&directory.path().join("ours/two"), 0o600, b"2").unwrap();
+        };
+        let mut files = NewFiles::default();
+        make(&mut files);
+        drop(files);
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
+
+        let mut files = NewFiles::default();
+        make(&mut files);
+        files.keep();
+        assert_eq!(fs::read(theirs.join("one")).unwrap(), b"1");
+        assert_eq!(fs::read(directory.path().join("ours/two")).unwrap(), b"2");
+    }
+}

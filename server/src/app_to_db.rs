@@ -1,0 +1,96 @@
+//! From the application to the database: every byte as it came. Requests are only taken note of,
+//! so that their replies can be read.
+
+use std::io;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use wire::originate;
+use wire::request::{Request, Requests};
+
+use crate::conversation::Injection;
+use crate::flow::Flow;
+
+/// Bytes read at once.
+const CHUNK: usize = 64 << 10;
+
+/// Carries messages until the application ends, and then ends the database's side.
+///
+/// # Errors
+/// A connection broke, or a message announces a length that PostgreSQL would not accept.
+pub async fn run(
+    mut app: impl AsyncRead + Unpin,
+    mut db: impl AsyncWrite + Unpin,
+    flow: &Flow,
+) -> io::Result<()> {
+    let mut chunk = BytesMut::new();
+    let mut requests = Requests::default();
+    loop {
+        chunk.reserve(CHUNK);
+        let between_messages = requests.between_messages();
+        let read = tokio::select! {
+            biased;
+            // Due even while the application is silent: it waits for the outcome.
+            injection = flow.injection(), if between_messages => {
+                inject(&mut db, injection).await?;
+                continue;
+            }
+            read = app.read_buf(&mut chunk) => read?,
+        };
+        if read == 0 || flow.is_terminated() {
+            return db.shutdown().await;
+        }
+        while !chunk.is_empty() {
+            if requests.between_messages()
+                && let Some(injection) = flow.clear().await
+            {
+                inject(&mut db, injection).await?;
+                continue;
+            }
+            let taken = take(&mut requests, &chunk, flow)?;
+            db.write_all(chunk.get(..taken).unwrap_or_default()).await?;
+            chunk.advance(taken);
+        }
+        db.flush().await?;
+    }
+}
+
+/// Takes note of the requests at the front of `chunk` before their bytes go on; answers how many
+/// bytes may. Stops after a message when the next one must wait.
+fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> io::Result<usize> {
+    let mut taken = 0;
+    while taken < chunk.len() {
+        let rest = chunk.get(taken..).unwrap_or_default();
+        let (count, request) = requests.next(rest).map_err(io::Error::other)?;
+        taken += count;
+        let Some(request) = request else { continue };
+        if request == Request::Terminate {
+            flow.terminate();
+        }
+        let mut conversation = flow.conversation();
+        conversation.ask(request);
+        let holds = conversation.holds();
+        drop(conversation);
+        if holds {
+            break;
+        }
+    }
+    Ok(taken)
+}
+
+/// Sends a message of ours. Its text shows in PostgreSQL's log; its error is not passed on.
+async fn inject(db: &mut (impl AsyncWrite + Unpin), injection: Injection) -> io::Result<()> {
+    const FAIL: &str = "pgseal: a sealed value was refused";
+    let message = match injection {
+        Injection::BadParse => originate::parse(FAIL),
+        Injection::BadQuery => originate::query(FAIL),
+        Injection::CopyFail => originate::copy_fail(FAIL),
+        Injection::CopyFailSync => {
+            let mut message = originate::copy_fail(FAIL);
+            message.extend_from_slice(&originate::SYNC);
+            message
+        }
+    };
+    db.write_all(&message).await?;
+    db.flush().await
+}

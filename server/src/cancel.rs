@@ -1,0 +1,110 @@
+//! Which session a cancel request means.
+//!
+//! BackendKeyData passes unchanged, so the pair in it names the session here too. A cancel counts
+//! only if it comes from the client whose session it is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use envelope::ClientId;
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::flow::Flow;
+
+/// The sessions that can be cancelled.
+#[derive(Default)]
+pub struct Cancels {
+    sessions: Mutex<HashMap<u32, Vec<Arc<Entry>>>>,
+}
+
+struct Entry {
+    secret: Zeroizing<Vec<u8>>,
+    client: ClientId,
+    flow: Arc<Flow>,
+}
+
+/// A session's entry; removed when dropped.
+pub struct Registered {
+    cancels: Arc<Cancels>,
+    pid: u32,
+    entry: Arc<Entry>,
+}
+
+impl Cancels {
+    /// Makes a session known by the pair of its BackendKeyData.
+    pub fn register(
+        self: &Arc<Self>,
+        pid: u32,
+        secret: &[u8],
+        client: &ClientId,
+        flow: &Arc<Flow>,
+    ) -> Registered {
+        let entry = Arc::new(Entry {
+            secret: Zeroizing::new(secret.to_vec()),
+            client: client.clone(),
+            flow: flow.clone(),
+        });
+        self.lock().entry(pid).or_default().push(entry.clone());
+        Registered {
+            cancels: self.clone(),
+            pid,
+            entry,
+        }
+    }
+
+    /// The session that a cancel request of this client means, if there is one.
+    #[must_use]
+    pub fn find(&self, pid: u32, secret: &[u8], client: &ClientId) -> Option<Arc<Flow>> {
+        let sessions = self.lock();
+        let means = |entry: &&Arc<Entry>| {
+            bool::from(entry.secret.as_slice().ct_eq(secret)) && entry.client == *client
+        };
+        sessions
+            .get(&pid)?
+            .iter()
+            .find(means)
+            .map(|entry| entry.flow.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u32, Vec<Arc<Entry>>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let mut sessions = self.cancels.lock();
+        if let Some(entries) = sessions.get_mut(&self.pid) {
+            entries.retain(|entry| !Arc::ptr_eq(entry, &self.entry));
+            if entries.is_empty() {
+                sessions.remove(&self.pid);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_same_client_with_the_whole_secret_finds_the_session() {
+        let cancels = Arc::new(Cancels::default());
+        let (app, other): (ClientId, ClientId) = ("app".parse().unwrap(), "other".parse().unwrap());
+        let flow = Arc::new(Flow::default());
+        let registered = cancels.register(7, b"secret", &app, &flow);
+        assert!(
+            cancels
+                .find(7, b"secret", &app)
+                .is_some_and(|found| Arc::ptr_eq(&found, &flow))
+        );
+        assert!(cancels.find(7, b"secret", &other).is_none());
+        assert!(cancels.find(7, b"secre", &app).is_none());
+        assert!(cancels.find(7, b"secreT", &app).is_none());
+        assert!(cancels.find(8, b"secret", &app).is_none());
+        drop(registered);
+        assert!(cancels.find(7, b"secret", &app).is_none());
+        assert!(cancels.lock().is_empty());
+    }
+}

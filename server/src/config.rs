@@ -1,0 +1,303 @@
+//! The server's configuration: its keys, their defaults, and what they mean.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use control::{OnRefused, ZoneMode};
+use daemon::{ByteSize, Key, Kind, LogSettings, Period};
+use serde::{Deserialize, Serialize};
+
+/// Where the configuration is looked for when no `--config` is given.
+pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
+
+/// `server.toml`, whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `listen`
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// `ops_listen`
+    #[serde(default = "default_ops_listen")]
+    pub ops_listen: SocketAddr,
+    /// `store`
+    pub store: PathBuf,
+    /// `master_key_file`
+    #[serde(default)]
+    pub master_key_file: Option<PathBuf>,
+    /// `master_key_command`
+    #[serde(default)]
+    pub master_key_command: Option<String>,
+    /// `tls`
+    pub tls: Tls,
+    /// `database`
+    pub database: Database,
+    /// `zone_mode`
+    #[serde(default)]
+    pub zone_mode: ZoneMode,
+    /// `on_refused`
+    #[serde(default)]
+    pub on_refused: OnRefused,
+    /// `max_open_row`
+    #[serde(default = "default_max_open_row")]
+    pub max_open_row: ByteSize,
+    /// `open_memory`
+    #[serde(default = "default_open_memory")]
+    pub open_memory: ByteSize,
+    /// `startup_timeout`
+    #[serde(default = "default_startup_timeout")]
+    pub startup_timeout: Period,
+    /// `drain_timeout`
+    #[serde(default = "default_drain_timeout")]
+    pub drain_timeout: Period,
+    /// `log`
+    #[serde(default)]
+    pub log: LogSettings,
+}
+
+/// The server's certificate and the CA its peers are checked against.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// `tls.certificate`
+    pub certificate: PathBuf,
+    /// `tls.private_key`
+    pub private_key: PathBuf,
+    /// `tls.ca`
+    pub ca: PathBuf,
+}
+
+/// The database this server stands before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `database.address`
+    pub address: String,
+    /// `database.sslmode`
+    #[serde(default)]
+    pub sslmode: SslMode,
+    /// `database.connect_timeout`
+    #[serde(default = "default_connect_timeout")]
+    pub connect_timeout: Period,
+}
+
+/// Whether the way to the database is encrypted, in libpq's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SslMode {
+    /// In clear: for a database on the same host.
+    #[default]
+    Disable,
+    /// Encrypted; the database's certificate is not verified.
+    Require,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9393))
+}
+
+fn default_ops_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9090))
+}
+
+fn default_max_open_row() -> ByteSize {
+    ByteSize::mebibytes(64)
+}
+
+fn default_open_memory() -> ByteSize {
+    ByteSize::mebibytes(512)
+}
+
+fn default_startup_timeout() -> Period {
+    Period::seconds(10)
+}
+
+fn default_drain_timeout() -> Period {
+    Period::seconds(30)
+}
+
+fn default_connect_timeout() -> Period {
+    Period::seconds(5)
+}
+
+const fn text(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::Text,
+        value,
+        default,
+        help,
+    }
+}
+
+/// Every key, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    text(
+        "listen",
+        "ADDRESS",
+        "127.0.0.1:9393",
+        "Where connectors and the control API are served, with TLS.",
+    ),
+    text(
+        "ops_listen",
+        "ADDRESS",
+        "127.0.0.1:9090",
+        "Where /health and /metrics are served, plain HTTP.",
+    ),
+    text(
+        "store",
+        "FILE",
+        "",
+        "The store of keys that pgseal-keymaker made.",
+    ),
+    text(
+        "master_key_file",
+        "FILE",
+        "PGSEAL_MASTER_KEY",
+        "File that holds the master key, mode 0600. Without it and master_key_command, the environment variable PGSEAL_MASTER_KEY is read.",
+    ),
+    text(
+        "master_key_command",
+        "COMMAND",
+        "PGSEAL_MASTER_KEY",
+        "Shell command that prints the master key: the way to a vault or a cloud's KMS.",
+    ),
+    text(
+        "tls.certificate",
+        "FILE",
+        "",
+        "This server's certificate, PEM, with the URI name pgseal://server/ID.",
+    ),
+    text(
+        "tls.private_key",
+        "FILE",
+        "",
+        "Its private key, PEM, mode 0600.",
+    ),
+    text(
+        "tls.ca",
+        "FILE",
+        "",
+        "CA certificates that connectors are checked against, PEM.",
+    ),
+    text(
+        "database.address",
+        "ADDRESS",
+        "",
+        "The PostgreSQL server: host:port, or the path of its unix socket, such as /run/postgresql/.s.PGSQL.5432.",
+    ),
+    text(
+        "database.sslmode",
+        "MODE",
+        "disable",
+        "TLS to the database: disable or require (encrypted, its certificate not verified).",
+    ),
+    text(
+        "database.connect_timeout",
+        "PERIOD",
+        "5s",
+        "How long the database may take to accept a connection.",
+    ),
+    text(
+        "zone_mode",
+        "MODE",
+        "off",
+        "Which sealed values are opened: off (those sealed to the client), on (those sealed to a zone whose tag the row carries), mixed (both). Applied to running sessions on SIGHUP.",
+    ),
+    text(
+        "on_refused",
+        "POLICY",
+        "ciphertext",
+        "What becomes of a sealed value that may not or cannot be opened: ciphertext (stays as it is), null (its field becomes NULL), error (the query fails). Applied to running sessions on SIGHUP.",
+    ),
+    text(
+        "max_open_row",
+        "SIZE",
+        "64MiB",
+        "Longest row that is held in memory to be opened. A longer one passes as it is, or is refused where on_refused is null or error.",
+    ),
+    text(
+        "open_memory",
+        "SIZE",
+        "512MiB",
+        "Memory that all sessions together may use for long rows; a row counts twice, as it came and as it goes.",
+    ),
+    text(
+        "startup_timeout",
+        "PERIOD",
+        "10s",
+        "How long a peer may take from connecting to its start-up message.",
+    ),
+    text(
+        "drain_timeout",
+        "PERIOD",
+        "30s",
+        "How long running sessions may take to end after SIGTERM.",
+    ),
+    text(
+        "log.level",
+        "LEVEL",
+        "info",
+        "Least severe events to log: error, warn, info or debug. Applied on SIGHUP.",
+    ),
+    text(
+        "log.format",
+        "FORMAT",
+        "text",
+        "text, or json: one object a line.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn leaves(prefix: &str, value: &serde_json::Value, names: &mut Vec<String>) {
+        for (name, value) in value.as_object().unwrap() {
+            let name = format!("{prefix}{name}");
+            match value {
+                serde_json::Value::Object(_) => leaves(&format!("{name}."), value, names),
+                _ => names.push(name),
+            }
+        }
+    }
+
+    #[test]
+    fn every_field_of_the_configuration_is_a_key_and_every_key_a_field() {
+        let config: Config = serde_json::from_value(serde_json::json!({
+            "store": "s",
+            "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+            "database": { "address": "d" },
+        }))
+        .unwrap();
+        let mut names = Vec::new();
+        leaves("", &serde_json::to_value(&config).unwrap(), &mut names);
+        let mut keys: Vec<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+        names.sort();
+        keys.sort();
+        assert_eq!(names, keys);
+    }
+
+    #[test]
+    fn the_defaults_are_those_the_reference_names() {
+        let config: Config = serde_json::from_value(serde_json::json!({
+            "store": "s",
+            "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+            "database": { "address": "d" },
+        }))
+        .unwrap();
+        let value = serde_json::to_value(&config).unwrap();
+        for key in KEYS.iter().filter(|key| !key.default.is_empty()) {
+            let pointer = format!("/{}", key.name.replace('.', "/"));
+            match value.pointer(&pointer).unwrap() {
+                serde_json::Value::Null => {}
+                found => assert_eq!(found.as_str(), Some(key.default), "{}", key.name),
+            }
+        }
+    }
+}

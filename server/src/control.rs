@@ -1,0 +1,219 @@
+//! The control API, answered to whoever the certificate says is asking.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json, Router};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use control::{ErrorBody, NewZone, OwnerKey, Status, ZoneRequest, path};
+use envelope::{ClientId, Owner, ZoneId};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use keystore::{KeyRecord, Permitted};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+use tunnel::{Identity, Role};
+
+use crate::keys::KeysError;
+use crate::shared::Shared;
+
+/// Longest request body, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// How long a request's head may take.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Answers requests on one connection until it ends.
+pub async fn serve(stream: TlsStream<TcpStream>, identity: Identity, shared: Arc<Shared>) {
+    let service = TowerToHyperService::new(router(shared).layer(Extension(identity)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "a control connection broke off");
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route(path::STATUS, get(status))
+        .route(path::CLIENT, get(client))
+        .route(path::ZONES, post(new_zone))
+        .route(&format!("{}/{{id}}", path::ZONES), get(zone))
+        .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
+        .method_not_allowed_fallback(|| async {
+            Problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path takes another method".into(),
+            )
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(shared)
+}
+
+/// Any answer but a success.
+struct Problem(StatusCode, String);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.0, Json(ErrorBody { error: self.1 })).into_response()
+    }
+}
+
+impl From<KeysError> for Problem {
+    fn from(error: KeysError) -> Self {
+        use keystore::Error;
+        match &error {
+            KeysError::Store(Error::UnknownClient(_) | Error::UnknownZone(_)) => {
+                Self(StatusCode::NOT_FOUND, error.to_string())
+            }
+            KeysError::Store(Error::ClientExists(_) | Error::ZoneExists(_)) => {
+                Self(StatusCode::CONFLICT, error.to_string())
+            }
+            _ => {
+                tracing::error!(%error, "the store does not answer");
+                Self(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the store of keys does not answer".into(),
+                )
+            }
+        }
+    }
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+    let revision = shared.keys.ask(keystore::Store::revision).await?;
+    let policy = **shared.policy.load();
+    Ok(Json(Status {
+        server: shared.id.clone(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        database: shared.database.address().into(),
+        zone_mode: policy.zone_mode,
+        on_refused: policy.on_refused,
+        sessions: u64::try_from(shared.metrics.sessions.get()).unwrap_or_default(),
+        values: shared.metrics.values(),
+        store_revision: revision.count(),
+        draining: shared.is_draining(),
+    }))
+}
+
+async fn client(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<OwnerKey>, Problem> {
+    let owner = Owner::Client(caller(&identity)?);
+    let key = shared
+        .keys
+        .ask(move |store| store.active_key(&owner))
+        .await?;
+    Ok(Json(public(&key)))
+}
+
+async fn new_zone(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+    body: Bytes,
+) -> Result<(StatusCode, Json<OwnerKey>), Problem> {
+    let bad = |why: String| Problem(StatusCode::BAD_REQUEST, why);
+    let request: ZoneRequest = match body.as_ref() {
+        b"" => ZoneRequest::default(),
+        json => serde_json::from_slice(json).map_err(|error| bad(format!("the body: {error}")))?,
+    };
+    let id = request.id.map(|id| id.parse::<ZoneId>()).transpose();
+    let id = id.map_err(|error| bad(error.to_string()))?;
+    let key = create_zone(&shared, &identity, id).await?;
+    Ok((StatusCode::CREATED, Json(public(&key))))
+}
+
+async fn get_new_zone(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<NewZone>, Problem> {
+    let OwnerKey { id, public_key, .. } = public(&create_zone(&shared, &identity, None).await?);
+    Ok(Json(NewZone { id, public_key }))
+}
+
+async fn zone(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+    Path(id): Path<String>,
+) -> Result<Json<OwnerKey>, Problem> {
+    // A zone that the caller may not open is as unknown to it as one that does not exist.
+    let unknown = || {
+        Problem(
+            StatusCode::NOT_FOUND,
+            "there is no such zone, or it is not yours".into(),
+        )
+    };
+    let id: ZoneId = id.parse().map_err(|_| unknown())?;
+    let caller = match identity.role {
+        Role::Admin => None,
+        _ => Some(caller(&identity)?),
+    };
+    let asked = id.clone();
+    let zone = shared
+        .keys
+        .ask(move |store| store.zone(&asked))
+        .await?
+        .ok_or_else(unknown)?;
+    if caller.is_some_and(|caller| !zone.clients.permits(&caller)) {
+        return Err(unknown());
+    }
+    let owner = Owner::Zone(id);
+    let key = shared
+        .keys
+        .ask(move |store| store.active_key(&owner))
+        .await?;
+    Ok(Json(public(&key)))
+}
+
+/// Makes a zone that its creator may open. It is in the store, and so seen by every server that
+/// shares it, before this returns.
+async fn create_zone(
+    shared: &Shared,
+    identity: &Identity,
+    id: Option<ZoneId>,
+) -> Result<KeyRecord, Problem> {
+    let creator = caller(identity)?;
+    let asked = creator.clone();
+    let record = shared.keys.ask(move |store| store.client(&asked)).await?;
+    if !record.is_some_and(|client| client.create_zones) {
+        return Err(Problem(
+            StatusCode::FORBIDDEN,
+            format!("client {creator} may not create zones; an operator may allow it"),
+        ));
+    }
+    let zone = keystore::NewZone {
+        id,
+        clients: Permitted::Only([creator.clone()].into()),
+        creator: Some(creator),
+    };
+    Ok(shared.keys.ask(move |store| store.add_zone(zone)).await?)
+}
+
+fn caller(identity: &Identity) -> Result<ClientId, Problem> {
+    let refused = || Problem(StatusCode::FORBIDDEN, "this path is for clients".into());
+    if identity.role != Role::Client {
+        return Err(refused());
+    }
+    identity.id.parse().map_err(|_| refused())
+}
+
+fn public(key: &KeyRecord) -> OwnerKey {
+    OwnerKey {
+        kind: key.owner.kind().to_string(),
+        id: key.owner.id().to_owned(),
+        public_key: STANDARD.encode(key.public_key.as_bytes()),
+        key_id: key.key_id.to_string(),
+        version: key.version,
+    }
+}

@@ -1,0 +1,333 @@
+use super::*;
+
+const BYTEA: u32 = 17;
+const TEXT: u32 = 25;
+
+fn description(type_oid: u32) -> Vec<u8> {
+    let mut body = vec![0, 1];
+    body.extend(b"c\0\0\0\0\0\0\0");
+    body.extend(type_oid.to_be_bytes());
+    body.extend([0; 8]);
+    body
+}
+
+fn is_searched(conversation: &mut Conversation) -> bool {
+    conversation.row_shape().may_hold_envelopes()
+}
+
+fn ask(conversation: &mut Conversation, requests: impl IntoIterator<Item = Request>) {
+    for request in requests {
+        conversation.ask(request);
+    }
+}
+
+fn parse() -> Request {
+    Request::Parse {
+        statement: "s".into(),
+    }
+}
+
+fn bind(portal: &str) -> Request {
+    Request::Bind {
+        portal: portal.into(),
+        statement: "s".into(),
+        formats: Some(Formats::All(Format::Binary)),
+    }
+}
+
+fn execute(portal: &str) -> Request {
+    Request::Execute(portal.into())
+}
+
+fn replies(conversation: &mut Conversation, tags: &[u8]) -> Vec<Reply> {
+    tags.iter()
+        .map(|tag| conversation.reply(*tag, Some(b'I')))
+        .collect()
+}
+
+#[test]
+fn every_result_of_a_query_has_its_own_shape() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.described(&description(BYTEA));
+    assert!(is_searched(&mut talk));
+    talk.reply(b'C', None);
+    talk.described(&description(TEXT));
+    assert!(!is_searched(&mut talk));
+    replies(&mut talk, b"CZ");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_statement_described_once_gives_the_types_of_every_portal_bound_to_it() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            parse(),
+            Request::DescribeStatement("s".into()),
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"1t");
+    talk.described(&description(TEXT));
+    replies(&mut talk, b"Z");
+    ask(&mut talk, [bind(""), execute(""), Request::Sync]);
+    replies(&mut talk, b"2");
+    assert!(!is_searched(&mut talk));
+    assert_eq!(talk.row_shape().column(0).1, Format::Binary);
+    replies(&mut talk, b"CZ");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_statement_defined_anew_has_no_types_until_it_is_described() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            parse(),
+            Request::DescribeStatement("s".into()),
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"1t");
+    talk.described(&description(TEXT));
+    replies(&mut talk, b"Z");
+    ask(&mut talk, [parse(), bind(""), execute(""), Request::Sync]);
+    replies(&mut talk, b"12");
+    assert!(is_searched(&mut talk), "rows without types are searched");
+}
+
+#[test]
+fn a_suspended_portal_keeps_its_shape_until_its_transaction_ends() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            parse(),
+            bind("p"),
+            Request::DescribePortal("p".into()),
+            execute("p"),
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"12");
+    talk.described(&description(TEXT));
+    assert!(!is_searched(&mut talk));
+    talk.reply(b's', None);
+    talk.reply(b'Z', Some(b'T'));
+    ask(&mut talk, [execute("p"), Request::Sync]);
+    assert!(!is_searched(&mut talk), "still open in the transaction");
+    talk.reply(b'C', None);
+    talk.reply(b'Z', Some(b'I'));
+    talk.ask(execute("p"));
+    assert!(is_searched(&mut talk), "gone with the transaction");
+}
+
+#[test]
+fn after_an_error_everything_up_to_sync_goes_unanswered() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            parse(),
+            bind(""),
+            execute(""),
+            Request::Query,
+            parse(),
+            Request::Sync,
+        ],
+    );
+    ask(&mut talk, [parse(), Request::Sync]);
+    replies(&mut talk, b"1EZ");
+    assert_eq!(talk.pending, [Pending::Parse("s".into()), Pending::Sync]);
+    replies(&mut talk, b"1Z");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn requests_sent_after_an_error_and_before_sync_are_not_waited_for() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [parse(), bind("")]);
+    replies(&mut talk, b"E");
+    ask(&mut talk, [execute(""), Request::Query, parse()]);
+    assert!(talk.pending.is_empty());
+    ask(&mut talk, [Request::Sync, parse()]);
+    replies(&mut talk, b"Z1");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn an_error_at_sync_itself_skips_nothing() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [Request::Sync, parse(), Request::Sync]);
+    replies(&mut talk, b"EZ");
+    assert_eq!(talk.pending, [Pending::Parse("s".into()), Pending::Sync]);
+}
+
+#[test]
+fn a_sync_that_copy_ignores_is_not_waited_for() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [bind(""), execute(""), Request::Sync]);
+    replies(&mut talk, b"2G");
+    ask(
+        &mut talk,
+        [
+            Request::CopyData,
+            Request::CopyData,
+            Request::CopyEnd,
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"CZ");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_copy_that_fails_while_its_data_comes_ends_at_the_next_sync() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [bind(""), execute(""), Request::Sync]);
+    replies(&mut talk, b"2G");
+    ask(&mut talk, [Request::CopyData]);
+    replies(&mut talk, b"E");
+    ask(
+        &mut talk,
+        [Request::CopyData, Request::CopyEnd, Request::Sync, parse()],
+    );
+    replies(&mut talk, b"Z1");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_copy_in_a_query_leaves_nothing_behind() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    replies(&mut talk, b"G");
+    ask(&mut talk, [Request::CopyData, Request::CopyEnd]);
+    replies(&mut talk, b"CZ");
+    talk.ask(Request::Query);
+    talk.described(&description(TEXT));
+    assert!(!is_searched(&mut talk));
+}
+
+#[test]
+fn a_refusal_in_autocommit_drops_what_follows_up_to_ready() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.described(&description(BYTEA));
+    talk.refuse();
+    assert!(talk.holds());
+    assert_eq!(
+        [
+            talk.reply(b'C', None),
+            talk.reply(b'N', None),
+            talk.described(&description(TEXT)),
+            talk.reply(b'C', None)
+        ],
+        [Reply::Drop, Reply::Pass, Reply::Drop, Reply::Drop]
+    );
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+    assert!(!talk.holds());
+    assert_eq!(talk.take_injection(), None);
+}
+
+#[test]
+fn a_refusal_in_a_block_fails_it_before_the_next_message() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.refuse();
+    assert_eq!(talk.reply(b'C', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert!(talk.holds());
+    assert_eq!(talk.take_injection(), Some(Injection::BadQuery));
+    assert!(talk.holds(), "until the database has answered it");
+    assert_eq!(talk.reply(b'E', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Drop);
+    assert!(!talk.holds());
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_refusal_before_sync_makes_the_database_skip_to_it() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [parse(), bind(""), execute("")]);
+    replies(&mut talk, b"12");
+    talk.refuse();
+    assert_eq!(talk.take_injection(), Some(Injection::BadParse));
+    assert!(!talk.holds(), "the application's Sync must get through");
+    ask(&mut talk, [execute(""), Request::Sync]);
+    assert_eq!(
+        [talk.reply(b'C', None), talk.reply(b'E', None)],
+        [Reply::Drop, Reply::Drop]
+    );
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
+    assert!(talk.pending.is_empty());
+    assert_eq!(talk.take_injection(), None);
+}
+
+#[test]
+fn what_was_in_flight_behind_a_refusal_is_answered_before_the_block_fails() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            bind(""),
+            execute(""),
+            Request::Sync,
+            bind(""),
+            execute(""),
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"2");
+    talk.refuse();
+    assert_eq!(talk.reply(b'C', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), None);
+    assert_eq!(talk.reply(b'2', None), Reply::Pass);
+    assert_eq!(talk.reply(b'C', None), Reply::Pass);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), Some(Injection::BadQuery));
+    assert_eq!(
+        [talk.reply(b'E', None), talk.reply(b'Z', Some(b'E'))],
+        [Reply::Drop, Reply::Drop]
+    );
+    assert!(!talk.holds());
+}
+
+#[test]
+fn a_block_that_ended_in_flight_is_reported_as_it_ended() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [Request::Query, Request::Query]);
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.reply(b'C', None), Reply::Pass);
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+    assert!(!talk.holds());
+    assert_eq!(talk.take_injection(), None);
+}
+
+#[test]
+fn a_copy_that_the_application_cannot_see_is_ended_for_it() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.refuse();
+    assert_eq!(talk.reply(b'C', None), Reply::Drop);
+    assert_eq!(talk.reply(b'G', None), Reply::Drop);
+    assert_eq!(talk.take_injection(), Some(Injection::CopyFail));
+    assert_eq!(talk.reply(b'E', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+}
+
+#[test]
+fn pending_requests_are_bounded() {
+    let mut talk = Conversation::default();
+    for _ in 0..MAX_PENDING {
+        assert!(!talk.holds());
+        talk.ask(parse());
+    }
+    assert!(talk.holds());
+    talk.reply(b'1', None);
+    assert!(!talk.holds());
+}

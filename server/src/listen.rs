@@ -1,0 +1,245 @@
+//! The server's port: TLS, who the peer is, and what it came for.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use envelope::ClientId;
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Identity, Role};
+use wire::originate::{Refusal, Severity};
+use wire::startup::{self, Packet, StartupError};
+
+use crate::control;
+use crate::refusals;
+use crate::session::Session;
+use crate::shared::Shared;
+
+/// First byte of a TLS record that holds a handshake.
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Why a connection came to nothing. Logged once, where it is let go.
+#[derive(Debug, thiserror::Error)]
+enum Turned {
+    #[error("connection: {0}")]
+    Io(#[from] io::Error),
+    #[error("{0}")]
+    Startup(#[from] StartupError),
+    #[error("{0}")]
+    Identity(#[from] tunnel::IdentityError),
+    #[error("{}", .0.message)]
+    Refused(Refusal<'static>),
+    /// Closed before it said anything, as health checks do: not worth a line.
+    #[error("closed without a word")]
+    Probe,
+}
+
+/// What a connection turned out to be, once it is encrypted and its peer known.
+enum Peer {
+    /// A data session, with its start-up packet.
+    Data(Box<TlsStream<TcpStream>>, ClientId, BytesMut),
+    /// A request to cancel, answered by closing.
+    Cancel(ClientId, u32, Vec<u8>),
+    /// The control API.
+    Control(Box<TlsStream<TcpStream>>, Identity),
+}
+
+/// Takes connections until dropped.
+pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, shared: Arc<Shared>) {
+    let acceptor = TlsAcceptor::from(tls);
+    loop {
+        match listener.accept().await {
+            Ok((tcp, _)) => {
+                tokio::spawn(serve_one(tcp, acceptor.clone(), shared.clone()));
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: sessions that end will give some back.
+                tracing::error!(%error, "connections cannot be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
+    let peer = tokio::time::timeout(shared.startup_timeout, receive(tcp, &acceptor, &shared)).await;
+    match peer {
+        Ok(Ok(Peer::Data(stream, client, startup))) => {
+            data(*stream, client, &startup, shared).await
+        }
+        Ok(Ok(Peer::Cancel(client, pid, secret))) => cancel(&client, pid, &secret, &shared).await,
+        Ok(Ok(Peer::Control(stream, identity))) => control::serve(*stream, identity, shared).await,
+        Ok(Err(Turned::Probe)) => {}
+        Ok(Err(turned)) => {
+            shared.metrics.peers_refused.inc();
+            tracing::warn!(reason = %turned, "a peer was turned away");
+        }
+        Err(_) => {
+            shared.metrics.peers_refused.inc();
+            tracing::warn!("a peer took too long to say what it wants");
+        }
+    }
+}
+
+async fn receive(
+    mut tcp: TcpStream,
+    acceptor: &TlsAcceptor,
+    shared: &Arc<Shared>,
+) -> Result<Peer, Turned> {
+    tcp.set_nodelay(true)?;
+    let direct = match first_byte(&tcp).await? {
+        None => return Err(Turned::Probe),
+        Some(TLS_HANDSHAKE) => true,
+        Some(_) => {
+            negotiate(&mut tcp).await?;
+            false
+        }
+    };
+    let mut stream = acceptor.accept(tcp).await?;
+    let connection = stream.get_ref().1;
+    let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
+    let certificate = connection.peer_certificates().and_then(<[_]>::first);
+    let identity = Identity::of(certificate.ok_or(tunnel::IdentityError::Unreadable)?)?;
+    match alpn.as_deref() {
+        Some(ALPN_HTTP) => return Ok(Peer::Control(Box::new(stream), identity)),
+        Some(ALPN_POSTGRESQL) => {}
+        // PostgreSQL too insists on ALPN where TLS begins unasked.
+        _ if direct => return Err(Turned::Io(io::Error::other("direct TLS without ALPN"))),
+        _ => {}
+    }
+    let packet = read_packet(&mut stream).await?;
+    let parsed = match Packet::parse(&packet) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(unreadable(&mut stream, error).await),
+    };
+    let client = match admit(&identity, shared).await {
+        Ok(client) => client,
+        Err(refusal) => return refuse(&mut stream, refusal).await,
+    };
+    match parsed {
+        Packet::Startup { .. } => Ok(Peer::Data(Box::new(stream), client, packet)),
+        Packet::Cancel { pid, secret } => Ok(Peer::Cancel(client, pid, secret.to_vec())),
+        Packet::Ssl | Packet::GssEnc => refuse(&mut stream, refusals::BAD_STARTUP).await,
+    }
+}
+
+/// The first byte, left where it is; `None` when the peer closed without sending any.
+async fn first_byte(tcp: &TcpStream) -> io::Result<Option<u8>> {
+    let mut byte = [0];
+    match tcp.peek(&mut byte).await {
+        Ok(0) => Ok(None),
+        Ok(_) => Ok(Some(byte[0])),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The classic way to TLS: the client asks for it in clear, after asking for GSSAPI perhaps.
+async fn negotiate(tcp: &mut TcpStream) -> Result<(), Turned> {
+    let mut gss_asked = false;
+    loop {
+        let packet = read_packet(tcp).await?;
+        match Packet::parse(&packet) {
+            Ok(Packet::Ssl) => {
+                tcp.write_all(b"S").await?;
+                return Ok(());
+            }
+            Ok(Packet::GssEnc) if !gss_asked => {
+                gss_asked = true;
+                tcp.write_all(b"N").await?;
+            }
+            Ok(Packet::Startup { .. }) => return refuse(tcp, refusals::NOT_ENCRYPTED).await,
+            // A cancel request never gets an answer.
+            Ok(_) => return Err(Turned::Refused(refusals::NOT_ENCRYPTED)),
+            Err(error) => return Err(unreadable(tcp, error).await),
+        }
+    }
+}
+
+/// Reads one start-up packet, and not a byte more.
+async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> Result<BytesMut, Turned> {
+    let mut packet = BytesMut::zeroed(4);
+    stream.read_exact(&mut packet).await?;
+    let length = startup::packet_length(&packet)?.unwrap_or_default();
+    packet.resize(length, 0);
+    stream
+        .read_exact(packet.get_mut(4..).unwrap_or_default())
+        .await?;
+    Ok(packet)
+}
+
+async fn unreadable(stream: &mut (impl AsyncWrite + Unpin), error: StartupError) -> Turned {
+    let StartupError::Protocol { .. } = error else {
+        return error.into();
+    };
+    let message = error.to_string();
+    let refusal = Refusal {
+        severity: Severity::Fatal,
+        code: "0A000",
+        message: &message,
+        hint: None,
+    };
+    // The peer may be gone already; it is turned away either way.
+    match stream.write_all(&refusal.to_message()).await {
+        Ok(()) => error.into(),
+        Err(gone) => gone.into(),
+    }
+}
+
+async fn refuse<T>(
+    stream: &mut (impl AsyncWrite + Unpin),
+    refusal: Refusal<'static>,
+) -> Result<T, Turned> {
+    stream.write_all(&refusal.to_message()).await?;
+    stream.shutdown().await?;
+    Err(Turned::Refused(refusal))
+}
+
+/// Only a client opens data sessions, and only one that the store knows.
+async fn admit(identity: &Identity, shared: &Shared) -> Result<ClientId, Refusal<'static>> {
+    if identity.role != Role::Client {
+        return Err(refusals::NOT_A_CLIENT);
+    }
+    let client: ClientId = identity.id.parse().map_err(|_| refusals::NOT_A_CLIENT)?;
+    let asked = client.clone();
+    match shared.keys.ask(move |store| store.client(&asked)).await {
+        Ok(Some(_)) => Ok(client),
+        Ok(None) => Err(refusals::UNKNOWN_CLIENT),
+        Err(error) => {
+            tracing::error!(%error, "the store cannot be read");
+            Err(refusals::NO_STORE)
+        }
+    }
+}
+
+async fn data(stream: TlsStream<TcpStream>, client: ClientId, startup: &[u8], shared: Arc<Shared>) {
+    let Ok(Packet::Startup { parameters }) = Packet::parse(startup) else {
+        return;
+    };
+    let session = Session::new(shared.clone(), client, parameters);
+    shared.metrics.sessions_started.inc();
+    shared.metrics.sessions.inc();
+    let ended = session.run(stream, startup).await;
+    shared.metrics.sessions.dec();
+    match ended {
+        Ok(()) => tracing::debug!(client = %session.client, "session ended"),
+        Err(reason) => tracing::info!(client = %session.client, %reason, "session ended"),
+    }
+}
+
+async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
+    let Some(flow) = shared.cancels.find(pid, secret, client) else {
+        tracing::debug!(%client, "a cancel request means no session here");
+        return;
+    };
+    shared.metrics.cancels.inc();
+    let _in_flight = flow.cancel_begins();
+    let request = wire::originate::cancel_request(pid, secret);
+    if let Err(error) = shared.database.cancel(&request).await {
+        tracing::warn!(%error, "a cancel request did not reach the database");
+    }
+}

@@ -1,0 +1,163 @@
+//! What the server counts. Never a value, a key or an id; counting never steers.
+
+use std::sync::atomic::AtomicI64;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Why an envelope was refused. For the log and the metrics; the session is never told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Reason {
+    /// A suite or flags that this version does not know.
+    Unsupported,
+    /// The key id is not in the store.
+    UnknownKey,
+    /// Zone mode does not open this kind.
+    ZoneMode,
+    /// It is another client's, or the zone does not list this client.
+    NotPermitted,
+    /// The zone's tag does not stand before it in the row.
+    NotTagged,
+    /// It has been altered, or sealed wrong.
+    NotAuthentic,
+    /// Too many of its row were not authentic; this one was not tried.
+    Untried,
+    /// It stands in a row over `max_open_row`.
+    RowTooLong,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OpenedLabels {
+    owner: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusedLabels {
+    reason: Reason,
+}
+
+/// The server's counters; cheap to share.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Data sessions open now.
+    pub sessions: Gauge<i64, AtomicI64>,
+    /// Data sessions ever.
+    pub sessions_started: Counter,
+    /// Peers that were turned away before a session began.
+    pub peers_refused: Counter,
+    /// Values sealed to clients that were opened.
+    pub opened_client: Counter,
+    /// Values sealed to zones that were opened.
+    pub opened_zone: Counter,
+    /// Rows over `max_open_row` that passed unopened.
+    pub long_rows_passed: Counter,
+    /// Cancel requests that found their session.
+    pub cancels: Counter,
+    refused: Family<RefusedLabels, Counter>,
+}
+
+impl Metrics {
+    /// All at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let opened = Family::<OpenedLabels, Counter>::default();
+        let metrics = Self {
+            registry: Registry::with_prefix("pgseal_server"),
+            sessions: Gauge::default(),
+            sessions_started: Counter::default(),
+            peers_refused: Counter::default(),
+            opened_client: opened.get_or_create_owned(&OpenedLabels { owner: "client" }),
+            opened_zone: opened.get_or_create_owned(&OpenedLabels { owner: "zone" }),
+            long_rows_passed: Counter::default(),
+            cancels: Counter::default(),
+            refused: Family::default(),
+        };
+        metrics.register(opened)
+    }
+
+    fn register(mut self, opened: Family<OpenedLabels, Counter>) -> Self {
+        let registry = &mut self.registry;
+        registry.register("sessions", "Data sessions open now", self.sessions.clone());
+        registry.register(
+            "sessions_started",
+            "Data sessions ever",
+            self.sessions_started.clone(),
+        );
+        registry.register(
+            "peers_refused",
+            "Peers turned away before a session began",
+            self.peers_refused.clone(),
+        );
+        registry.register(
+            "values_opened",
+            "Sealed values opened, by kind of owner",
+            opened,
+        );
+        registry.register(
+            "values_refused",
+            "Sealed values refused, by reason",
+            self.refused.clone(),
+        );
+        registry.register(
+            "long_rows_passed",
+            "Rows over max_open_row that passed unopened",
+            self.long_rows_passed.clone(),
+        );
+        registry.register(
+            "cancels",
+            "Cancel requests that found their session",
+            self.cancels.clone(),
+        );
+        self
+    }
+
+    /// Counts a refused envelope.
+    pub fn refused(&self, reason: Reason) {
+        self.refused.get_or_create(&RefusedLabels { reason }).inc();
+    }
+
+    /// Values opened and refused since the start.
+    #[must_use]
+    pub fn values(&self) -> control::Values {
+        const REASONS: [Reason; 8] = [
+            Reason::Unsupported,
+            Reason::UnknownKey,
+            Reason::ZoneMode,
+            Reason::NotPermitted,
+            Reason::NotTagged,
+            Reason::NotAuthentic,
+            Reason::Untried,
+            Reason::RowTooLong,
+        ];
+        let of = |reason| {
+            self.refused
+                .get(&RefusedLabels { reason })
+                .map_or(0, |c| c.get())
+        };
+        control::Values {
+            opened: self.opened_client.get() + self.opened_zone.get(),
+            refused: REASONS.into_iter().map(of).sum(),
+        }
+    }
+
+    /// All of them in the Prometheus text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        // Writing to a String does not fail.
+        match text::encode(&mut out, &self.registry) {
+            Ok(()) => out,
+            Err(_) => String::new(),
+        }
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

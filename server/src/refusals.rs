@@ -1,0 +1,134 @@
+//! What a session and an operator hear of refused values: the one the same sentence whatever the
+//! reason, the other the reasons, at a limited rate and without content.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use envelope::ClientId;
+use wire::originate::{Refusal, Severity};
+
+use crate::metrics::Reason;
+
+/// What the application is told in place of a row.
+pub const VALUE: Refusal<'static> = Refusal {
+    severity: Severity::Error,
+    code: "42501",
+    message: "a sealed value in this result was refused",
+    hint: Some(
+        "The server's log and metrics say why. With on_refused = ciphertext or null such rows are returned.",
+    ),
+};
+
+const fn fatal(
+    code: &'static str,
+    message: &'static str,
+    hint: Option<&'static str>,
+) -> Refusal<'static> {
+    Refusal {
+        severity: Severity::Fatal,
+        code,
+        message,
+        hint,
+    }
+}
+
+/// The database closed a session without a word.
+pub const DATABASE_GONE: Refusal<'static> = fatal(
+    "57P01",
+    "the database ended the session",
+    Some("Connect again."),
+);
+
+/// The database sent what is no PostgreSQL protocol.
+pub const DATABASE_GARBLED: Refusal<'static> = fatal(
+    "08P01",
+    "the database sent a message that cannot be read",
+    None,
+);
+
+/// This process is ending.
+pub const SHUTDOWN: Refusal<'static> = fatal(
+    "57P01",
+    "the pgseal server is shutting down",
+    Some("Connect again."),
+);
+
+/// No connection to the database.
+pub const NO_DATABASE: Refusal<'static> = fatal(
+    "08006",
+    "the pgseal server cannot reach its database",
+    Some("The server's log says why."),
+);
+
+/// No TLS.
+pub const NOT_ENCRYPTED: Refusal<'static> = fatal(
+    "28000",
+    "this server takes encrypted connections with a client certificate only",
+    Some("Connect through pgseal-connector, or with sslmode=require, sslcert and sslkey."),
+);
+
+/// The certificate is not a client's.
+pub const NOT_A_CLIENT: Refusal<'static> = fatal(
+    "28000",
+    "this certificate does not open data sessions",
+    Some("Use a certificate made by: pgseal-keymaker cert client ID"),
+);
+
+/// The store does not know the client.
+pub const UNKNOWN_CLIENT: Refusal<'static> = fatal(
+    "28000",
+    "this certificate's client is not known here",
+    Some("Add it with: pgseal-keymaker client add ID"),
+);
+
+/// The store cannot be read.
+pub const NO_STORE: Refusal<'static> = fatal(
+    "58000",
+    "the pgseal server cannot read its store of keys",
+    Some("The server's log says why."),
+);
+
+/// A start-up packet that is none.
+pub const BAD_STARTUP: Refusal<'static> = fatal(
+    "08P01",
+    "invalid start-up packet",
+    Some("This port speaks PostgreSQL's protocol, version 3."),
+);
+
+/// At most one line in this time.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Gathers refusals for the log.
+#[derive(Debug, Default)]
+pub struct RefusalLog {
+    since_last: Mutex<SinceLast>,
+}
+
+#[derive(Debug, Default)]
+struct SinceLast {
+    logged: Option<Instant>,
+    count: u64,
+}
+
+impl RefusalLog {
+    /// Takes note of a row's refused values.
+    pub fn note(&self, client: &ClientId, reasons: &[Reason]) {
+        let Some(first) = reasons.first() else { return };
+        let mut since_last = self
+            .since_last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        since_last.count += reasons.len() as u64;
+        let now = Instant::now();
+        if since_last
+            .logged
+            .is_some_and(|logged| now.duration_since(logged) < INTERVAL)
+        {
+            return;
+        }
+        let values = std::mem::take(&mut since_last.count);
+        since_last.logged = Some(now);
+        drop(since_last);
+        tracing::warn!(%client, reason = ?first, values, "sealed values refused since the last such line");
+    }
+}

@@ -1,0 +1,133 @@
+//! One application's session: the connection to the database behind it, and both directions.
+
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use envelope::ClientId;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use wire::startup::Parameters;
+use wire::{FrameError, Malformed};
+
+use crate::app_to_db;
+use crate::cancel::Registered;
+use crate::db_to_app::DbToApp;
+use crate::flow::Flow;
+use crate::opener::{Opener, Policy};
+use crate::refusals;
+use crate::shared::Shared;
+
+/// A session of a client that has been let in.
+pub struct Session {
+    /// The server it is on.
+    pub shared: Arc<Shared>,
+    /// Who its certificate says it is.
+    pub client: ClientId,
+    /// What its directions share.
+    pub flow: Arc<Flow>,
+    /// Its results are no rows of the application's: replication.
+    pub passes_rows: bool,
+    registered: Mutex<Option<Registered>>,
+}
+
+/// How a session ended, if not by either side closing it.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The connection to the database broke.
+    #[error("the connection to the database broke: {0}")]
+    Database(#[source] io::Error),
+    /// The connection to the application broke.
+    #[error("the connection to the application broke: {0}")]
+    Application(#[source] io::Error),
+    /// The database announced an impossible length.
+    #[error("the database sent what cannot be read: {0}")]
+    Framing(#[source] FrameError),
+    /// A message of the database contradicts itself.
+    #[error("the database sent what cannot be read: {0}")]
+    Malformed(#[source] Malformed),
+    /// The server is ending.
+    #[error("the server is ending")]
+    Shutdown,
+}
+
+impl Session {
+    /// A session that is about to begin.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, client: ClientId, parameters: Parameters<'_>) -> Self {
+        Self {
+            shared,
+            client,
+            flow: Arc::default(),
+            passes_rows: parameters.is_replication(),
+            registered: Mutex::new(None),
+        }
+    }
+
+    /// Runs until either side ends. `startup` is the application's start-up packet, which goes to
+    /// the database as it stands.
+    ///
+    /// # Errors
+    /// It ended otherwise.
+    pub async fn run(
+        &self,
+        mut app: impl AsyncRead + AsyncWrite + Unpin,
+        startup: &[u8],
+    ) -> Result<(), Ended> {
+        let mut db = match self.shared.database.connect().await {
+            Ok(db) => db,
+            Err(error) => {
+                tracing::error!(%error, "the database cannot be reached");
+                let message = refusals::NO_DATABASE.to_message();
+                app.write_all(&message).await.map_err(Ended::Application)?;
+                return app.shutdown().await.map_err(Ended::Application);
+            }
+        };
+        db.write_all(startup).await.map_err(Ended::Database)?;
+        db.flush().await.map_err(Ended::Database)?;
+
+        let (app_reads, app_writes) = tokio::io::split(app);
+        let (db_reads, db_writes) = tokio::io::split(db);
+        let mut to_db = pin!(app_to_db::run(app_reads, db_writes, &self.flow));
+        let mut to_app =
+            pin!(DbToApp::new(self).run(db_reads, app_writes, self.shared.ending.clone()));
+        tokio::select! {
+            ended = &mut to_app => ended,
+            // The application has asked its last; what is on its way back still gets there.
+            ended = &mut to_db => match ended {
+                Ok(()) => to_app.await,
+                Err(cause) => Err(Ended::Application(cause)),
+            },
+        }
+    }
+
+    /// The settings of this moment.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        **self.shared.policy.load()
+    }
+
+    /// Opens rows for this session.
+    #[must_use]
+    pub fn opener(&self) -> Opener<'_> {
+        Opener {
+            client: &self.client,
+            keys: &self.shared.keys.cache,
+            metrics: &self.shared.metrics,
+            refusals: &self.shared.refusals,
+        }
+    }
+
+    /// Takes note of BackendKeyData: from now on the session can be cancelled.
+    pub fn key_data(&self, body: &[u8]) {
+        let Some((pid, secret)) = body.split_first_chunk::<4>() else {
+            return;
+        };
+        let cancels = &self.shared.cancels;
+        let registered =
+            cancels.register(u32::from_be_bytes(*pid), secret, &self.client, &self.flow);
+        *self
+            .registered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(registered);
+    }
+}

@@ -1,0 +1,291 @@
+//! One PostgreSQL server with a data directory of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tokio_postgres::Client;
+
+use crate::address::Address;
+use crate::ca::{Ca, Leaf};
+use crate::deadline::until;
+use crate::dir::TestDir;
+use crate::port::{Port, free_port};
+use crate::postgres::{as_owner, copy_template, give, program};
+use crate::process::{Process, Signal, Stop};
+use crate::raw::{Message, Session, message};
+use crate::settings::Settings;
+
+/// What every cluster of a test is like. `dynamic_shared_memory_type`: the usual kind would leave
+/// files in `/dev/shm` when killed. `wal_keep_size`: a test may search all WAL that was written.
+const BASE: &str = "\
+listen_addresses = '127.0.0.1'
+fsync = off
+full_page_writes = on
+shared_buffers = 16MB
+max_connections = 100
+dynamic_shared_memory_type = mmap
+max_wal_size = 1GB
+wal_keep_size = 512MB
+wal_retrieve_retry_interval = 50ms
+log_line_prefix = '%m [%p] %q%u@%d '
+";
+
+/// A running PostgreSQL server. Dropping it stops it and removes its data.
+#[derive(Debug)]
+pub struct Cluster {
+    process: Option<Process>,
+    port: Port,
+    dir: TestDir,
+}
+
+impl Cluster {
+    /// Starts a primary with the plain [`Settings`].
+    pub fn start() -> Self {
+        Settings::new().start_cluster()
+    }
+
+    /// A primary, set up but not running yet.
+    pub(crate) fn primary(settings: &Settings) -> Self {
+        Self::prepare("primary", settings, "")
+    }
+
+    /// A replica of `primary`, set up but not running yet. It is a second copy of the same template,
+    /// so both have the same system identifier, and the primary still has all WAL it ever wrote.
+    pub(crate) fn replica(settings: &Settings, primary: &Self) -> Self {
+        let (host, port) = (primary.socket_dir().display(), &primary.port);
+        let line = format!("primary_conninfo = 'host={host} port={port} user=postgres'\n");
+        let cluster = Self::prepare("replica", settings, &line);
+        cluster.write("standby.signal", "");
+        cluster
+    }
+
+    fn prepare(name: &str, settings: &Settings, line: &str) -> Self {
+        let dir = TestDir::new(name);
+        give(dir.path());
+        let port = free_port();
+        copy_template(&dir.join("data"));
+        let cluster = Self {
+            process: None,
+            port,
+            dir,
+        };
+        let mut config = format!("{BASE}{line}");
+        config.push_str(&format!("port = {}\n", cluster.port));
+        config.push_str(&format!(
+            "unix_socket_directories = '{}'\n",
+            cluster.dir.path().display()
+        ));
+        if settings.tls {
+            cluster.make_certificate();
+            config.push_str("ssl = on\n");
+        }
+        for line in &settings.lines {
+            config.push_str(&format!("{line}\n"));
+        }
+        cluster.write("postgresql.conf", &config);
+        cluster.write("pg_hba.conf", &settings.pg_hba());
+        cluster
+    }
+
+    fn make_certificate(&self) {
+        let ca = Ca::new();
+        let identity = ca.issue(&Leaf::server("database").without_uri());
+        for (from, name) in [
+            (&identity.certificate, "server.crt"),
+            (&identity.private_key, "server.key"),
+        ] {
+            let to = self.data().join(name);
+            fs::copy(from, &to).unwrap_or_else(|error| panic!("copying {name}: {error}"));
+            give(&to);
+        }
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn launch(&mut self) {
+        assert!(self.process.is_none(), "the cluster is running");
+        let server = program("postgres")
+            .stop(Stop::Quit)
+            .arg("-D")
+            .arg(self.data());
+        self.process = Some(as_owner(server).start(&self.dir));
+    }
+
+    /// Waits until it answers.
+    pub(crate) fn wait_until_ready(&self) {
+        until("PostgreSQL to answer", || {
+            assert!(self.process().ended().is_none(), "PostgreSQL did not start");
+            let mut session = Session::try_connect(self.address().socket()).ok()?;
+            session.send(message::startup(&[
+                ("user", "postgres"),
+                ("database", "postgres"),
+            ]));
+            // While it starts it answers with an error and hangs up.
+            while let Ok(message) = session.read() {
+                if message.tag == b'Z' {
+                    session.send(message::terminate());
+                    return Some(());
+                }
+            }
+            None
+        });
+    }
+
+    /// Makes the users of the settings.
+    pub(crate) fn create_users(&self, settings: &Settings) {
+        if let Some(sql) = settings.create_users() {
+            self.query(&sql);
+        }
+    }
+
+    /// Starts it after [`stop`](Self::stop) or [`kill`](Self::kill), at the same port, and waits
+    /// until it answers.
+    pub fn start_again(&mut self) {
+        self.launch();
+        self.wait_until_ready();
+    }
+
+    /// Stops it as an administrator would (fast shutdown): sessions end with SQLSTATE `57P01`.
+    pub fn stop(&mut self) {
+        let process = self.process.take().expect("the cluster is running");
+        process.signal(Signal::INT);
+        process.wait();
+    }
+
+    /// Stops it at once and without a checkpoint (immediate shutdown): sessions break off.
+    pub fn kill(&mut self) {
+        let process = self.process.take().expect("the cluster is running");
+        process.signal(Signal::QUIT);
+        process.wait();
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> Address {
+        Address::local(self.port.number())
+    }
+
+    /// The directory of its unix socket, for `host=`.
+    pub fn socket_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The path of its unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.dir.join(&format!(".s.PGSQL.{}", self.port))
+    }
+
+    /// Opens a session as user postgres in database postgres.
+    pub async fn connect(&self) -> Client {
+        self.address().connect().await
+    }
+
+    /// Runs SQL in a session of its own and returns the rows of the last result, in text. Panics
+    /// at an error.
+    #[track_caller]
+    pub fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
+        let mut session = self.address().raw();
+        session.start();
+        let messages = session.query(sql);
+        session.send(message::terminate());
+        if let Some(error) = messages.iter().find(|message| message.tag == b'E') {
+            panic!("{sql}: {error:?}");
+        }
+        last_result(&messages)
+    }
+
+    /// Runs SQL as [`query`](Self::query) does, and returns the one value of its one row.
+    #[track_caller]
+    pub fn value(&self, sql: &str) -> String {
+        let mut rows = self.query(sql);
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) if row.len() == 1 => row
+                .into_iter()
+                .flatten()
+                .next()
+                .unwrap_or_else(|| panic!("{sql}: the value is NULL")),
+            (last, _) => panic!("{sql}: not one value; the last row is {last:?}"),
+        }
+    }
+
+    /// Where its WAL ends (a primary), such as `0/15E8C10`.
+    pub fn wal_end(&self) -> String {
+        self.value("select pg_current_wal_lsn()")
+    }
+
+    /// Waits until this replica has replayed WAL up to `lsn`, so that queries see what was written
+    /// before it.
+    #[track_caller]
+    pub fn wait_for_replay(&self, lsn: &str) {
+        let sql = format!("select coalesce(pg_last_wal_replay_lsn() >= '{lsn}', false)");
+        until("the replica to catch up", || {
+            (self.value(&sql) == "t").then_some(())
+        });
+    }
+
+    /// A dump of all databases (`pg_dumpall`).
+    pub fn dump(&self) -> Vec<u8> {
+        let dump = program("pg_dumpall").args(["-d", &self.address().conninfo()]);
+        dump.run().success().into_bytes()
+    }
+
+    /// All its WAL.
+    pub fn wal(&self) -> Vec<u8> {
+        let directory = self.data().join("pg_wal");
+        let entries = fs::read_dir(&directory)
+            .unwrap_or_else(|error| panic!("listing {}: {error}", directory.display()));
+        let files = entries
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| path.is_file());
+        let mut files: Vec<_> = files.collect();
+        files.sort();
+        // A segment may be renamed for its next use meanwhile.
+        let segments: Vec<_> = files
+            .iter()
+            .filter_map(|path| fs::read(path).ok())
+            .collect();
+        segments.concat()
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        self.process().log()
+    }
+
+    /// Its process, the postmaster.
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("the cluster is running")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+
+    /// Writes a file into the data directory. One that is there already stays with its owner.
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.data().join(name), text)
+            .unwrap_or_else(|error| panic!("writing {name}: {error}"));
+    }
+}
+
+/// The rows behind the last `RowDescription`, in text.
+fn last_result(messages: &[Message]) -> Vec<Vec<Option<String>>> {
+    let mut rows = Vec::new();
+    for message in messages {
+        match message.tag {
+            b'T' => rows.clear(),
+            b'D' => rows.push(
+                message
+                    .row()
+                    .into_iter()
+                    .map(|field| field.map(text))
+                    .collect(),
+            ),
+            _ => {}
+        }
+    }
+    rows
+}
+
+fn text(field: Vec<u8>) -> String {
+    String::from_utf8_lossy(&field).into_owned()
+}

@@ -1,0 +1,74 @@
+//! A daemon of ours under test: a program, its configuration file, and the process.
+
+use std::collections::BTreeMap;
+
+use crate::ca::Identity;
+use crate::dir::TestDir;
+use crate::process::{Process, Signal};
+use crate::program::Program;
+
+/// The text of a TOML file, key by key.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Config {
+    lines: BTreeMap<String, String>,
+}
+
+impl Config {
+    /// Sets `key = value`, a line of TOML. A key that was set before gets the new value.
+    pub(crate) fn set(&mut self, line: &str) {
+        let (key, value) =
+            line.split_once('=').unwrap_or_else(|| panic!("'{line}' is not 'key = value'"));
+        self.lines.insert(key.trim().to_owned(), value.trim().to_owned());
+    }
+
+    pub(crate) fn set_tls(&mut self, identity: &Identity) {
+        let Identity { certificate, private_key, ca } = identity;
+        self.set(&format!("tls.certificate = '{}'", certificate.display()));
+        self.set(&format!("tls.private_key = '{}'", private_key.display()));
+        self.set(&format!("tls.ca = '{}'", ca.display()));
+    }
+
+    fn text(&self) -> String {
+        self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    }
+}
+
+/// A daemon with its configuration, running except during [`restart`](Self::restart).
+#[derive(Debug)]
+pub(crate) struct Daemon {
+    process: Process,
+    program: Program,
+    config: Config,
+    ports: Vec<u16>,
+    dir: TestDir,
+}
+
+impl Daemon {
+    /// Starts it and waits until it listens on all of `ports`.
+    pub(crate) fn start(name: &str, label: &str, config: Config, ports: Vec<u16>) -> Self {
+        let dir = TestDir::new(label);
+        let file = dir.write("config.toml", config.text());
+        let program = Program::named(name).label(label).arg("--config").arg(file);
+        let process = program.start(&dir);
+        ports.iter().for_each(|port| process.wait_for_port(*port));
+        Self { process, program, config, ports, dir }
+    }
+
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// Changes its configuration file and asks it to read that again (SIGHUP).
+    pub(crate) fn reconfigure(&mut self, lines: &[&str]) {
+        lines.iter().for_each(|line| self.config.set(line));
+        self.dir.write("config.toml", self.config.text());
+        self.process.signal(Signal::HUP);
+    }
+
+    /// Kills it if it still runs, and starts it again with the same configuration and log.
+    pub(crate) fn restart(&mut self) {
+        self.process.kill();
+        self.process = self.program.start(&self.dir);
+        self.ports.iter().for_each(|port| self.process.wait_for_port(*port));
+    }
+}

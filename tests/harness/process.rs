@@ -1,0 +1,256 @@
+//! Running processes: their logs, their signals, and that none outlives the test.
+//!
+//! Dropping a [`Process`] ends it. Should the test program itself be killed, the kernel does it:
+//! `setpriv --pdeathsig` asks for a signal when the *thread* that started the process ends, so all
+//! are started by one thread that lives as long as the test program.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, kill_process, kill_process_group};
+
+pub use rustix::process::Signal;
+
+use crate::deadline::until;
+
+/// How much of a log is shown when a test fails.
+const TAIL_LINES: usize = 40;
+
+/// How long a process may take over its own stop signal before it is killed.
+const STOP_TIME: Duration = Duration::from_secs(5);
+
+/// How a process is ended that has no say in it: on drop, or by the kernel when the test program
+/// dies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stop {
+    /// SIGKILL, for most.
+    Kill,
+    /// SIGQUIT, PostgreSQL's immediate shutdown: killed it would leave shared memory behind.
+    Quit,
+}
+
+impl Stop {
+    /// As `setpriv` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "KILL",
+            Self::Quit => "QUIT",
+        }
+    }
+
+    fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Quit => Signal::QUIT,
+        }
+    }
+}
+
+/// A process under test, in a process group of its own. Dropping it ends the group and waits for the
+/// end. While a test panics, dropping
+/// also prints the end of the log; and where the log tells of a panic of the process, dropping
+/// fails the test.
+#[derive(Debug)]
+pub struct Process {
+    label: String,
+    child: Mutex<Child>,
+    pid: Pid,
+    log: PathBuf,
+    stop: Stop,
+}
+
+impl Process {
+    pub(crate) fn new(label: &str, child: Child, log: PathBuf, stop: Stop) -> Self {
+        let pid = Pid::from_child(&child);
+        Self {
+            label: label.to_owned(),
+            child: Mutex::new(child),
+            pid,
+            log,
+            stop,
+        }
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// All it has written to standard output and standard error so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log_bytes()).into_owned()
+    }
+
+    /// [`log`](Self::log) as bytes, for [`scan`](crate::scan()).
+    pub fn log_bytes(&self) -> Vec<u8> {
+        read(&self.log)
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal)
+            .unwrap_or_else(|error| panic!("sending {signal:?} to {}: {error}", self.label));
+    }
+
+    /// Its exit status if it has ended.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        child
+            .try_wait()
+            .unwrap_or_else(|error| panic!("waiting for {}: {error}", self.label))
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn wait(&self) -> ExitStatus {
+        until(&format!("the end of {}", self.label), || self.ended())
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    pub fn kill(&self) -> ExitStatus {
+        // Once it has ended and been waited for, its id may be another's.
+        if self.ended().is_none() {
+            self.signal(Signal::KILL);
+        }
+        self.wait()
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    #[track_caller]
+    pub fn terminate(&self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits until its log has a line that contains `text`, and returns that line.
+    #[track_caller]
+    pub fn wait_for_line(&self, text: &str) -> String {
+        until(&format!("a line with '{text}' from {}", self.label), || {
+            let found = self
+                .log()
+                .lines()
+                .find(|line| line.contains(text))
+                .map(str::to_owned);
+            self.still_running_or(found)
+        })
+    }
+
+    /// Waits until something listens on this TCP port of 127.0.0.1. It looks into the kernel's
+    /// table and does not connect, so the program meets no connection that the test did not make.
+    #[track_caller]
+    pub fn wait_for_port(&self, port: u16) {
+        until(&format!("{} to listen on port {port}", self.label), || {
+            self.still_running_or(listens(port).then_some(()))
+        });
+    }
+
+    /// Resident memory now, in bytes.
+    pub fn resident_memory(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.pid());
+        let text = String::from_utf8_lossy(&read(Path::new(&status))).into_owned();
+        let kibibytes: u64 = text
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix(field)?
+                    .trim()
+                    .strip_suffix(" kB")?
+                    .parse()
+                    .ok()
+            })
+            .unwrap_or_else(|| panic!("no {field} in {status}"));
+        1024 * kibibytes
+    }
+
+    #[track_caller]
+    fn still_running_or<T>(&self, found: Option<T>) -> Option<T> {
+        if found.is_none()
+            && let Some(status) = self.ended()
+        {
+            panic!("{} ended too early: {status}", self.label);
+        }
+        found
+    }
+
+    fn print_tail(&self) {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        let start = lines.len().saturating_sub(TAIL_LINES);
+        eprintln!("---- the last of {} ({})", self.label, self.pid());
+        for line in lines.iter().skip(start) {
+            eprintln!("{line}");
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.ended().is_none() {
+            // The whole group: it may have started something itself.
+            let _ = kill_process_group(self.pid, self.stop.signal());
+            let end = Instant::now() + STOP_TIME;
+            while self.ended().is_none() && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+            self.kill();
+        }
+        if thread::panicking() {
+            self.print_tail();
+        } else if self.log().contains("panicked at") {
+            self.print_tail();
+            panic!("{} panicked", self.label);
+        }
+    }
+}
+
+/// Starts `command` from the thread that all processes under test are started from.
+pub(crate) fn spawn(command: Command) -> io::Result<Child> {
+    type Order = (Command, Sender<io::Result<Child>>);
+    static NURSERY: LazyLock<Mutex<Sender<Order>>> = LazyLock::new(|| {
+        let (orders, received) = channel::<Order>();
+        thread::spawn(move || {
+            for (mut command, reply) in received {
+                let _ = reply.send(command.spawn());
+            }
+        });
+        Mutex::new(orders)
+    });
+    let (reply, spawned) = channel();
+    NURSERY
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .send((command, reply))
+        .expect("the nursery lives as long as its static sender");
+    spawned.recv().expect("the nursery answers every order")
+}
+
+/// True if a TCP socket listens on this port of 127.0.0.1 or of all addresses.
+fn listens(port: u16) -> bool {
+    let suffix = format!(":{port:04X}");
+    String::from_utf8_lossy(&read(Path::new("/proc/net/tcp")))
+        .lines()
+        .any(|line| {
+            // sl local_address rem_address st …; state 0A is LISTEN.
+            let mut fields = line.split_whitespace().skip(1);
+            fields.next().is_some_and(|local| local.ends_with(&suffix))
+                && fields.nth(1) == Some("0A")
+        })
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|error| panic!("reading {}: {error}", path.display()))
+}

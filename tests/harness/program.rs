@@ -1,0 +1,205 @@
+//! Programs to start: ours, found beside the test, and any other by its path.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio, id};
+
+use crate::dir::TestDir;
+use crate::process::{Process, Stop, spawn};
+
+/// Runs the program unless the test program is gone already: between its start and `setpriv`'s call
+/// no signal would tell.
+const GUARD: &str = r#"[ "$PPID" = "$0" ] || exit; exec "$@""#;
+
+/// A program with its arguments, ready to be started any number of times. Variables of the
+/// environment that begin with `PG` (so `PGSEAL_` too) are not handed down, others are.
+#[derive(Clone, Debug)]
+pub struct Program {
+    label: String,
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    input: Vec<u8>,
+    account: Option<&'static str>,
+    stop: Stop,
+}
+
+/// A program that has run to its end.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code, or none if a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Program {
+    /// One of our programs, such as `pgseal-server`, from the directory `PGSEAL_BIN_DIR`, or else
+    /// from the build directory of the running test. The test command builds them before.
+    pub fn named(name: &str) -> Self {
+        let directory = env::var_os("PGSEAL_BIN_DIR").map_or_else(build_directory, PathBuf::from);
+        let path = directory.join(name);
+        assert!(
+            path.is_file(),
+            "no {} to test: run `cargo build --workspace` first, or set PGSEAL_BIN_DIR",
+            path.display()
+        );
+        Self::at(path)
+    }
+
+    /// The program in this file.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let label = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        Self {
+            label,
+            path,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            input: Vec::new(),
+            account: None,
+            stop: Stop::Kill,
+        }
+    }
+
+    /// Names it in messages and names its log file; otherwise it is called by its file name.
+    pub fn label(mut self, label: &str) -> Self {
+        label.clone_into(&mut self.label);
+        self
+    }
+
+    /// Adds an argument.
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(
+            arguments
+                .into_iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        );
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.environment
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it this standard input; otherwise that is empty.
+    pub fn input(mut self, input: impl AsRef<[u8]>) -> Self {
+        input.as_ref().clone_into(&mut self.input);
+        self
+    }
+
+    /// Runs it as this user; only root can.
+    pub(crate) fn account(mut self, account: Option<&'static str>) -> Self {
+        self.account = account;
+        self
+    }
+
+    /// Ends it so; otherwise by [`Stop::Kill`].
+    pub(crate) fn stop(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Starts it, with a log file in `dir`. A second start appends to the first one's log.
+    pub fn start(&self, dir: &TestDir) -> Process {
+        let log = dir.join(&format!("{}.log", self.label));
+        let output = File::options().create(true).append(true).open(&log);
+        let output = output.unwrap_or_else(|error| panic!("opening {}: {error}", log.display()));
+        let errors = output
+            .try_clone()
+            .expect("an open file can be opened twice");
+        let child = self.launch(dir, output, errors);
+        Process::new(&self.label, child, log, self.stop)
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub fn run(&self) -> Finished {
+        let dir = TestDir::new(&self.label);
+        let (stdout, stderr) = (dir.join("stdout"), dir.join("stderr"));
+        let child = self.launch(&dir, create(&stdout), create(&stderr));
+        let process = Process::new(&self.label, child, stderr, self.stop);
+        let code = process.wait().code();
+        let stdout = std::fs::read(&stdout).unwrap_or_else(|error| panic!("reading: {error}"));
+        Finished {
+            code,
+            stdout: String::from_utf8_lossy(&stdout).into_owned(),
+            stderr: process.log(),
+        }
+    }
+
+    fn launch(&self, dir: &TestDir, stdout: File, stderr: File) -> Child {
+        let input = dir.write(&format!("{}.stdin", self.label), &self.input);
+        let input = File::open(&input).unwrap_or_else(|error| panic!("opening stdin: {error}"));
+        let mut command = Command::new("setpriv");
+        command.arg("--pdeathsig").arg(self.stop.name());
+        if let Some(account) = self.account {
+            command
+                .arg(format!("--reuid={account}"))
+                .arg(format!("--regid={account}"));
+            command.arg("--init-groups");
+        }
+        command
+            .args(["--", "sh", "-c", GUARD])
+            .arg(id().to_string());
+        command.arg(&self.path).args(&self.arguments);
+        for (name, _) in
+            env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"PG"))
+        {
+            command.env_remove(name);
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+            .stdin(Stdio::from(input))
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0);
+        spawn(command).unwrap_or_else(|error| panic!("starting setpriv (util-linux): {error}"))
+    }
+}
+
+impl Finished {
+    /// The output of a program that must have succeeded.
+    #[track_caller]
+    pub fn success(self) -> String {
+        assert!(
+            self.code == Some(0),
+            "exit code {:?}: {}",
+            self.code,
+            self.stderr
+        );
+        self.stdout
+    }
+}
+
+fn create(path: &Path) -> File {
+    File::create(path).unwrap_or_else(|error| panic!("making {}: {error}", path.display()))
+}
+
+/// `target/debug` for a test in `target/debug/deps`.
+fn build_directory() -> PathBuf {
+    let test = env::current_exe().unwrap_or_else(|error| panic!("finding this test: {error}"));
+    let directory = test
+        .ancestors()
+        .nth(2)
+        .expect("a test lies in target/<profile>/deps");
+    directory.to_owned()
+}
