@@ -1,1 +1,162 @@
-//! Not written yet.
+//! `pgseal-connector`: stands beside an application, takes its PostgreSQL connections in clear, and
+//! carries them to a server through a tunnel of TLS with certificates on both sides.
+//!
+//! It holds no keys but that of its own certificate, and changes no byte: [`session`] is all of the
+//! data path. [`api`] gives applications what they need to seal: public keys, and new zones.
+
+mod api;
+pub mod config;
+mod metrics;
+mod refusals;
+mod session;
+mod shared;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, start_logging};
+use rustls::ClientConfig;
+use tokio::net::TcpListener;
+use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, Material, MaterialPaths, Role};
+
+use crate::config::Config;
+use crate::shared::Shared;
+
+const ABOUT: &str = "\
+Stands beside an application and carries its PostgreSQL connections to a pgseal server, encrypted \
+and with a certificate that says whose values it may see. The application changes its address and \
+nothing else.";
+
+const AFTER_HELP: &str = "\
+The local API on api_listen gives applications public keys to seal to: GET /v1/client, \
+GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
+
+Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
+configuration again and applies log.level.
+Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
+
+/// The program, from its command line to its end.
+///
+/// # Errors
+/// What keeps it from starting.
+pub fn from_command_line() -> Result<(), Failure> {
+    let command = clap::Command::new("pgseal-connector")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .after_help(AFTER_HELP);
+    let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE);
+    let loaded = layers.load::<Config>()?;
+    let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
+    let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
+    if !loaded.config.api_listen.ip().is_loopback() {
+        return Err(Failure::Usage(format!(
+            "api_listen: {} is no loopback address, and whoever reaches the API acts as this \
+             connector's client",
+            loaded.config.api_listen
+        )));
+    }
+    if loaded.check_only {
+        println!("pgseal-connector: the configuration is in order");
+        return Ok(());
+    }
+    let log = start_logging(loaded.config.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|cause| Failure::failed("runtime", cause))?;
+    runtime.block_on(run(loaded.config, tls, control_tls, &layers, &log))
+}
+
+fn tls(config: &Config, alpn: &[u8]) -> Result<Arc<ClientConfig>, Failure> {
+    let usage = |error: tunnel::MaterialError| Failure::Usage(error.to_string());
+    let material = Material::load(&MaterialPaths {
+        certificate: config.tls.certificate.clone(),
+        private_key: config.tls.private_key.clone(),
+        ca: config.tls.ca.clone(),
+    })
+    .map_err(usage)?;
+    if material.identity.role != Role::Client {
+        return Err(Failure::Usage(format!(
+            "{}: the certificate is that of {}, not of a client; make one with: \
+             pgseal-keymaker cert client ID",
+            config.tls.certificate.display(),
+            material.identity
+        )));
+    }
+    let expected = Expected {
+        ids: config.server_ids.clone(),
+    };
+    tunnel::client_config(material, expected, alpn).map_err(usage)
+}
+
+async fn run(
+    config: Config,
+    tls: Arc<ClientConfig>,
+    control_tls: Arc<ClientConfig>,
+    layers: &Layers,
+    log: &LogHandle,
+) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let (ending, end) = Shutdown::new();
+    let shared = Arc::new(Shared::new(&config, tls, control_tls, ending));
+    let listener = bind("listen", config.listen).await?;
+    let api_listener = bind("api_listen", config.api_listen).await?;
+    if !config.listen.ip().is_loopback() {
+        tracing::warn!(listen = %config.listen, "applications connect in clear, and not from this host alone");
+    }
+    tracing::info!(
+        listen = %config.listen, api = %config.api_listen, server = config.server, "ready"
+    );
+
+    let accepting = tokio::spawn(accept(listener, shared.clone()));
+    tokio::spawn(api::serve(api_listener, shared.clone()));
+    while signals.next().await == Asked::Reload {
+        reload(layers, log);
+    }
+
+    accepting.abort();
+    tracing::info!(sessions = shared.sessions.count(), "draining");
+    shared.sessions.ended(config.drain_timeout.0).await;
+    // Sessions that are left hear why, and get a moment to.
+    end.send_replace(true);
+    shared.sessions.ended(Duration::from_secs(1)).await;
+    tracing::info!("ended");
+    Ok(())
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        match listener.accept().await {
+            Ok((app, _)) => {
+                let shared = shared.clone();
+                tokio::spawn(async move {
+                    if let Err(reason) = session::serve(app, &shared).await {
+                        tracing::warn!(%reason, "a session ended early");
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: sessions that end will give some back.
+                tracing::error!(%error, "connections cannot be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
+}
+
+/// A configuration that is wrong changes nothing.
+fn reload(layers: &Layers, log: &LogHandle) {
+    match layers.load::<Config>() {
+        Ok(loaded) => {
+            log.set_level(loaded.config.log.level);
+            tracing::info!("configuration applied");
+        }
+        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    }
+}

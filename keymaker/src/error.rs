@@ -14,7 +14,9 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] keystore::Error),
     /// The certificate authority would lie where the servers' secrets are.
-    #[error("{directory} holds the store too; keep the CA in a directory of its own, away from servers")]
+    #[error(
+        "{directory} holds the store too; keep the CA in a directory of its own, away from servers"
+    )]
     AuthorityBesideStore {
         /// The directory given for both.
         directory: PathBuf,

@@ -19,7 +19,6 @@ pub struct NewFiles {
 impl NewFiles {
     /// Makes a directory of this mode (less the umask), unless there is one.
     pub fn directory(&mut self, path: &Path, mode: u32) -> Result<(), Error> {
-        let path = if path == Path::new("") { Path::new(".") } else { path };
         match DirBuilder::new().mode(mode).create(path) {
             Ok(()) => self.directories.push(path.into()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
@@ -32,6 +31,14 @@ impl NewFiles {
             }
         }
         Ok(())
+    }
+
+    /// Makes the directory that `path` is to lie in, unless there is one.
+    pub fn directory_of(&mut self, path: &Path) -> Result<(), Error> {
+        match path.parent() {
+            Some(parent) if parent != Path::new("") => self.directory(parent, 0o755),
+            _ => Ok(()),
+        }
     }
 
     /// Writes a file of this mode (less the umask) that was not there.
@@ -86,8 +93,12 @@ mod tests {
         let make = |files: &mut NewFiles| {
             files.directory(&theirs, 0o700).unwrap();
             files.file(&theirs.join("one"), 0o600, b"1").unwrap();
-            files.directory(&directory.path().join("ours"), 0o700).unwrap();
-            files.file(&directory.path().join("ours/two"), 0o600, b"2").unwrap();
+            files
+                .directory(&directory.path().join("ours"), 0o700)
+                .unwrap();
+            files
+                .file(&directory.path().join("ours/two"), 0o600, b"2")
+                .unwrap();
         };
         let mut files = NewFiles::default();
         make(&mut files);

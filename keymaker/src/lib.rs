@@ -30,10 +30,7 @@ use output::Output;
 /// Runs the command that `args` (the program's name first) spell, and writes its answer to `out`.
 ///
 /// Nothing is changed when it fails.
-pub fn run(
-    args: impl IntoIterator<Item = OsString>,
-    out: &mut dyn Write,
-) -> Result<(), Error> {
+pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Error> {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => match error.kind() {

@@ -42,11 +42,13 @@ impl<'a> Output<'a> {
     /// Writes a list page by page, so that a long one needs no more memory than a page.
     ///
     /// `page` is given the last record of the page before; an empty page is the end.
-    pub fn list<T, L: Line>(
+    pub fn list<L, T>(
         &mut self,
         mut page: impl FnMut(Option<&T>) -> Result<Vec<T>, keystore::Error>,
-        line: impl Fn(&T) -> L,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Error>
+    where
+        L: Line + for<'t> From<&'t T>,
+    {
         let mut records = page(None)?;
         let mut table = Table::new(L::COLUMNS);
         if self.json {
@@ -54,7 +56,7 @@ impl<'a> Output<'a> {
         }
         let mut separator = "\n";
         while let Some(last) = records.last() {
-            let lines: Vec<L> = records.iter().map(&line).collect();
+            let lines: Vec<L> = records.iter().map(L::from).collect();
             if self.json {
                 for line in &lines {
                     write!(self.out, "{separator}{}", json(line))?;

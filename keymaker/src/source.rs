@@ -37,7 +37,12 @@ pub fn open_store(args: StoreArgs) -> Result<Store, Error> {
 
 /// Where the master key is; an error if nothing says so.
 pub fn master_key_source(args: MasterKeyArgs) -> Result<Source, Error> {
-    source("PGSEAL_MASTER_KEY", args.master_key_file, args.master_key_command)?.ok_or_else(|| {
+    source(
+        "PGSEAL_MASTER_KEY",
+        args.master_key_file,
+        args.master_key_command,
+    )?
+    .ok_or_else(|| {
         Error::Usage(
             "no master key: give --master-key-file, --master-key-command or PGSEAL_MASTER_KEY"
                 .into(),

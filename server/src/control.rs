@@ -99,7 +99,7 @@ async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Probl
         database: shared.database.address().into(),
         zone_mode: policy.zone_mode,
         on_refused: policy.on_refused,
-        sessions: u64::try_from(shared.metrics.sessions.get()).unwrap_or_default(),
+        sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
         store_revision: revision.count(),
         draining: shared.is_draining(),

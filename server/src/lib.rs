@@ -26,7 +26,7 @@ mod shape;
 mod shared;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, start_logging};
 use keystore::{MasterKey, Secret, Store};
@@ -173,11 +173,11 @@ async fn run(
 
     shared.drain();
     accepting.abort();
-    tracing::info!(sessions = shared.metrics.sessions.get(), "draining");
-    drain(&shared, config.drain_timeout.0).await;
+    tracing::info!(sessions = shared.sessions.count(), "draining");
+    shared.sessions.ended(config.drain_timeout.0).await;
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
-    drain(&shared, Duration::from_secs(1)).await;
+    shared.sessions.ended(Duration::from_secs(1)).await;
     tracing::info!("ended");
     Ok(())
 }
@@ -201,12 +201,5 @@ fn reload(layers: &Layers, shared: &Shared, log: &LogHandle) {
             );
         }
         Err(error) => tracing::error!(%error, "the configuration stays as it was"),
-    }
-}
-
-async fn drain(shared: &Shared, limit: Duration) {
-    let deadline = Instant::now() + limit;
-    while shared.metrics.sessions.get() > 0 && Instant::now() < deadline {
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -222,10 +222,8 @@ async fn data(stream: TlsStream<TcpStream>, client: ClientId, startup: &[u8], sh
     };
     let session = Session::new(shared.clone(), client, parameters);
     shared.metrics.sessions_started.inc();
-    shared.metrics.sessions.inc();
-    let ended = session.run(stream, startup).await;
-    shared.metrics.sessions.dec();
-    match ended {
+    let _running = shared.sessions.begin();
+    match session.run(stream, startup).await {
         Ok(()) => tracing::debug!(client = %session.client, "session ended"),
         Err(reason) => tracing::info!(client = %session.client, %reason, "session ended"),
     }

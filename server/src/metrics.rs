@@ -43,8 +43,7 @@ struct RefusedLabels {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    /// Data sessions open now.
-    pub sessions: Gauge<i64, AtomicI64>,
+    sessions: Gauge<i64, AtomicI64>,
     /// Data sessions ever.
     pub sessions_started: Counter,
     /// Peers that were turned away before a session began.
@@ -144,9 +143,11 @@ impl Metrics {
         }
     }
 
-    /// All of them in the Prometheus text format.
+    /// All of them in the OpenMetrics text format, with this many sessions open.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub fn render(&self, sessions: usize) -> String {
+        self.sessions
+            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
         let mut out = String::new();
         // Writing to a String does not fail.
         match text::encode(&mut out, &self.registry) {

@@ -39,5 +39,8 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, FORMAT)], shared.metrics.render())
+    (
+        [(header::CONTENT_TYPE, FORMAT)],
+        shared.metrics.render(shared.sessions.count()),
+    )
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use daemon::Shutdown;
+use daemon::{Sessions, Shutdown};
 
 use crate::cancel::Cancels;
 use crate::config::Config;
@@ -32,7 +32,9 @@ pub struct Shared {
     pub metrics: Metrics,
     /// What it says of refused values.
     pub refusals: RefusalLog,
-    /// The sessions that can be cancelled.
+    /// The data sessions that run.
+    pub sessions: Sessions,
+    /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
     /// How long a peer may take to its start-up message.
     pub startup_timeout: Duration,
@@ -59,6 +61,7 @@ impl Shared {
             limits: Limits::new(config.max_open_row.0, config.open_memory.0),
             metrics: Metrics::new(),
             refusals: RefusalLog::default(),
+            sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
             ending,

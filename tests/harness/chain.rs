@@ -48,6 +48,7 @@ pub struct Link {
 pub struct ChainBuilder {
     settings: Settings,
     client: String,
+    creates_zones: bool,
     server_lines: Vec<String>,
     connector_lines: Vec<String>,
     tapped: bool,
@@ -65,6 +66,7 @@ impl Chain {
         ChainBuilder {
             settings: Settings::new(),
             client: "app".to_owned(),
+            creates_zones: false,
             server_lines: Vec::new(),
             connector_lines: Vec::new(),
             tapped: false,
@@ -75,12 +77,14 @@ impl Chain {
     /// Waits until the replica has replayed all that the primary has written so far.
     #[track_caller]
     pub fn wait_for_replay(&self) {
-        self.replica.database.wait_for_replay(&self.primary.database.wal_end());
+        self.replica
+            .database
+            .wait_for_replay(&self.primary.database.wal_end());
     }
 
     /// The public key of the client that the connectors are, to seal values to.
     pub fn client(&self) -> envelope::Recipient {
-        self.keys.public_key_of_client(&self.client)
+        self.keys.client(&self.client)
     }
 
     /// Changes lines of both servers' configuration and asks them to read it again (SIGHUP).
@@ -94,7 +98,10 @@ impl Chain {
         let processes = [&self.primary, &self.replica]
             .into_iter()
             .flat_map(|link| [link.server.process(), link.connector.process()]);
-        processes.map(Process::log_bytes).collect::<Vec<_>>().concat()
+        processes
+            .map(Process::log_bytes)
+            .collect::<Vec<_>>()
+            .concat()
     }
 }
 
@@ -112,7 +119,12 @@ impl Link {
     /// Starts one more connector to this link's server, as another client.
     pub fn connector_of(&self, keys: &Keys, client: &str) -> Connector {
         let label = format!("connector-{client}");
-        Connector::start(&label, &keys.client_identity(client), self.server.port(), &[])
+        Connector::start(
+            &label,
+            &keys.client_identity(client),
+            self.server.port(),
+            &[],
+        )
     }
 }
 
@@ -127,6 +139,12 @@ impl ChainBuilder {
     pub fn client(mut self, id: &str) -> Self {
         id.clone_into(&mut self.client);
         self
+    }
+
+    /// Lets that client create zones through the control API, by server and connector.
+    pub fn creates_zones(mut self) -> Self {
+        self.creates_zones = true;
+        self.connector("local_api.zones = true")
     }
 
     /// Adds a line to both servers' configuration, such as `zone_mode = 'on'`.
@@ -168,14 +186,26 @@ impl ChainBuilder {
         let (pair, keys) = std::thread::scope(|scope| {
             let pair = scope.spawn(|| self.settings.start_pair());
             let keys = Keys::new();
-            keys.add_client(&self.client);
-            let pair = pair.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            let add = if self.creates_zones {
+                Keys::add_zone_creator
+            } else {
+                Keys::add_client
+            };
+            add(&keys, &self.client);
+            let pair = pair
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (pair, keys)
         });
         let Pair { replica, primary } = pair;
         let primary = self.link("primary", primary, &keys);
         let replica = self.link("replica", replica, &keys);
-        Chain { replica, primary, keys, client: self.client.clone() }
+        Chain {
+            replica,
+            primary,
+            keys,
+            client: self.client.clone(),
+        }
     }
 
     fn link(&self, name: &str, database: Cluster, keys: &Keys) -> Link {
@@ -183,11 +213,19 @@ impl ChainBuilder {
         let address = if self.by_socket {
             database.socket().display().to_string()
         } else {
-            database_tap.as_ref().map_or(database.address(), Tap::address).to_string()
+            database_tap
+                .as_ref()
+                .map_or(database.address(), Tap::address)
+                .to_string()
         };
         let identity = keys.server_identity(name);
-        let server =
-            Server::start(&format!("server-{name}"), &identity, keys, &address, &lines(&self.server_lines));
+        let server = Server::start(
+            &format!("server-{name}"),
+            &identity,
+            keys,
+            &address,
+            &lines(&self.server_lines),
+        );
         let tunnel_tap = self.tapped.then(|| Tap::to(server.port()));
         let connector = Connector::start(
             &format!("connector-{name}"),
@@ -195,7 +233,13 @@ impl ChainBuilder {
             tunnel_tap.as_ref().map_or(server.port(), Tap::port),
             &lines(&self.connector_lines),
         );
-        Link { connector, tunnel_tap, server, database_tap, database }
+        Link {
+            connector,
+            tunnel_tap,
+            server,
+            database_tap,
+            database,
+        }
     }
 }
 

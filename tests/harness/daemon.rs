@@ -16,20 +16,29 @@ pub(crate) struct Config {
 impl Config {
     /// Sets `key = value`, a line of TOML. A key that was set before gets the new value.
     pub(crate) fn set(&mut self, line: &str) {
-        let (key, value) =
-            line.split_once('=').unwrap_or_else(|| panic!("'{line}' is not 'key = value'"));
-        self.lines.insert(key.trim().to_owned(), value.trim().to_owned());
+        let (key, value) = line
+            .split_once('=')
+            .unwrap_or_else(|| panic!("'{line}' is not 'key = value'"));
+        self.lines
+            .insert(key.trim().to_owned(), value.trim().to_owned());
     }
 
     pub(crate) fn set_tls(&mut self, identity: &Identity) {
-        let Identity { certificate, private_key, ca } = identity;
+        let Identity {
+            certificate,
+            private_key,
+            ca,
+        } = identity;
         self.set(&format!("tls.certificate = '{}'", certificate.display()));
         self.set(&format!("tls.private_key = '{}'", private_key.display()));
         self.set(&format!("tls.ca = '{}'", ca.display()));
     }
 
     fn text(&self) -> String {
-        self.lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+        self.lines
+            .iter()
+            .map(|(key, value)| format!("{key} = {value}\n"))
+            .collect()
     }
 }
 
@@ -51,7 +60,13 @@ impl Daemon {
         let program = Program::named(name).label(label).arg("--config").arg(file);
         let process = program.start(&dir);
         ports.iter().for_each(|port| process.wait_for_port(*port));
-        Self { process, program, config, ports, dir }
+        Self {
+            process,
+            program,
+            config,
+            ports,
+            dir,
+        }
     }
 
     pub(crate) fn process(&self) -> &Process {
@@ -69,6 +84,8 @@ impl Daemon {
     pub(crate) fn restart(&mut self) {
         self.process.kill();
         self.process = self.program.start(&self.dir);
-        self.ports.iter().for_each(|port| self.process.wait_for_port(*port));
+        self.ports
+            .iter()
+            .for_each(|port| self.process.wait_for_port(*port));
     }
 }

@@ -5,13 +5,14 @@
 //! from its passphrase is meant to be slow.)
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use envelope::{ClientId, Owner, PublicKey, Recipient, ZoneId};
+use envelope::{Owner, Recipient};
 use serde_json::Value;
 
 use crate::ca::Identity;
@@ -20,35 +21,29 @@ use crate::program::{Finished, Program};
 
 static ORIGIN: LazyLock<Origin> = LazyLock::new(Origin::make);
 
-/// What all tests share.
-struct Origin {
-    dir: TestDir,
-    identities: Mutex<HashMap<(String, String), Identity>>,
-}
+const STORE: &str = "store.db";
+const MASTER_KEY: &str = "master.key";
 
-/// A store of a test's own, with its master key; and certificates of the CA that all [`Keys`] of a
-/// test program share.
+/// A store of a test's own, with its master key; and the certificates of a CA that all [`Keys`] of
+/// a test program share.
 #[derive(Debug)]
 pub struct Keys {
     dir: TestDir,
 }
 
-const STORE: &str = "store.db";
-const MASTER_KEY: &str = "master.key";
-
 impl Keys {
     /// A new store that holds nothing yet.
     pub fn new() -> Self {
-        let keys = Self { dir: TestDir::new("keys") };
-        for file in [STORE, MASTER_KEY] {
-            let from = ORIGIN.dir.join(file);
-            fs::copy(&from, keys.dir.join(file))
+        let dir = TestDir::new("keys");
+        for name in [STORE, MASTER_KEY] {
+            let from = ORIGIN.dir.join(name);
+            fs::copy(&from, dir.join(name))
                 .unwrap_or_else(|error| panic!("copying {}: {error}", from.display()));
         }
-        keys
+        Self { dir }
     }
 
-    /// The store's file.
+    /// The store, a file.
     pub fn store(&self) -> PathBuf {
         self.dir.join(STORE)
     }
@@ -58,43 +53,56 @@ impl Keys {
         self.dir.join(MASTER_KEY)
     }
 
-    /// Runs `pgseal-keymaker` on this store with these arguments.
+    /// The certificate of the CA, a PEM file.
+    pub fn ca(&self) -> PathBuf {
+        ORIGIN.dir.join("ca.crt")
+    }
+
+    /// Runs `pgseal-keymaker` on this store, with these arguments before those that name it.
     #[track_caller]
     pub fn keymaker(&self, arguments: &[&str]) -> Finished {
-        keymaker(&self.dir).args(arguments).run()
+        let program = Program::named("pgseal-keymaker").args(arguments);
+        program.args(store_arguments(&self.dir)).run()
     }
 
     /// Adds a client and returns its public key.
     #[track_caller]
     pub fn add_client(&self, id: &str) -> Recipient {
-        self.keymaker(&["client", "add", id]).success();
-        self.public_key_of_client(id)
+        self.public_key(&["client", "add", id])
+    }
+
+    /// Adds a client that may create zones through the control API, and returns its public key.
+    #[track_caller]
+    pub fn add_zone_creator(&self, id: &str) -> Recipient {
+        self.public_key(&["client", "add", id, "--create-zones"])
+    }
+
+    /// Adds a zone that these clients may open (`*` for all) and returns its public key; its id is
+    /// that of the key's owner.
+    #[track_caller]
+    pub fn add_zone(&self, clients: &[&str]) -> Recipient {
+        let clients = clients.iter().flat_map(|client| ["--client", client]);
+        self.public_key(
+            &["zone", "add"]
+                .into_iter()
+                .chain(clients)
+                .collect::<Vec<_>>(),
+        )
     }
 
     /// The active public key of a client that is in the store.
     #[track_caller]
-    pub fn public_key_of_client(&self, id: &str) -> Recipient {
-        let owner = Owner::Client(ClientId::try_from(id).expect("a test's client id is well-formed"));
-        self.public_key(owner, &["--client", id])
+    pub fn client(&self, id: &str) -> Recipient {
+        self.public_key(&["key", "export-public", "--client", id])
     }
 
-    /// Adds a zone that these clients may open, and returns its id and public key.
+    /// The active public key of a zone that is in the store, such as one made by the control API.
     #[track_caller]
-    pub fn add_zone(&self, clients: &[&str]) -> Recipient {
-        let mut arguments = vec!["zone", "add", "--json"];
-        clients.iter().for_each(|client| arguments.extend(["--client", client]));
-        let zone = json(&self.keymaker(&arguments).success());
-        self.public_key_of_zone(text(&zone, "id"))
+    pub fn zone(&self, id: &str) -> Recipient {
+        self.public_key(&["key", "export-public", "--zone", id])
     }
 
-    /// The active public key of a zone that is in the store.
-    #[track_caller]
-    pub fn public_key_of_zone(&self, id: &str) -> Recipient {
-        let owner = Owner::Zone(ZoneId::try_from(id).expect("a test's zone id is well-formed"));
-        self.public_key(owner, &["--zone", id])
-    }
-
-    /// The certificate of a client, by a CA that is the same in the whole test program.
+    /// The certificate of a client. It need not be in the store.
     pub fn client_identity(&self, id: &str) -> Identity {
         ORIGIN.identity("client", id)
     }
@@ -110,16 +118,96 @@ impl Keys {
     }
 
     #[track_caller]
-    fn public_key(&self, owner: Owner, which: &[&str]) -> Recipient {
-        let arguments = [&["key", "export-public", "--json"], which].concat();
-        let exported = json(&self.keymaker(&arguments).success());
-        let bytes = STANDARD.decode(text(&exported, "public_key"));
-        let bytes = bytes.unwrap_or_else(|error| panic!("a public key not in base64: {error}"));
-        let key = PublicKey::try_from(bytes.as_slice());
-        let recipient =
-            Recipient::new(owner, key.unwrap_or_else(|error| panic!("a public key: {error}")));
-        assert_eq!(text(&exported, "id"), recipient.owner().id());
-        assert_eq!(text(&exported, "key_id"), recipient.key_id().to_string());
-        recipient
+    fn public_key(&self, arguments: &[&str]) -> Recipient {
+        let answer = self.keymaker(&[&["--json"], arguments].concat()).success();
+        recipient(&answer).unwrap_or_else(|| panic!("no public key for a writer: {answer}"))
     }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What all [`Keys`] have in common.
+struct Origin {
+    dir: TestDir,
+    identities: Mutex<HashMap<(&'static str, String), Identity>>,
+}
+
+impl Origin {
+    fn make() -> Self {
+        let dir = TestDir::new("ca");
+        dir.write_private("passphrase", "a passphrase for tests");
+        let init = Program::named("pgseal-keymaker")
+            .arg("init")
+            .args(store_arguments(&dir));
+        init.args(ca_arguments(&dir)).run().success();
+        Self {
+            dir,
+            identities: Mutex::default(),
+        }
+    }
+
+    /// The certificate of this role and id, made when it is first asked for.
+    fn identity(&self, role: &'static str, id: &str) -> Identity {
+        let mut identities = self
+            .identities
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let out = self.dir.join(role);
+            let cert = Program::named("pgseal-keymaker").args(["cert", role, id]);
+            cert.args(ca_arguments(&self.dir))
+                .arg("--out-dir")
+                .arg(&out)
+                .run()
+                .success();
+            Identity {
+                certificate: out.join(format!("{id}.crt")),
+                private_key: out.join(format!("{id}.key")),
+                ca: self.dir.join("ca.crt"),
+            }
+        };
+        identities
+            .entry((role, id.to_owned()))
+            .or_insert_with(make)
+            .clone()
+    }
+}
+
+fn store_arguments(dir: &TestDir) -> [OsString; 4] {
+    let (store, master_key) = (dir.join(STORE), dir.join(MASTER_KEY));
+    [
+        "--store".into(),
+        store.into(),
+        "--master-key-file".into(),
+        master_key.into(),
+    ]
+}
+
+fn ca_arguments(dir: &TestDir) -> [OsString; 4] {
+    let (ca, passphrase) = (dir.path().into(), dir.join("passphrase").into());
+    [
+        "--ca-dir".into(),
+        ca,
+        "--ca-passphrase-file".into(),
+        passphrase,
+    ]
+}
+
+/// Whom to seal to, from what is handed out to writers (also by the control API): JSON with kind,
+/// id, public key and key id. None if anything is amiss with it.
+pub(crate) fn recipient(json: &str) -> Option<Recipient> {
+    let handed_out: Value = serde_json::from_str(json).ok()?;
+    let text = |name: &str| handed_out.get(name)?.as_str();
+    let owner = match text("kind")? {
+        "client" => Owner::Client(text("id")?.parse().ok()?),
+        "zone" => Owner::Zone(text("id")?.parse().ok()?),
+        _ => return None,
+    };
+    let public_key = STANDARD.decode(text("public_key")?).ok()?;
+    let recipient = Recipient::new(owner, public_key.as_slice().try_into().ok()?);
+    (recipient.key_id().to_string() == text("key_id")?).then_some(recipient)
 }

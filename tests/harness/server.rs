@@ -31,7 +31,10 @@ impl Server {
         config.set(&format!("listen = '127.0.0.1:{port}'"));
         config.set(&format!("ops_listen = '127.0.0.1:{ops}'"));
         config.set(&format!("store = '{}'", keys.store().display()));
-        config.set(&format!("master_key_file = '{}'", keys.master_key_file().display()));
+        config.set(&format!(
+            "master_key_file = '{}'",
+            keys.master_key_file().display()
+        ));
         config.set(&format!("database.address = '{database}'"));
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
@@ -54,7 +57,9 @@ impl Server {
     /// Asks the control API on the server's own port, as whoever holds `identity`.
     #[track_caller]
     pub fn control(&self, identity: &Identity, request: &Request) -> Response {
-        let session = Hello::from(identity).alpn(&["http/1.1"]).connect(self.port());
+        let session = Hello::from(identity)
+            .alpn(&["http/1.1"])
+            .connect(self.port());
         let session = session.unwrap_or_else(|error| panic!("the control API: {error}"));
         request.send_over(&mut session.into_stream())
     }

@@ -63,3 +63,55 @@ pub fn reference(keys: &[Key]) -> String {
     }
     text
 }
+
+/// Where a table of keys and the type it describes disagree, one line each: a field that is no key,
+/// a key that is no field, a default that is another than the table says. For a program's tests.
+///
+/// `defaults` is the type's value when only what must be set is set.
+#[must_use]
+pub fn differences(keys: &[Key], defaults: &serde_json::Value) -> Vec<String> {
+    let mut fields = Vec::new();
+    leaves("", defaults, &mut fields);
+    let mut found = Vec::new();
+    for (name, value) in &fields {
+        let Some(key) = keys.iter().find(|key| key.name == name) else {
+            found.push(format!("the field `{name}` is no key"));
+            continue;
+        };
+        let default = match value {
+            serde_json::Value::String(text) => text.clone(),
+            serde_json::Value::Bool(value) => value.to_string(),
+            // Nothing by default: the table says in words what holds then.
+            _ => continue,
+        };
+        if !key.default.is_empty() && key.default != default {
+            found.push(format!(
+                "`{name}` is {default} by default, not {}",
+                key.default
+            ));
+        }
+    }
+    for key in keys {
+        if !fields.iter().any(|(name, _)| name == key.name) {
+            found.push(format!("the key `{}` is no field", key.name));
+        }
+    }
+    found
+}
+
+fn leaves<'a>(
+    prefix: &str,
+    value: &'a serde_json::Value,
+    found: &mut Vec<(String, &'a serde_json::Value)>,
+) {
+    let serde_json::Value::Object(table) = value else {
+        return;
+    };
+    for (name, value) in table {
+        let name = format!("{prefix}{name}");
+        match value {
+            serde_json::Value::Object(_) => leaves(&format!("{name}."), value, found),
+            _ => found.push((name, value)),
+        }
+    }
+}

@@ -7,12 +7,14 @@ mod exit;
 mod key;
 mod layers;
 mod logging;
+mod sessions;
 mod signals;
 mod units;
 
 pub use exit::{Failure, report};
-pub use key::{Key, Kind, reference};
+pub use key::{Key, Kind, differences, reference};
 pub use layers::{Layers, Loaded};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
+pub use sessions::{Running, Sessions};
 pub use signals::{Asked, Shutdown, Signals};
 pub use units::{ByteSize, Period};

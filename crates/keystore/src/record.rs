@@ -118,6 +118,11 @@ impl Timestamp {
     pub fn from_seconds(seconds: u64) -> Option<Self> {
         (seconds <= Self::LAST).then_some(Timestamp(seconds))
     }
+
+    /// Seconds since 1970-01-01 UTC.
+    pub const fn seconds(self) -> u64 {
+        self.0
+    }
 }
 
 impl TryFrom<u64> for Timestamp {

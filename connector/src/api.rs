@@ -1,0 +1,198 @@
+//! The local HTTP API: a part of the server's control API, for the applications beside it.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use bytes::Bytes;
+use control::{ErrorBody, path};
+use tokio::net::TcpListener;
+
+use crate::shared::Shared;
+
+/// Longest request body, in bytes.
+const MAX_BODY: usize = 64 << 10;
+
+/// Answers until dropped.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let router = Router::new()
+        .route(path::STATUS, get(status))
+        .route(path::CLIENT, get(client))
+        .route(path::ZONES, post(new_zone))
+        .route(&format!("{}/{{id}}", path::ZONES), get(zone))
+        .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .route("/health", get(health))
+        .route("/metrics", get(metrics))
+        .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such path") })
+        .method_not_allowed_fallback(|| async {
+            problem(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path takes another method",
+            )
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(only_local_programs))
+        .with_state(shared);
+    if let Err(error) = axum::serve(listener, router).await {
+        tracing::error!(%error, "the local API has ended");
+    }
+}
+
+fn problem(status: StatusCode, error: &str) -> Response {
+    (
+        status,
+        Json(ErrorBody {
+            error: error.to_owned(),
+        }),
+    )
+        .into_response()
+}
+
+/// Keeps web pages out: a browser on this host sends an Origin, or a Host that a page's author made
+/// to resolve here.
+async fn only_local_programs(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    if headers.contains_key(header::ORIGIN) {
+        return problem(StatusCode::FORBIDDEN, "requests from web pages are refused");
+    }
+    if !is_local_host(headers) {
+        return problem(
+            StatusCode::FORBIDDEN,
+            "the Host must be localhost or a loopback address",
+        );
+    }
+    next.run(request).await
+}
+
+fn is_local_host(headers: &HeaderMap) -> bool {
+    let Some(Ok(host)) = headers.get(header::HOST).map(|host| host.to_str()) else {
+        return false;
+    };
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _port)) => address,
+        None => host.split_once(':').map_or(host, |(name, _port)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+async fn pass_on(shared: &Shared, method: Method, path: &str, body: Bytes) -> Response {
+    match shared.control.send(method, path, body).await {
+        Ok(answer) => {
+            let headers = [(header::CONTENT_TYPE, "application/json")];
+            (answer.status, headers, answer.body).into_response()
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the server's control API does not answer");
+            problem(
+                StatusCode::BAD_GATEWAY,
+                "the server does not answer; the connector's log says why",
+            )
+        }
+    }
+}
+
+async fn status(State(shared): State<Arc<Shared>>) -> Response {
+    pass_on(&shared, Method::GET, path::STATUS, Bytes::new()).await
+}
+
+async fn client(State(shared): State<Arc<Shared>>) -> Response {
+    pass_on(&shared, Method::GET, path::CLIENT, Bytes::new()).await
+}
+
+async fn zone(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+    // The id goes into the path of another request: only what an id may hold.
+    if !id
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+    {
+        return problem(StatusCode::NOT_FOUND, "that is no zone id");
+    }
+    pass_on(
+        &shared,
+        Method::GET,
+        &format!("{}/{id}", path::ZONES),
+        Bytes::new(),
+    )
+    .await
+}
+
+async fn new_zone(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    match zones_refused(&shared) {
+        Some(refused) => refused,
+        None => pass_on(&shared, Method::POST, path::ZONES, body).await,
+    }
+}
+
+async fn get_new_zone(State(shared): State<Arc<Shared>>) -> Response {
+    match zones_refused(&shared) {
+        Some(refused) => refused,
+        None => pass_on(&shared, Method::GET, path::GET_NEW_ZONE, Bytes::new()).await,
+    }
+}
+
+fn zones_refused(shared: &Shared) -> Option<Response> {
+    (!shared.zones_allowed).then(|| {
+        problem(
+            StatusCode::FORBIDDEN,
+            "this connector does not create zones; set local_api.zones = true to allow it",
+        )
+    })
+}
+
+/// 200 when the server answers.
+async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
+    match shared
+        .control
+        .send(Method::GET, path::STATUS, Bytes::new())
+        .await
+    {
+        Ok(answer) if answer.status.is_success() => (StatusCode::OK, "ok\n"),
+        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "the server is not well\n"),
+        Err(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server does not answer\n",
+        ),
+    }
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    (
+        [(header::CONTENT_TYPE, FORMAT)],
+        shared.metrics.render(shared.sessions.count()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_local() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("LOCALHOST:9191", true),
+            ("127.0.0.1:9191", true),
+            ("127.8.8.8", true),
+            ("[::1]:9191", true),
+            ("evil.example:9191", false),
+            ("localhost.evil.example", false),
+            ("10.0.0.1", false),
+            ("[2001:db8::1]", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_local_host(&headers), expected, "{host}");
+        }
+        assert!(!is_local_host(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,208 @@
+//! The connector's configuration: its keys, their defaults, and what they mean.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use daemon::{Key, Kind, LogSettings, Period};
+use serde::{Deserialize, Serialize};
+
+/// Where the configuration is looked for when no `--config` is given.
+pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
+
+/// `connector.toml`, whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `listen`
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// `api_listen`
+    #[serde(default = "default_api_listen")]
+    pub api_listen: SocketAddr,
+    /// `server`
+    pub server: String,
+    /// `control`
+    #[serde(default)]
+    pub control: Option<String>,
+    /// `server_ids`
+    #[serde(default)]
+    pub server_ids: Vec<String>,
+    /// `tls`
+    pub tls: Tls,
+    /// `local_api`
+    #[serde(default)]
+    pub local_api: LocalApi,
+    /// `connect_timeout`
+    #[serde(default = "default_connect_timeout")]
+    pub connect_timeout: Period,
+    /// `startup_timeout`
+    #[serde(default = "default_startup_timeout")]
+    pub startup_timeout: Period,
+    /// `drain_timeout`
+    #[serde(default = "default_drain_timeout")]
+    pub drain_timeout: Period,
+    /// `log`
+    #[serde(default)]
+    pub log: LogSettings,
+}
+
+/// The connector's certificate and the CA that servers are checked against.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// `tls.certificate`
+    pub certificate: PathBuf,
+    /// `tls.private_key`
+    pub private_key: PathBuf,
+    /// `tls.ca`
+    pub ca: PathBuf,
+}
+
+/// What the local API lets applications do.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LocalApi {
+    /// `local_api.zones`
+    pub zones: bool,
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9494))
+}
+
+fn default_api_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 9191))
+}
+
+fn default_connect_timeout() -> Period {
+    Period::seconds(5)
+}
+
+fn default_startup_timeout() -> Period {
+    Period::seconds(10)
+}
+
+fn default_drain_timeout() -> Period {
+    Period::seconds(30)
+}
+
+const fn text(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::Text,
+        value,
+        default,
+        help,
+    }
+}
+
+/// Every key, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    text(
+        "listen",
+        "ADDRESS",
+        "127.0.0.1:9494",
+        "Where applications connect, in clear: keep it on the loopback.",
+    ),
+    text(
+        "api_listen",
+        "ADDRESS",
+        "127.0.0.1:9191",
+        "Where the local HTTP API, /health and /metrics are served; loopback addresses only.",
+    ),
+    text(
+        "server",
+        "ADDRESS",
+        "",
+        "The pgseal server, or the balancer before several: host:port.",
+    ),
+    text(
+        "control",
+        "ADDRESS",
+        "the value of server",
+        "The server's own address for the control API, where a balancer stands before its data port.",
+    ),
+    Key {
+        name: "server_ids",
+        kind: Kind::List,
+        value: "IDS",
+        default: "any",
+        help: "Ids of the servers to accept, from their certificates; any server of the CA when not set.",
+    },
+    text(
+        "tls.certificate",
+        "FILE",
+        "",
+        "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see.",
+    ),
+    text(
+        "tls.private_key",
+        "FILE",
+        "",
+        "Its private key, PEM, mode 0600.",
+    ),
+    text(
+        "tls.ca",
+        "FILE",
+        "",
+        "CA certificates that servers are checked against, PEM.",
+    ),
+    Key {
+        name: "local_api.zones",
+        kind: Kind::Bool,
+        value: "BOOL",
+        default: "false",
+        help: "Whether applications may create zones through the local API.",
+    },
+    text(
+        "connect_timeout",
+        "PERIOD",
+        "5s",
+        "How long a tunnel to the server may take to open.",
+    ),
+    text(
+        "startup_timeout",
+        "PERIOD",
+        "10s",
+        "How long an application may take from connecting to its start-up message.",
+    ),
+    text(
+        "drain_timeout",
+        "PERIOD",
+        "30s",
+        "How long running sessions may take to end after SIGTERM.",
+    ),
+    text(
+        "log.level",
+        "LEVEL",
+        "info",
+        "Least severe events to log: error, warn, info or debug. Applied on SIGHUP.",
+    ),
+    text(
+        "log.format",
+        "FORMAT",
+        "text",
+        "text, or json: one object a line.",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_of_keys_and_the_configuration_agree() {
+        let config: Config = serde_json::from_value(serde_json::json!({
+            "server": "s",
+            "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+        }))
+        .unwrap();
+        let defaults = serde_json::to_value(&config).unwrap();
+        assert_eq!(daemon::differences(KEYS, &defaults), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,51 @@
+//! What applications are told, in PostgreSQL's own error format, when there is no session to be had.
+
+use wire::originate::{Refusal, Severity};
+
+const fn fatal(
+    code: &'static str,
+    message: &'static str,
+    hint: Option<&'static str>,
+) -> Refusal<'static> {
+    Refusal {
+        severity: Severity::Fatal,
+        code,
+        message,
+        hint,
+    }
+}
+
+/// No tunnel could be opened.
+pub const NO_SERVER: Refusal<'static> = fatal(
+    "08006",
+    "pgseal-connector cannot reach its server",
+    Some("The connector's log says why."),
+);
+
+/// The tunnel ended without the server or the database saying why.
+pub const SERVER_GONE: Refusal<'static> = fatal(
+    "57P01",
+    "the connection to the pgseal server was lost",
+    Some("Connect again."),
+);
+
+/// The server did not let the session begin.
+pub const NOT_LET_IN: Refusal<'static> = fatal(
+    "08006",
+    "the pgseal server ended the tunnel before the session began",
+    Some("Most likely it does not accept this connector's certificate; both logs say why."),
+);
+
+/// This process is ending.
+pub const SHUTDOWN: Refusal<'static> = fatal(
+    "57P01",
+    "pgseal-connector is shutting down",
+    Some("Connect again."),
+);
+
+/// A start-up packet that is none.
+pub const BAD_STARTUP: Refusal<'static> = fatal(
+    "08P01",
+    "invalid start-up packet",
+    Some("This port speaks PostgreSQL's protocol, version 3."),
+);

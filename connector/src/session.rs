@@ -1,0 +1,248 @@
+//! One application's session: its start-up, the tunnel, and the bytes both ways, unchanged.
+
+use std::io;
+use std::pin::pin;
+
+use bytes::BytesMut;
+use daemon::Shutdown;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use wire::frame::Boundaries;
+use wire::originate::{Refusal, Severity};
+use wire::startup::{self, Packet, StartupError};
+
+use crate::refusals;
+use crate::shared::Shared;
+
+/// Bytes read at once.
+const CHUNK: usize = 64 << 10;
+
+/// Why a session came to nothing, for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The application's side.
+    #[error("the application's connection: {0}")]
+    Application(#[source] io::Error),
+    /// The application sent what is no start-up packet.
+    #[error("{0}")]
+    Startup(#[from] StartupError),
+    /// It took too long to say what it wants.
+    #[error("the application took too long to start up")]
+    TooSlow,
+    /// No tunnel.
+    #[error(transparent)]
+    Tunnel(#[from] tunnel::ConnectError),
+    /// The tunnel broke, or carried what is no PostgreSQL protocol.
+    #[error("the tunnel was lost: {0}")]
+    Lost(#[source] io::Error),
+}
+
+/// What an application connects for.
+enum Wish {
+    /// A session: its start-up packet, to go on as it stands.
+    Session(BytesMut),
+    /// To cancel another one's query.
+    Cancel(BytesMut),
+    /// Nothing: it closed without a word, as health checks do.
+    Nothing,
+}
+
+/// Serves one connection to its end.
+///
+/// # Errors
+/// What to say of it in the log; the application has been told already.
+pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
+    app.set_nodelay(true).map_err(Failed::Application)?;
+    let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
+        .await
+        .map_err(|_| Failed::TooSlow)??;
+    match wish {
+        Wish::Nothing => Ok(()),
+        Wish::Cancel(request) => {
+            shared.metrics.cancels.inc();
+            let mut tunnel = open_tunnel(shared).await?;
+            tunnel.write_all(&request).await.map_err(Failed::Lost)?;
+            tunnel.flush().await.map_err(Failed::Lost)?;
+            // The application waits for this connection to close; it closes when the server is
+            // done, and then no later query can be hit.
+            let mut rest = [0; 64];
+            while matches!(tunnel.read(&mut rest).await, Ok(1..)) {}
+            Ok(())
+        }
+        Wish::Session(startup) => {
+            let _running = shared.sessions.begin();
+            shared.metrics.sessions_started.inc();
+            match open_tunnel(shared).await {
+                Ok(tunnel) => carry(app, tunnel, &startup, shared).await,
+                Err(error) => {
+                    tell(&mut app, refusals::NO_SERVER).await?;
+                    Err(error)
+                }
+            }
+        }
+    }
+}
+
+async fn open_tunnel(
+    shared: &Shared,
+) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, Failed> {
+    tunnel::connect(&shared.server, shared.tls.clone(), shared.connect_timeout)
+        .await
+        .inspect_err(|_| {
+            shared.metrics.tunnels_failed.inc();
+        })
+        .map_err(Into::into)
+}
+
+/// Reads up to the packet that says what the application wants. Encryption is declined, once for
+/// each kind: the way from here is encrypted, the way to here does not leave the host.
+async fn receive(app: &mut TcpStream) -> Result<Wish, Failed> {
+    let (mut ssl_asked, mut gss_asked) = (false, false);
+    loop {
+        let mut packet = BytesMut::zeroed(4);
+        match app.read_exact(&mut packet).await {
+            Ok(_) => {}
+            Err(error) if !ssl_asked && !gss_asked && is_close(&error) => return Ok(Wish::Nothing),
+            Err(error) => return Err(Failed::Application(error)),
+        }
+        let length = match startup::packet_length(&packet) {
+            Ok(length) => length.unwrap_or_default(),
+            Err(error) => return refuse(app, error).await,
+        };
+        packet.resize(length, 0);
+        let body = packet.get_mut(4..).unwrap_or_default();
+        app.read_exact(body).await.map_err(Failed::Application)?;
+        let asked = match Packet::parse(&packet) {
+            Ok(Packet::Startup { .. }) => return Ok(Wish::Session(packet)),
+            Ok(Packet::Cancel { .. }) => return Ok(Wish::Cancel(packet)),
+            Ok(Packet::Ssl) => &mut ssl_asked,
+            Ok(Packet::GssEnc) => &mut gss_asked,
+            Err(error) => return refuse(app, error).await,
+        };
+        if std::mem::replace(asked, true) {
+            let again = StartupError::Malformed(wire::Malformed {
+                message: "start-up",
+            });
+            return refuse(app, again).await;
+        }
+        app.write_all(b"N").await.map_err(Failed::Application)?;
+    }
+}
+
+fn is_close(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
+}
+
+async fn refuse<T>(app: &mut TcpStream, error: StartupError) -> Result<T, Failed> {
+    let message = error.to_string();
+    let refusal = match error {
+        StartupError::Protocol { .. } => Refusal {
+            severity: Severity::Fatal,
+            code: "0A000",
+            message: &message,
+            hint: None,
+        },
+        _ => refusals::BAD_STARTUP,
+    };
+    tell(app, refusal).await?;
+    Err(error.into())
+}
+
+async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Result<(), Failed> {
+    app.write_all(&refusal.to_message())
+        .await
+        .map_err(Failed::Application)?;
+    app.shutdown().await.map_err(Failed::Application)
+}
+
+/// Both directions, until either side ends.
+async fn carry(
+    app: TcpStream,
+    mut tunnel: impl AsyncRead + AsyncWrite + Unpin,
+    startup: &[u8],
+    shared: &Shared,
+) -> Result<(), Failed> {
+    tunnel.write_all(startup).await.map_err(Failed::Lost)?;
+    tunnel.flush().await.map_err(Failed::Lost)?;
+    let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
+    let (app_reads, app_writes) = app.into_split();
+    let mut to_server = pin!(app_to_server(app_reads, tunnel_writes));
+    let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, shared));
+    tokio::select! {
+        ended = &mut to_app => ended,
+        ended = &mut to_server => match ended {
+            // The application has asked its last; what is on its way back still gets there. A
+            // tunnel that cannot be written to is read from to its end, which says why.
+            Ok(()) | Err(Failed::Lost(_)) => to_app.await,
+            Err(error) => Err(error),
+        },
+    }
+}
+
+async fn app_to_server(
+    mut app: impl AsyncRead + Unpin,
+    mut tunnel: impl AsyncWrite + Unpin,
+) -> Result<(), Failed> {
+    let mut chunk = BytesMut::with_capacity(CHUNK);
+    loop {
+        chunk.clear();
+        if app
+            .read_buf(&mut chunk)
+            .await
+            .map_err(Failed::Application)?
+            == 0
+        {
+            return tunnel.shutdown().await.map_err(Failed::Lost);
+        }
+        tunnel.write_all(&chunk).await.map_err(Failed::Lost)?;
+        tunnel.flush().await.map_err(Failed::Lost)?;
+    }
+}
+
+/// Follows where messages end, so that an application whose server is lost can be told in
+/// PostgreSQL's own way.
+async fn server_to_app(
+    mut tunnel: impl AsyncRead + Unpin,
+    mut app: impl AsyncWrite + Unpin,
+    shared: &Shared,
+) -> Result<(), Failed> {
+    let mut boundaries = Boundaries::default();
+    let mut ending: Shutdown = shared.ending.clone();
+    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let (refusal, lost) = loop {
+        chunk.clear();
+        let read = tokio::select! {
+            read = tunnel.read_buf(&mut chunk) => read,
+            () = ending.begun() => break (refusals::SHUTDOWN, None),
+        };
+        match read {
+            Ok(0) => break (refusals::SERVER_GONE, None),
+            Ok(_) => {}
+            Err(error) => break (refusals::SERVER_GONE, Some(error)),
+        }
+        if let Err(error) = boundaries.pass(&chunk) {
+            return Err(Failed::Lost(io::Error::other(error)));
+        }
+        app.write_all(&chunk).await.map_err(Failed::Application)?;
+    };
+    let began = boundaries.last_tag().is_some();
+    let refusal = if began || lost.is_none() {
+        refusal
+    } else {
+        refusals::NOT_LET_IN
+    };
+    // The server or the database may have said it already; then the application knows.
+    if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
+        tell(&mut app, refusal).await?;
+    }
+    match lost {
+        None => Ok(()),
+        Some(error) => {
+            shared.metrics.tunnels_lost.inc();
+            Err(Failed::Lost(error))
+        }
+    }
+}

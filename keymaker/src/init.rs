@@ -1,0 +1,157 @@
+//! `init`: a master key, a store and a certificate authority, all or nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use keystore::{MasterKey, Store, Timestamp};
+use serde::Serialize;
+
+use crate::Error;
+use crate::authority::{self, Authority};
+use crate::cli::Init;
+use crate::files::{NewFiles, must_be_free};
+use crate::output::{Output, Text};
+use crate::source::{self, Source};
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    store: &'a Path,
+    /// `null` when the master key came from elsewhere.
+    master_key_file: Option<&'a Path>,
+    master_key_id: String,
+    ca_certificate: PathBuf,
+    ca_key: PathBuf,
+    ca_fingerprint: String,
+    ca_expires: String,
+}
+
+pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
+    let (store, directory) = (args.store.store, args.authority.ca_dir);
+    let source = source::master_key_source(args.store.master_key)?;
+    let master_key_file = match &source {
+        Source::File(path) => Some(path.clone()),
+        Source::Command(_) | Source::Value(_) => None,
+    };
+    let certificate = directory.join(authority::CERTIFICATE);
+    let key = directory.join(authority::KEY);
+    let paths = [
+        Some(&store),
+        master_key_file.as_ref(),
+        Some(&certificate),
+        Some(&key),
+    ];
+    paths
+        .into_iter()
+        .flatten()
+        .try_for_each(|path| must_be_free(path))?;
+
+    // Dropped last, when nothing of the store is open any more.
+    let mut files = NewFiles::default();
+    files.directory(&directory, 0o700)?;
+    must_be_apart(&directory, &store)?;
+    let passphrase = source::new_passphrase(args.authority.passphrase)?;
+
+    let master = match source {
+        Source::File(path) => {
+            let master = MasterKey::generate()?;
+            master.write_new(&path)?;
+            files.made(&path);
+            master
+        }
+        Source::Command(command) => MasterKey::from_command(&command)?,
+        Source::Value(secret) => MasterKey::from_environment(&secret)?,
+    };
+    let master_key_id = master.id().to_string();
+    let made = Store::create(&store, master)?;
+    files.made(&store);
+    drop(made);
+
+    let authority = Authority::generate()?;
+    files.file(
+        &key,
+        0o600,
+        authority.encrypted_key_pem(&passphrase)?.as_bytes(),
+    )?;
+    files.file(&certificate, 0o644, authority.certificate_pem().as_bytes())?;
+    let expires = authority.expires();
+
+    let answer = Answer {
+        store: &store,
+        master_key_file: master_key_file.as_deref(),
+        master_key_id,
+        ca_certificate: certificate,
+        ca_key: key,
+        ca_fingerprint: authority.fingerprint(),
+        ca_expires: expires.to_string(),
+    };
+    output.answer(&answer, &text(&answer, &directory, expires))?;
+    files.keep();
+    Ok(())
+}
+
+fn text(answer: &Answer<'_>, directory: &Path, expires: Timestamp) -> Text {
+    let store = answer.store.display();
+    let (master, keep, option) = match answer.master_key_file {
+        Some(path) => (
+            path.display().to_string(),
+            "Keep a copy of the master key apart from the store: without it, nothing opens again.",
+            format!("--master-key-file {}", path.display()),
+        ),
+        None => (
+            "not written, it came from elsewhere".into(),
+            "Whoever keeps the master key must not lose it: without it, nothing opens again.",
+            "--master-key-command …".into(),
+        ),
+    };
+    let authority = directory.display();
+    Text::default()
+        .fields(&[
+            ("store", store.to_string()),
+            ("master key", master),
+            ("master key id", answer.master_key_id.clone()),
+            (
+                "CA certificate",
+                answer.ca_certificate.display().to_string(),
+            ),
+            ("CA key", format!("{}, encrypted", answer.ca_key.display())),
+            ("CA fingerprint", answer.ca_fingerprint.clone()),
+            ("CA expires", expires.to_string()),
+        ])
+        .line("")
+        .line(keep)
+        .line("The servers need the store and the master key, never the CA's key.")
+        .line("")
+        .line("Next, with ids of your own:")
+        .line(&format!(
+            "  pgseal-keymaker client add app --store {store} {option}"
+        ))
+        .line(&format!(
+            "  pgseal-keymaker cert client app --ca-dir {authority} --out-dir certs"
+        ))
+        .line(&format!(
+            "  pgseal-keymaker cert server server-1 --ca-dir {authority} --out-dir certs"
+        ))
+}
+
+/// Refuses a CA in the directory of the store, where every server reads.
+fn must_be_apart(authority: &Path, store: &Path) -> Result<(), Error> {
+    let beside = match store.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let whole = |path: &Path| -> Result<PathBuf, Error> {
+        let resolved: io::Result<PathBuf> = fs::canonicalize(path);
+        resolved.map_err(|source| Error::File {
+            action: "find",
+            path: path.into(),
+            source,
+        })
+    };
+    if whole(authority)? == whole(beside)? {
+        return Err(Error::AuthorityBesideStore {
+            directory: authority.into(),
+        });
+    }
+    Ok(())
+}
