@@ -219,22 +219,20 @@ async fn server_to_app(
             () = ending.begun() => break (refusals::SHUTDOWN, None),
         };
         match read {
-            Ok(0) => break (refusals::SERVER_GONE, None),
+            // The server has closed in good order, and said why if there was anything to say.
+            Ok(0) => return app.shutdown().await.map_err(Failed::Application),
             Ok(_) => {}
+            // A server that is killed does not close in good order: TLS tells the two apart.
+            Err(error) if boundaries.last_tag().is_none() => {
+                break (refusals::NOT_LET_IN, Some(error));
+            }
             Err(error) => break (refusals::SERVER_GONE, Some(error)),
         }
-        if let Err(error) = boundaries.pass(&chunk) {
-            return Err(Failed::Lost(io::Error::other(error)));
-        }
+        boundaries
+            .pass(&chunk)
+            .map_err(|error| Failed::Lost(io::Error::other(error)))?;
         app.write_all(&chunk).await.map_err(Failed::Application)?;
     };
-    let began = boundaries.last_tag().is_some();
-    let refusal = if began || lost.is_none() {
-        refusal
-    } else {
-        refusals::NOT_LET_IN
-    };
-    // The server or the database may have said it already; then the application knows.
     if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
         tell(&mut app, refusal).await?;
     }

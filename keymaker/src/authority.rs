@@ -216,27 +216,27 @@ impl Role {
 /// From when to when a certificate is valid, in whole seconds.
 struct Validity {
     from: SystemTime,
-    to: SystemTime,
     expires: Timestamp,
 }
 
 impl Validity {
     /// From a moment ago, for this many days from now.
     fn of(days: u16) -> Self {
-        let now = Timestamp::now().seconds();
-        let expires = now + u64::from(days) * 24 * 60 * 60;
-        let time = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        let now = Timestamp::now();
         Validity {
-            from: time(now) - CLOCK_SKEW,
-            to: time(expires),
-            expires: Timestamp::from_seconds(expires).expect("ten years from now"),
+            from: system_time(now) - CLOCK_SKEW,
+            expires: now.plus_days(days),
         }
     }
 
     fn apply(&self, params: &mut CertificateParams) {
         params.not_before = self.from.into();
-        params.not_after = self.to.into();
+        params.not_after = system_time(self.expires).into();
     }
+}
+
+fn system_time(time: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(time.seconds())
 }
 
 fn distinguished_name(parts: &[(DnType, &str)]) -> DistinguishedName {

@@ -287,14 +287,14 @@ pub enum Role {
 
 #[derive(Args)]
 pub struct IssueArgs {
-    #[command(flatten)]
-    pub authority: AuthorityArgs,
     /// Where to write; made if it is not there
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out_dir: PathBuf,
     /// How long the certificate is valid
     #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(u16).range(1..=3650))]
     pub days: u16,
+    #[command(flatten)]
+    pub authority: AuthorityArgs,
 }
 
 #[derive(Args)]

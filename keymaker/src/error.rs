@@ -4,7 +4,9 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Why a command failed. It has changed nothing.
+use clap::error::ErrorKind;
+
+/// Why a command failed. It has changed nothing, unless all that failed is its answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line does not say what to do, or says too much.
@@ -74,6 +76,9 @@ pub enum Error {
 impl Error {
     /// The first paragraph of what the argument parser says, as one line.
     pub(crate) fn usage(error: &clap::Error) -> Self {
+        if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            return Error::Usage("no command given (--help lists them)".into());
+        }
         let text = error.to_string();
         let lines = text.lines().take_while(|line| !line.trim().is_empty());
         let line = lines.flat_map(str::split_whitespace).collect::<Vec<_>>();

@@ -1,7 +1,6 @@
 //! `init`: a master key, a store and a certificate authority, all or nothing.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use keystore::{MasterKey, Store, Timestamp};
@@ -45,13 +44,12 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         .into_iter()
         .flatten()
         .try_for_each(|path| must_be_free(path))?;
+    must_be_apart(&directory, &store)?;
+    let passphrase = source::new_passphrase(args.authority.passphrase)?;
 
     // Dropped last, when nothing of the store is open any more.
     let mut files = NewFiles::default();
     files.directory(&directory, 0o700)?;
-    must_be_apart(&directory, &store)?;
-    let passphrase = source::new_passphrase(args.authority.passphrase)?;
-
     let master = match source {
         Source::File(path) => {
             let master = MasterKey::generate()?;
@@ -140,18 +138,11 @@ fn must_be_apart(authority: &Path, store: &Path) -> Result<(), Error> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    let whole = |path: &Path| -> Result<PathBuf, Error> {
-        let resolved: io::Result<PathBuf> = fs::canonicalize(path);
-        resolved.map_err(|source| Error::File {
-            action: "find",
-            path: path.into(),
-            source,
-        })
-    };
-    if whole(authority)? == whole(beside)? {
-        return Err(Error::AuthorityBesideStore {
+    // A directory that is not there yet is not the one that holds the store.
+    match (fs::canonicalize(authority), fs::canonicalize(beside)) {
+        (Ok(one), Ok(other)) if one == other => Err(Error::AuthorityBesideStore {
             directory: authority.into(),
-        });
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }

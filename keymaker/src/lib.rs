@@ -29,7 +29,8 @@ use output::Output;
 
 /// Runs the command that `args` (the program's name first) spell, and writes its answer to `out`.
 ///
-/// Nothing is changed when it fails.
+/// Nothing is changed when it fails; only what was added to a store stays there when all that failed
+/// is writing the answer.
 pub fn run(args: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> Result<(), Error> {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,

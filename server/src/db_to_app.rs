@@ -227,7 +227,12 @@ impl<'a> DbToApp<'a> {
                 if !matches!(tag, b'N' | b'S' | b'A') {
                     self.rows = None;
                 }
-                self.session.flow.conversation().reply(tag, None)
+                let mut conversation = self.session.flow.conversation();
+                match tag {
+                    // Too long to be read: its rows have no types.
+                    b'T' => conversation.described(&[]),
+                    _ => conversation.reply(tag, None),
+                }
             }
         };
         self.dropped = reply == Reply::Drop;

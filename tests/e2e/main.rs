@@ -3,8 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod harness_chains;
 mod harness_cleans_up;
 mod harness_disturbs;
+mod harness_makes_keys;
 mod harness_speaks;
 mod harness_starts;
 mod layering;

@@ -93,7 +93,7 @@ impl Chain {
         self.replica.server.reconfigure(lines);
     }
 
-    /// All that the four programs have logged so far, for [`scan`](crate::scan()).
+    /// All that the four programs have logged so far, for [`scan`](crate::scan).
     pub fn logs(&self) -> Vec<u8> {
         let processes = [&self.primary, &self.replica]
             .into_iter()

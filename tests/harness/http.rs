@@ -3,9 +3,11 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use envelope::Recipient;
 use serde_json::Value;
 
 use crate::deadline::PATIENCE;
+use crate::keys::recipient;
 
 /// A request to be sent.
 #[derive(Clone, Debug)]
@@ -127,6 +129,12 @@ impl Response {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("a body that is no JSON: {error}: {self:?}"))
+    }
+
+    /// The public key that the control API handed out, to seal values to.
+    #[track_caller]
+    pub fn recipient(&self) -> Recipient {
+        recipient(self.text()).unwrap_or_else(|| panic!("no public key for a writer: {self:?}"))
     }
 
     /// The value of a header field, by its name in lower case.

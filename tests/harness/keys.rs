@@ -23,6 +23,8 @@ static ORIGIN: LazyLock<Origin> = LazyLock::new(Origin::make);
 
 const STORE: &str = "store.db";
 const MASTER_KEY: &str = "master.key";
+const CA: &str = "ca";
+const PASSPHRASE: &str = "passphrase";
 
 /// A store of a test's own, with its master key; and the certificates of a CA that all [`Keys`] of
 /// a test program share.
@@ -55,7 +57,7 @@ impl Keys {
 
     /// The certificate of the CA, a PEM file.
     pub fn ca(&self) -> PathBuf {
-        ORIGIN.dir.join("ca.crt")
+        ORIGIN.ca()
     }
 
     /// Runs `pgseal-keymaker` on this store, with these arguments before those that name it.
@@ -138,8 +140,8 @@ struct Origin {
 
 impl Origin {
     fn make() -> Self {
-        let dir = TestDir::new("ca");
-        dir.write_private("passphrase", "a passphrase for tests");
+        let dir = TestDir::new("origin");
+        dir.write_private(PASSPHRASE, "a passphrase for tests");
         let init = Program::named("pgseal-keymaker")
             .arg("init")
             .args(store_arguments(&dir));
@@ -148,6 +150,10 @@ impl Origin {
             dir,
             identities: Mutex::default(),
         }
+    }
+
+    fn ca(&self) -> PathBuf {
+        self.dir.join(CA).join("ca.crt")
     }
 
     /// The certificate of this role and id, made when it is first asked for.
@@ -167,7 +173,7 @@ impl Origin {
             Identity {
                 certificate: out.join(format!("{id}.crt")),
                 private_key: out.join(format!("{id}.key")),
-                ca: self.dir.join("ca.crt"),
+                ca: self.ca(),
             }
         };
         identities
@@ -188,12 +194,12 @@ fn store_arguments(dir: &TestDir) -> [OsString; 4] {
 }
 
 fn ca_arguments(dir: &TestDir) -> [OsString; 4] {
-    let (ca, passphrase) = (dir.path().into(), dir.join("passphrase").into());
+    let (ca, passphrase) = (dir.join(CA), dir.join(PASSPHRASE));
     [
         "--ca-dir".into(),
-        ca,
+        ca.into(),
         "--ca-passphrase-file".into(),
-        passphrase,
+        passphrase.into(),
     ]
 }
 

@@ -62,7 +62,7 @@ mod postgres;
 mod process;
 mod program;
 pub mod raw;
-pub mod scan;
+mod scan;
 mod server;
 mod settings;
 mod tap;

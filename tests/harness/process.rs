@@ -87,7 +87,7 @@ impl Process {
         String::from_utf8_lossy(&self.log_bytes()).into_owned()
     }
 
-    /// [`log`](Self::log) as bytes, for [`scan`](crate::scan()).
+    /// [`log`](Self::log) as bytes, for [`scan`](crate::scan).
     pub fn log_bytes(&self) -> Vec<u8> {
         read(&self.log)
     }
@@ -131,13 +131,11 @@ impl Process {
     /// Waits until its log has a line that contains `text`, and returns that line.
     #[track_caller]
     pub fn wait_for_line(&self, text: &str) -> String {
-        until(&format!("a line with '{text}' from {}", self.label), || {
-            let found = self
-                .log()
+        self.wait_for(&format!("a line with '{text}'"), || {
+            self.log()
                 .lines()
                 .find(|line| line.contains(text))
-                .map(str::to_owned);
-            self.still_running_or(found)
+                .map(str::to_owned)
         })
     }
 
@@ -145,9 +143,22 @@ impl Process {
     /// table and does not connect, so the program meets no connection that the test did not make.
     #[track_caller]
     pub fn wait_for_port(&self, port: u16) {
-        until(&format!("{} to listen on port {port}", self.label), || {
-            self.still_running_or(listens(port).then_some(()))
+        self.wait_for(&format!("a listener on port {port}"), || {
+            listens(port).then_some(())
         });
+    }
+
+    /// Waits for something that only a running process can bring about.
+    #[track_caller]
+    fn wait_for<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        until(&format!("{what} from {}", self.label), || {
+            let ended = self.ended();
+            let found = look();
+            if let (None, Some(status)) = (&found, ended) {
+                panic!("{} ended too early: {status}", self.label);
+            }
+            found
+        })
     }
 
     /// Resident memory now, in bytes.
@@ -174,16 +185,6 @@ impl Process {
             })
             .unwrap_or_else(|| panic!("no {field} in {status}"));
         1024 * kibibytes
-    }
-
-    #[track_caller]
-    fn still_running_or<T>(&self, found: Option<T>) -> Option<T> {
-        if found.is_none()
-            && let Some(status) = self.ended()
-        {
-            panic!("{} ended too early: {status}", self.label);
-        }
-        found
     }
 
     fn print_tail(&self) {

@@ -91,7 +91,7 @@ impl Tap {
         self.shared.state().db_to_app.clone()
     }
 
-    /// All bytes so far in both directions, for [`scan`](crate::scan()).
+    /// All bytes so far in both directions, for [`scan`](crate::scan).
     pub fn everything(&self) -> Vec<u8> {
         let state = self.shared.state();
         [state.app_to_db.as_slice(), &state.db_to_app].concat()

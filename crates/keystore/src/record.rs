@@ -119,6 +119,11 @@ impl Timestamp {
         (seconds <= Self::LAST).then_some(Timestamp(seconds))
     }
 
+    /// This many days later, or the last second that can be shown.
+    pub fn plus_days(self, days: u16) -> Self {
+        Timestamp((self.0 + u64::from(days) * 24 * 60 * 60).min(Self::LAST))
+    }
+
     /// Seconds since 1970-01-01 UTC.
     pub const fn seconds(self) -> u64 {
         self.0
@@ -413,6 +418,11 @@ mod tests {
             ]
         );
         assert_eq!(Timestamp::from_seconds(Timestamp::LAST + 1), None);
+        assert_eq!(Timestamp(5).plus_days(2), Timestamp(172_805));
+        assert_eq!(
+            Timestamp(Timestamp::LAST - 5).plus_days(1).0,
+            Timestamp::LAST
+        );
     }
 
     #[test]

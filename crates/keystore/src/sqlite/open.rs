@@ -133,6 +133,9 @@ impl Sqlite {
 }
 
 /// Refuses files that are not there, no files, or open to others.
+///
+/// Asked by name only: opening the file and closing it again would give up every lock that this
+/// process holds on it through SQLite (POSIX `fcntl`).
 fn check_files(path: &Path) -> Result<(), Error> {
     let metadata = fs::metadata(path).map_err(|source| match source.kind() {
         io::ErrorKind::NotFound => Error::NoStore { path: path.into() },
