@@ -139,3 +139,57 @@ impl Table {
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).expect("an answer is made of text and numbers")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Word(String);
+
+    impl From<&&str> for Word {
+        fn from(word: &&str) -> Self {
+            Word((*word).into())
+        }
+    }
+
+    impl Line for Word {
+        const COLUMNS: &'static [&'static str] = &["WORD", "LENGTH"];
+
+        fn cells(&self) -> Vec<String> {
+            vec![self.0.clone(), self.0.len().to_string()]
+        }
+    }
+
+    /// Lists words two to a page.
+    fn listed(words: &[&'static str], json: bool) -> String {
+        let mut out = Vec::new();
+        let page = |last: Option<&&str>| {
+            let after = last.map_or(0, |last| {
+                1 + words.iter().position(|word| word == last).unwrap()
+            });
+            Ok(words[after..].iter().take(2).copied().collect())
+        };
+        Output::new(&mut out, json).list::<Word, _>(page).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_list_of_several_pages_has_its_titles_once_and_every_record() {
+        let text = listed(&["a", "bc", "def", "long word", "e"], false);
+        assert_eq!(
+            text,
+            "WORD  LENGTH\na     1\nbc    2\n\
+             def        3\nlong word  9\ne          1\n"
+        );
+        let json = listed(&["a", "bc", "def", "long word", "e"], true);
+        let words: Vec<String> = serde_json::from_str(&json).unwrap();
+        assert_eq!(words, ["a", "bc", "def", "long word", "e"]);
+    }
+
+    #[test]
+    fn an_empty_list_is_no_text_and_an_empty_array() {
+        assert_eq!(listed(&[], false), "");
+        assert_eq!(listed(&[], true), "[\n]\n");
+    }
+}

@@ -2,14 +2,14 @@
 
 use std::sync::atomic::AtomicI64;
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, text};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// A suite or flags that this version does not know.
     Unsupported,
@@ -27,6 +27,40 @@ pub enum Reason {
     Untried,
     /// It stands in a row over `max_open_row`.
     RowTooLong,
+}
+
+impl Reason {
+    const ALL: [Self; 8] = [
+        Self::Unsupported,
+        Self::UnknownKey,
+        Self::ZoneMode,
+        Self::NotPermitted,
+        Self::NotTagged,
+        Self::NotAuthentic,
+        Self::Untried,
+        Self::RowTooLong,
+    ];
+
+    /// Its name in the log and as a metric's label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unsupported => "unsupported",
+            Self::UnknownKey => "unknown_key",
+            Self::ZoneMode => "zone_mode",
+            Self::NotPermitted => "not_permitted",
+            Self::NotTagged => "not_tagged",
+            Self::NotAuthentic => "not_authentic",
+            Self::Untried => "untried",
+            Self::RowTooLong => "row_too_long",
+        }
+    }
+}
+
+impl EncodeLabelValue for Reason {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
+        EncodeLabelValue::encode(&self.name(), encoder)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -122,16 +156,6 @@ impl Metrics {
     /// Values opened and refused since the start.
     #[must_use]
     pub fn values(&self) -> control::Values {
-        const REASONS: [Reason; 8] = [
-            Reason::Unsupported,
-            Reason::UnknownKey,
-            Reason::ZoneMode,
-            Reason::NotPermitted,
-            Reason::NotTagged,
-            Reason::NotAuthentic,
-            Reason::Untried,
-            Reason::RowTooLong,
-        ];
         let of = |reason| {
             self.refused
                 .get(&RefusedLabels { reason })
@@ -139,7 +163,7 @@ impl Metrics {
         };
         control::Values {
             opened: self.opened_client.get() + self.opened_zone.get(),
-            refused: REASONS.into_iter().map(of).sum(),
+            refused: Reason::ALL.into_iter().map(of).sum(),
         }
     }
 

@@ -226,3 +226,6 @@ fn failed(tally: &mut Tally) -> Reason {
     tally.failures += 1;
     Reason::NotAuthentic
 }
+
+#[cfg(test)]
+mod tests;

@@ -129,6 +129,6 @@ impl RefusalLog {
         let values = std::mem::take(&mut since_last.count);
         since_last.logged = Some(now);
         drop(since_last);
-        tracing::warn!(%client, reason = ?first, values, "sealed values refused since the last such line");
+        tracing::warn!(%client, reason = first.name(), values, "sealed values refused since the last such line");
     }
 }

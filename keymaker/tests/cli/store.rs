@@ -318,30 +318,6 @@ fn several_at_once_lose_nothing_and_one_of_them_gets_a_disputed_id() {
 }
 
 #[test]
-fn a_long_list_is_written_page_by_page() {
-    let place = Place::init();
-    let store = open(&place);
-    let count = keystore::MAX_PAGE + 1;
-    for number in 0..count {
-        store
-            .add_client(&format!("client-{number:04}").parse().unwrap(), false)
-            .unwrap();
-    }
-    let list = place.json(&with_store("client list"));
-    let list = list.as_array().unwrap();
-    assert_eq!(list.len(), count);
-    assert_eq!(list[count - 1]["id"], "client-1000");
-    let text = place.store_ok("client list");
-    assert_eq!(text.lines().count(), count + 1);
-    assert_eq!(
-        text.lines()
-            .filter(|line| line.starts_with("CLIENT"))
-            .count(),
-        1
-    );
-}
-
-#[test]
 fn no_answer_holds_a_private_key() {
     let place = Place::filled();
     let mut answers = String::new();

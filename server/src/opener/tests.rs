@@ -1,0 +1,384 @@
+use super::*;
+use envelope::{Recipient, ZoneId};
+use keystore::{MasterKey, NewZone, Permitted, Store};
+use std::num::NonZeroUsize;
+use wire::bytea::TextForm;
+use wire::description::{Column, Format};
+
+const BYTEA: u32 = 17;
+const TEXT: u32 = 25;
+
+/// A store with two clients and a zone that only the first may open.
+struct Fixture {
+    _dir: tempfile::TempDir,
+    store: Store,
+    keys: KeyCache,
+    metrics: Metrics,
+    refusals: RefusalLog,
+    app: ClientId,
+    other: ClientId,
+    zone: ZoneId,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store =
+            Store::create(&dir.path().join("store.db"), MasterKey::generate().unwrap()).unwrap();
+        let (app, other): (ClientId, ClientId) = ("app".parse().unwrap(), "other".parse().unwrap());
+        store.add_client(&app, true).unwrap();
+        store.add_client(&other, false).unwrap();
+        let zone: ZoneId = "tenant-1".parse().unwrap();
+        let clients = Permitted::Only([app.clone()].into());
+        store
+            .add_zone(NewZone {
+                id: Some(zone.clone()),
+                clients,
+                creator: None,
+            })
+            .unwrap();
+        let size = NonZeroUsize::new(16).unwrap();
+        let keys = KeyCache::new(size, size);
+        let (metrics, refusals) = (Metrics::new(), RefusalLog::default());
+        Self {
+            _dir: dir,
+            store,
+            keys,
+            metrics,
+            refusals,
+            app,
+            other,
+            zone,
+        }
+    }
+
+    fn recipient(&self, owner: impl Into<Owner>) -> Recipient {
+        let owner = owner.into();
+        let key = self.store.active_key(&owner).unwrap();
+        Recipient::new(owner, key.public_key)
+    }
+
+    fn seal(&self, owner: impl Into<Owner>, plaintext: &[u8]) -> Vec<u8> {
+        self.recipient(owner).seal(plaintext).unwrap()
+    }
+
+    /// Opens a row as the server does: a second time when keys were missing.
+    fn open(
+        &self,
+        client: &ClientId,
+        row: &[Field],
+        policy: Policy,
+    ) -> Result<Vec<Field>, Outcome> {
+        let mut message = BytesMut::new();
+        let mut writer = RowWriter::begin(&mut message, row.len() as u16);
+        for field in row {
+            writer.field(field.1.as_deref()).unwrap();
+        }
+        writer.finish().unwrap();
+        let columns: Vec<Column> = row.iter().map(|field| field.0).collect();
+        let shape = Shape::of(&columns);
+        let opener = Opener {
+            client,
+            keys: &self.keys,
+            metrics: &self.metrics,
+            refusals: &self.refusals,
+        };
+        let fields = Fields::parse(&message[5..]).unwrap();
+        let mut out = BytesMut::new();
+        let outcome = match opener.open_row(fields, &shape, policy, false, &mut out) {
+            Outcome::KeysMissing(missing) => {
+                assert!(out.is_empty(), "nothing is decided yet");
+                self.keys.load(&self.store, &missing).unwrap();
+                opener.open_row(fields, &shape, policy, true, &mut out)
+            }
+            outcome => outcome,
+        };
+        match outcome {
+            Outcome::Unchanged => Ok(row.to_vec()),
+            Outcome::Rewritten => {
+                let values = Fields::parse(&out[5..]).unwrap();
+                let values = values.iter().map(|value| value.map(<[u8]>::to_vec));
+                Ok(columns.into_iter().zip(values).collect())
+            }
+            outcome => Err(outcome),
+        }
+    }
+
+    /// What becomes of the row's last field.
+    fn last(&self, client: &ClientId, row: &[Field], policy: Policy) -> Option<Vec<u8>> {
+        self.open(client, row, policy).unwrap().pop().unwrap().1
+    }
+}
+
+type Field = (Column, Option<Vec<u8>>);
+
+fn bytea(value: &[u8]) -> Field {
+    (
+        Column {
+            type_oid: BYTEA,
+            format: Format::Binary,
+        },
+        Some(value.to_vec()),
+    )
+}
+
+fn text(value: &str) -> Field {
+    (
+        Column {
+            type_oid: TEXT,
+            format: Format::Text,
+        },
+        Some(value.into()),
+    )
+}
+
+fn policy(zone_mode: ZoneMode, on_refused: OnRefused) -> Policy {
+    Policy {
+        zone_mode,
+        on_refused,
+    }
+}
+
+const OFF: Policy = Policy {
+    zone_mode: ZoneMode::Off,
+    on_refused: OnRefused::Ciphertext,
+};
+const ON: Policy = Policy {
+    zone_mode: ZoneMode::On,
+    on_refused: OnRefused::Ciphertext,
+};
+const MIXED: Policy = Policy {
+    zone_mode: ZoneMode::Mixed,
+    on_refused: OnRefused::Ciphertext,
+};
+
+#[test]
+fn zone_mode_decides_which_kind_of_owner_is_opened() {
+    let f = Fixture::new();
+    let client = f.seal(f.app.clone(), b"mine");
+    let zoned = f.seal(f.zone.clone(), b"zoned");
+    for (policy, opens_client, opens_zone) in
+        [(OFF, true, false), (ON, false, true), (MIXED, true, true)]
+    {
+        let opened = f.last(&f.app, &[bytea(&client)], policy).unwrap();
+        assert_eq!(opened == b"mine", opens_client, "{policy:?}");
+        assert_eq!(opened == client, !opens_client, "{policy:?}");
+        let opened = f
+            .last(&f.app, &[text("tenant-1"), bytea(&zoned)], policy)
+            .unwrap();
+        assert_eq!(opened == b"zoned", opens_zone, "{policy:?}");
+        assert_eq!(opened == zoned, !opens_zone, "{policy:?}");
+    }
+}
+
+#[test]
+fn a_value_of_one_client_does_not_open_for_another() {
+    let f = Fixture::new();
+    let sealed = f.seal(f.app.clone(), b"mine");
+    assert_eq!(f.last(&f.other, &[bytea(&sealed)], MIXED), Some(sealed));
+    assert_eq!(
+        f.metrics.values(),
+        control::Values {
+            opened: 0,
+            refused: 1
+        }
+    );
+}
+
+#[test]
+fn a_zone_opens_only_for_the_clients_it_lists_also_when_its_key_is_in_memory() {
+    let f = Fixture::new();
+    let row = [text("tenant-1"), bytea(&f.seal(f.zone.clone(), b"zoned"))];
+    assert_eq!(f.last(&f.app, &row, ON), Some(b"zoned".to_vec()));
+    assert_eq!(f.last(&f.other, &row, ON), row[1].1);
+}
+
+#[test]
+fn a_zone_value_opens_only_with_its_own_tag_before_it() {
+    let f = Fixture::new();
+    let sealed = f.seal(f.zone.clone(), b"zoned");
+    let opens = |row: &[Field]| f.open(&f.app, row, ON).unwrap() != row;
+    assert!(opens(&[text("tenant-1"), bytea(&sealed)]));
+    assert!(opens(&[text("tenant-1"), text("between"), bytea(&sealed)]));
+    assert!(opens(&[bytea(b"tenant-1"), bytea(&sealed)]));
+    assert!(!opens(&[bytea(&sealed)]), "no tag");
+    assert!(
+        !opens(&[text("tenant-2"), bytea(&sealed)]),
+        "another zone's tag"
+    );
+    assert!(
+        !opens(&[bytea(&sealed), text("tenant-1")]),
+        "a tag behind it"
+    );
+    assert!(
+        !opens(&[text("tenant-1 "), bytea(&sealed)]),
+        "not the whole field"
+    );
+    let number = Column {
+        type_oid: 23,
+        format: Format::Text,
+    };
+    assert!(
+        !opens(&[(number, Some(b"tenant-1".to_vec())), bytea(&sealed)]),
+        "no type for a tag"
+    );
+}
+
+#[test]
+fn a_tag_in_the_field_goes_with_the_envelope_and_stays_when_it_is_refused() {
+    let f = Fixture::new();
+    let field = [
+        b"a[tenant-1]".as_slice(),
+        &f.seal(f.zone.clone(), b"zoned"),
+        b"b",
+    ]
+    .concat();
+    assert_eq!(
+        f.last(&f.app, &[bytea(&field)], ON),
+        Some(b"azonedb".to_vec())
+    );
+    assert_eq!(f.last(&f.app, &[bytea(&field)], OFF), Some(field));
+}
+
+#[test]
+fn a_tag_inside_an_opened_value_is_none() {
+    let f = Fixture::new();
+    let tag = f.seal(f.app.clone(), b"tenant-1");
+    let sealed = f.seal(f.zone.clone(), b"zoned");
+    let row = f
+        .open(&f.app, &[bytea(&tag), bytea(&sealed)], MIXED)
+        .unwrap();
+    assert_eq!(row[0].1.as_deref(), Some(b"tenant-1".as_slice()));
+    assert_eq!(row[1].1, Some(sealed));
+}
+
+#[test]
+fn every_form_of_bytea_comes_back_in_the_form_it_came_in() {
+    let f = Fixture::new();
+    let plaintext = b"\x00\\ \xff'";
+    let field = [b"<".as_slice(), &f.seal(f.app.clone(), plaintext), b">"].concat();
+    let opened = [b"<".as_slice(), plaintext, b">"].concat();
+    assert_eq!(f.last(&f.app, &[bytea(&field)], OFF), Some(opened.clone()));
+    for form in [TextForm::Hex, TextForm::Escape] {
+        let (mut sealed_text, mut opened_text) = (Vec::new(), Vec::new());
+        form.encode(&field, &mut sealed_text);
+        form.encode(&opened, &mut opened_text);
+        let column = Column {
+            type_oid: BYTEA,
+            format: Format::Text,
+        };
+        assert_eq!(
+            f.last(&f.app, &[(column, Some(sealed_text))], OFF),
+            Some(opened_text)
+        );
+    }
+}
+
+#[test]
+fn a_refused_value_stays_or_is_null_or_fails_the_query() {
+    let f = Fixture::new();
+    let sealed = f.seal(f.other.clone(), b"theirs");
+    let mine = f.seal(f.app.clone(), b"mine");
+    let both = [mine.as_slice(), &sealed].concat();
+    let row = [bytea(&mine), bytea(&sealed), bytea(&both), bytea(b"plain")];
+    let values = |on_refused| {
+        f.open(&f.app, &row, policy(ZoneMode::Off, on_refused))
+            .map(|row| row.into_iter().map(|(_, value)| value).collect::<Vec<_>>())
+    };
+    let (mine, plain) = (Some(b"mine".to_vec()), Some(b"plain".to_vec()));
+    let half = Some([b"mine".as_slice(), &sealed].concat());
+    assert_eq!(
+        values(OnRefused::Ciphertext),
+        Ok(vec![mine.clone(), Some(sealed), half, plain.clone()])
+    );
+    assert_eq!(values(OnRefused::Null), Ok(vec![mine, None, None, plain]));
+    assert_eq!(values(OnRefused::Error), Err(Outcome::Refused));
+}
+
+#[test]
+fn an_altered_envelope_is_refused_and_a_look_alike_is_left_alone() {
+    let f = Fixture::new();
+    let sealed = f.seal(f.app.clone(), b"mine");
+    let mut refused = 0;
+    for at in 0..sealed.len() {
+        let mut altered = sealed.clone();
+        altered[at] ^= 1;
+        assert_eq!(
+            f.last(&f.app, &[bytea(&altered)], OFF),
+            Some(altered),
+            "byte {at}"
+        );
+        refused = f.metrics.values().refused;
+    }
+    // Magic, version, and lengths that reach beyond the field or below the minimum make it no
+    // envelope at all.
+    assert!(
+        (sealed.len() as u64 - 9..sealed.len() as u64).contains(&refused),
+        "{refused}"
+    );
+    assert_eq!(f.metrics.values().opened, 0);
+}
+
+#[test]
+fn null_and_empty_values_pass() {
+    let f = Fixture::new();
+    let null = (
+        Column {
+            type_oid: BYTEA,
+            format: Format::Binary,
+        },
+        None,
+    );
+    let row = vec![null, bytea(b"")];
+    assert_eq!(f.open(&f.app, &row, OFF), Ok(row));
+}
+
+#[test]
+fn a_row_of_forgeries_costs_at_most_64_private_key_operations() {
+    let f = Fixture::new();
+    let mut forged = f.seal(f.app.clone(), b"x");
+    *forged.last_mut().unwrap() ^= 1;
+    let mut row: Vec<Field> = (0..100).map(|_| bytea(&forged)).collect();
+    row.push(bytea(&f.seal(f.app.clone(), b"genuine")));
+    assert_eq!(f.open(&f.app, &row, OFF), Ok(row));
+    let metrics = f.metrics.render(0);
+    assert!(
+        metrics.contains("{reason=\"not_authentic\"} 64"),
+        "{metrics}"
+    );
+    assert!(metrics.contains("{reason=\"untried\"} 37"), "{metrics}");
+}
+
+#[test]
+fn values_of_one_batch_share_a_key_schedule_and_forgeries_leave_none() {
+    let f = Fixture::new();
+    let recipient = f.recipient(f.app.clone());
+    let mut batch = recipient.batch().unwrap();
+    let (first, second) = (batch.seal(b"1").unwrap(), batch.seal(b"2").unwrap());
+    let id = envelope::find(&first).unwrap().1.schedule_id().unwrap();
+    let mut forged = first.clone();
+    *forged.last_mut().unwrap() ^= 1;
+    f.last(&f.app, &[bytea(&forged)], OFF);
+    assert!(f.keys.schedule(&id).is_none());
+    assert_eq!(f.last(&f.app, &[bytea(&first)], OFF), Some(b"1".to_vec()));
+    assert!(f.keys.schedule(&id).is_some());
+    assert_eq!(f.last(&f.app, &[bytea(&second)], OFF), Some(b"2".to_vec()));
+}
+
+#[test]
+fn metrics_and_counts_hold_no_value() {
+    let f = Fixture::new();
+    f.last(
+        &f.app,
+        &[bytea(&f.seal(f.app.clone(), b"marked-plaintext"))],
+        OFF,
+    );
+    assert!(!f.metrics.render(1).contains("marked-plaintext"));
+    assert_eq!(
+        f.metrics.values(),
+        control::Values {
+            opened: 1,
+            refused: 0
+        }
+    );
+}
