@@ -138,9 +138,9 @@ fn place(directory: &Path, id: &ClientId, suffix: &str) -> PathBuf {
 #[derive(Serialize)]
 struct Answer<'a> {
     identity: &'a str,
-    certificate: &'a Path,
+    certificate: String,
     /// `null` for a key that was made elsewhere.
-    key: Option<&'a Path>,
+    key: Option<String>,
     fingerprint: &'a str,
     serial: &'a str,
     expires: String,
@@ -156,17 +156,17 @@ fn answer(
 ) -> Result<(), Error> {
     let answer = Answer {
         identity: &issued.identity,
-        certificate,
-        key,
+        certificate: certificate.display().to_string(),
+        key: key.map(|key| key.display().to_string()),
         fingerprint: &issued.fingerprint,
         serial: &issued.serial,
         expires: issued.expires.to_string(),
     };
     let mut fields = vec![
         ("identity", issued.identity.clone()),
-        ("certificate", certificate.display().to_string()),
+        ("certificate", answer.certificate.clone()),
     ];
-    fields.extend(key.map(|key| ("key", key.display().to_string())));
+    fields.extend(answer.key.clone().map(|key| ("key", key)));
     fields.extend([
         ("fingerprint", issued.fingerprint.clone()),
         ("expires", answer.expires.clone()),

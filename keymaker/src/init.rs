@@ -1,9 +1,9 @@
 //! `init`: a master key, a store and a certificate authority, all or nothing.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use keystore::{MasterKey, Store, Timestamp};
+use keystore::{MasterKey, Store};
 use serde::Serialize;
 
 use crate::Error;
@@ -14,13 +14,13 @@ use crate::output::{Output, Text};
 use crate::source::{self, Source};
 
 #[derive(Serialize)]
-struct Answer<'a> {
-    store: &'a Path,
+struct Answer {
+    store: String,
     /// `null` when the master key came from elsewhere.
-    master_key_file: Option<&'a Path>,
+    master_key_file: Option<String>,
     master_key_id: String,
-    ca_certificate: PathBuf,
-    ca_key: PathBuf,
+    ca_certificate: String,
+    ca_key: String,
     ca_fingerprint: String,
     ca_expires: String,
 }
@@ -72,29 +72,28 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         authority.encrypted_key_pem(&passphrase)?.as_bytes(),
     )?;
     files.file(&certificate, 0o644, authority.certificate_pem().as_bytes())?;
-    let expires = authority.expires();
 
     let answer = Answer {
-        store: &store,
-        master_key_file: master_key_file.as_deref(),
+        store: store.display().to_string(),
+        master_key_file: master_key_file.map(|path| path.display().to_string()),
         master_key_id,
-        ca_certificate: certificate,
-        ca_key: key,
+        ca_certificate: certificate.display().to_string(),
+        ca_key: key.display().to_string(),
         ca_fingerprint: authority.fingerprint(),
-        ca_expires: expires.to_string(),
+        ca_expires: authority.expires().to_string(),
     };
-    output.answer(&answer, &text(&answer, &directory, expires))?;
+    output.answer(&answer, &text(&answer, &directory))?;
     files.keep();
     Ok(())
 }
 
-fn text(answer: &Answer<'_>, directory: &Path, expires: Timestamp) -> Text {
-    let store = answer.store.display();
-    let (master, keep, option) = match answer.master_key_file {
+fn text(answer: &Answer, directory: &Path) -> Text {
+    let store = &answer.store;
+    let (master, keep, option) = match &answer.master_key_file {
         Some(path) => (
-            path.display().to_string(),
+            path.clone(),
             "Keep a copy of the master key apart from the store: without it, nothing opens again.",
-            format!("--master-key-file {}", path.display()),
+            format!("--master-key-file {path}"),
         ),
         None => (
             "not written, it came from elsewhere".into(),
@@ -105,16 +104,13 @@ fn text(answer: &Answer<'_>, directory: &Path, expires: Timestamp) -> Text {
     let authority = directory.display();
     Text::default()
         .fields(&[
-            ("store", store.to_string()),
+            ("store", store.clone()),
             ("master key", master),
             ("master key id", answer.master_key_id.clone()),
-            (
-                "CA certificate",
-                answer.ca_certificate.display().to_string(),
-            ),
-            ("CA key", format!("{}, encrypted", answer.ca_key.display())),
+            ("CA certificate", answer.ca_certificate.clone()),
+            ("CA key", format!("{}, encrypted", answer.ca_key)),
             ("CA fingerprint", answer.ca_fingerprint.clone()),
-            ("CA expires", expires.to_string()),
+            ("CA expires", answer.ca_expires.clone()),
         ])
         .line("")
         .line(keep)

@@ -16,10 +16,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Waits until the test program is gone, then removes its run directory. It tries again for some
-/// seconds, because the last processes of a killed cluster may still be writing there.
+/// Waits until the test program is gone, then removes its run directory. Processes of a killed
+/// cluster are given a second to end first: without its files PostgreSQL ends in a panic, and that
+/// leaves shared memory behind. Some may still be writing later, so it tries more than once.
 const JANITOR: &str = r#"
 cat >/dev/null
+sleep 1
 for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     rm -rf -- "$1" && exit
     sleep 0.25

@@ -149,8 +149,14 @@ impl Program {
     fn launch(&self, dir: &TestDir, stdout: File, stderr: File) -> Child {
         let input = dir.write(&format!("{}.stdin", self.label), &self.input);
         let input = File::open(&input).unwrap_or_else(|error| panic!("opening stdin: {error}"));
-        let mut command = Command::new("setpriv");
-        command.arg("--pdeathsig").arg(self.stop.name());
+        // A shell that put this test into the background made it ignore SIGINT and SIGQUIT.
+        let mut command = Command::new("env");
+        command.args([
+            "--default-signal",
+            "setpriv",
+            "--pdeathsig",
+            self.stop.name(),
+        ]);
         if let Some(account) = self.account {
             command
                 .arg(format!("--reuid={account}"))
@@ -172,7 +178,7 @@ impl Program {
             .stdout(stdout)
             .stderr(stderr)
             .process_group(0);
-        spawn(command).unwrap_or_else(|error| panic!("starting setpriv (util-linux): {error}"))
+        spawn(command).unwrap_or_else(|error| panic!("starting env (coreutils): {error}"))
     }
 }
 

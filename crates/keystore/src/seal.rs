@@ -31,7 +31,7 @@ const TAG: usize = 16;
 pub(crate) const OVERHEAD: usize = SALT + TAG;
 
 /// Names a store: 16 random bytes, drawn when it is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) struct StoreId(pub(crate) [u8; 16]);
 
 /// Seals the body of a record under its name.

@@ -1,9 +1,9 @@
 //! The engine: named values in one SQLite file, changed by compare-and-set.
 //!
 //! All SQL is here and in `sqlite/open`, which makes and opens the file; nothing else knows of
-//! SQLite. What the values are, and their sealing, is
-//! `store`'s business. Another engine (etcd) has to offer the same four operations: [`Sqlite::get`],
-//! [`Sqlite::scan`], [`Sqlite::commit`] and [`Sqlite::revision`].
+//! SQLite. What the values are, and their sealing, is `store`'s business. Another engine (etcd) has
+//! to offer the same four operations: [`Sqlite::get`], [`Sqlite::scan`], [`Sqlite::commit`] and
+//! [`Sqlite::revision`].
 
 mod open;
 
@@ -226,6 +226,32 @@ mod tests {
     fn value(engine: &Sqlite, name: &str) -> Option<(Vec<u8>, i64)> {
         let found = engine.get(name).unwrap()?;
         Some((found.value, found.revision))
+    }
+
+    #[test]
+    fn a_connection_syncs_every_commit_wipes_what_it_overwrites_and_trusts_no_schema() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = engine(&directory);
+        let opened = Sqlite::open(made.path(), Duration::from_millis(50)).unwrap();
+        for engine in [made, opened] {
+            let number = |pragma| {
+                engine
+                    .with(|connection| {
+                        connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
+                    })
+                    .unwrap()
+            };
+            let full = 2;
+            assert_eq!(number("synchronous"), full);
+            assert_eq!(number("secure_delete"), 1);
+            assert_eq!(number("trusted_schema"), 0);
+            let journal: String = engine
+                .with(|connection| {
+                    connection.pragma_query_value(None, "journal_mode", |row| row.get(0))
+                })
+                .unwrap();
+            assert_eq!(journal, "wal");
+        }
     }
 
     #[test]

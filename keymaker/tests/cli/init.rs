@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use keystore::{MasterKey, Store};
 
@@ -16,19 +17,18 @@ fn it_makes_a_master_key_a_store_and_a_ca_and_says_what_comes_next() {
     let paths: Vec<_> = files(place.directory.path());
     let names: Vec<_> = paths
         .iter()
-        .map(|(path, mode, _)| {
-            let name = path.strip_prefix(place.directory.path()).unwrap();
-            (name.to_str().unwrap(), mode & 0o077 == 0)
-        })
+        .map(|(path, ..)| path.strip_prefix(place.directory.path()).unwrap())
         .collect();
-    let expected = [
-        ("ca", true),
-        ("ca/ca.crt", false),
-        ("ca/ca.key", true),
-        ("master.key", true),
-        ("store.db", true),
-    ];
-    assert_eq!(names, expected);
+    let expected = ["ca", "ca/ca.crt", "ca/ca.key", "master.key", "store.db"];
+    assert_eq!(names, expected.map(Path::new));
+    for (name, expected) in [
+        ("ca", 0o700),
+        ("ca/ca.key", 0o600),
+        ("master.key", 0o600),
+        ("store.db", 0o600),
+    ] {
+        assert_eq!(mode(&place.path(name)), expected, "{name}");
+    }
     let master = fs::read_to_string(place.path("master.key")).unwrap();
     assert_eq!(master.len(), "pgseal-master-1.".len() + 43 + 1);
     for part in [

@@ -24,6 +24,7 @@ const SCHEMA: [&str; 2] = [
      revision INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     "CREATE TABLE revision (number INTEGER NOT NULL) STRICT",
 ];
+
 impl Sqlite {
     /// Makes a new file with these values in it, complete or not at all.
     pub fn create(path: &Path, busy_timeout: Duration, values: &[Named]) -> Result<Self, Error> {
@@ -149,7 +150,9 @@ fn check_files(path: &Path) -> Result<(), Error> {
         return Err(Error::NotAStore { path: path.into() });
     }
     check_mode(path, &metadata)?;
-    for companion in companions(path) {
+    // SQLite keeps them beside the file itself, not beside a link to it.
+    let resolved = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    for companion in companions(&resolved) {
         // They come and go with the processes that use the store.
         if let Ok(metadata) = fs::metadata(&companion) {
             check_mode(&companion, &metadata)?;

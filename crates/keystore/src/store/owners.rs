@@ -45,7 +45,8 @@ impl Store {
 
     /// Adds a zone with its first key; the key's owner names the zone.
     pub fn add_zone(&self, zone: NewZone) -> Result<KeyRecord, Error> {
-        for _ in 0..MAX_DRAWS {
+        let mut draws = 0;
+        while draws < MAX_DRAWS {
             let (id, drawn) = match &zone.id {
                 Some(id) => (id.clone(), false),
                 None => (ZoneId::generate()?, true),
@@ -60,9 +61,9 @@ impl Store {
             let owner = Owner::Zone(id.clone());
             match self.add_owner(&owner, json(&body), &unchanged, PrivateKey::generate)? {
                 Added::Key(key) => return Ok(key),
-                Added::IdTaken if drawn => {}
+                Added::IdTaken if drawn => draws += 1,
                 Added::IdTaken => return Err(Error::ZoneExists(id)),
-                // A client's record changed since it was checked: it is checked again.
+                // Somebody wrote a client's record after it was checked: it is checked again.
                 Added::Changed => {}
             }
         }
