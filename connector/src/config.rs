@@ -86,6 +86,21 @@ fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
 
+/// The keys that apply to a running program, on SIGHUP.
+const LIVE: &[&str] = &["log.level"];
+
+impl Config {
+    /// The keys that are other in `new`, and wait for the next start.
+    #[must_use]
+    pub fn waiting_for_restart(&self, new: &Self) -> Vec<String> {
+        match (serde_json::to_value(self), serde_json::to_value(new)) {
+            (Ok(old), Ok(new)) => daemon::waiting_for_restart(&old, &new, LIVE),
+            // A configuration is made of texts and numbers, and those can be written.
+            _ => Vec::new(),
+        }
+    }
+}
+
 const fn text(
     name: &'static str,
     value: &'static str,

@@ -111,7 +111,7 @@ async fn run(
     let accepting = tokio::spawn(accept(listener, shared.clone()));
     tokio::spawn(api::serve(api_listener, shared.clone()));
     while signals.next().await == Asked::Reload {
-        reload(layers, log);
+        reload(layers, &config, log);
     }
 
     accepting.abort();
@@ -151,10 +151,17 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
 }
 
 /// A configuration that is wrong changes nothing.
-fn reload(layers: &Layers, log: &LogHandle) {
+fn reload(layers: &Layers, started: &Config, log: &LogHandle) {
     match layers.load::<Config>() {
         Ok(loaded) => {
             log.set_level(loaded.config.log.level);
+            let waiting = started.waiting_for_restart(&loaded.config);
+            if !waiting.is_empty() {
+                tracing::warn!(
+                    keys = waiting.join(", "),
+                    "changed, and waiting for a restart"
+                );
+            }
             tracing::info!("configuration applied");
         }
         Err(error) => tracing::error!(%error, "the configuration stays as it was"),

@@ -120,6 +120,21 @@ fn default_connect_timeout() -> Period {
     Period::seconds(5)
 }
 
+/// The keys that apply to a running program, on SIGHUP.
+const LIVE: &[&str] = &["zone_mode", "on_refused", "log.level"];
+
+impl Config {
+    /// The keys that are other in `new`, and wait for the next start.
+    #[must_use]
+    pub fn waiting_for_restart(&self, new: &Self) -> Vec<String> {
+        match (serde_json::to_value(self), serde_json::to_value(new)) {
+            (Ok(old), Ok(new)) => daemon::waiting_for_restart(&old, &new, LIVE),
+            // A configuration is made of texts and numbers, and those can be written.
+            _ => Vec::new(),
+        }
+    }
+}
+
 const fn text(
     name: &'static str,
     value: &'static str,

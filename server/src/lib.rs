@@ -168,7 +168,7 @@ async fn run(
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
     tokio::spawn(shared.keys.clone().watch(ending));
     while signals.next().await == Asked::Reload {
-        reload(layers, &shared, log);
+        reload(layers, &config, &shared, log);
     }
 
     shared.drain();
@@ -189,11 +189,18 @@ async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, F
 }
 
 /// All or nothing: a configuration that is wrong changes nothing.
-fn reload(layers: &Layers, shared: &Shared, log: &LogHandle) {
+fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
     match layers.load::<Config>() {
         Ok(loaded) => {
             shared.apply(&loaded.config);
             log.set_level(loaded.config.log.level);
+            let waiting = started.waiting_for_restart(&loaded.config);
+            if !waiting.is_empty() {
+                tracing::warn!(
+                    keys = waiting.join(", "),
+                    "changed, and waiting for a restart"
+                );
+            }
             let policy = **shared.policy.load();
             tracing::info!(
                 zone_mode = ?policy.zone_mode, on_refused = ?policy.on_refused,

@@ -99,6 +99,29 @@ pub fn differences(keys: &[Key], defaults: &serde_json::Value) -> Vec<String> {
     found
 }
 
+/// The keys that are other in `new` than in `old`, but for those that `live` names: they wait for
+/// the program's next start, and an operator is told so.
+#[must_use]
+pub fn waiting_for_restart(
+    old: &serde_json::Value,
+    new: &serde_json::Value,
+    live: &[&str],
+) -> Vec<String> {
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    leaves("", old, &mut before);
+    leaves("", new, &mut after);
+    after
+        .into_iter()
+        .filter(|(name, value)| {
+            !live.contains(&name.as_str())
+                && !before
+                    .iter()
+                    .any(|(known, before)| known == name && before == value)
+        })
+        .map(|(name, _)| name)
+        .collect()
+}
+
 fn leaves<'a>(
     prefix: &str,
     value: &'a serde_json::Value,
@@ -113,5 +136,51 @@ fn leaves<'a>(
             serde_json::Value::Object(_) => leaves(&format!("{name}."), value, found),
             _ => found.push((name, value)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn only_changed_keys_that_are_not_live_wait_for_a_restart() {
+        let old = json!({ "listen": "a", "mode": "off", "tls": { "ca": "x" }, "log": { "level": "info" } });
+        let new = json!({ "listen": "b", "mode": "on", "tls": { "ca": "y" }, "log": { "level": "debug" } });
+        assert_eq!(
+            waiting_for_restart(&old, &new, &["mode", "log.level"]),
+            ["listen", "tls.ca"]
+        );
+        assert!(waiting_for_restart(&old, &old, &[]).is_empty());
+    }
+
+    #[test]
+    fn disagreements_between_keys_and_fields_are_found() {
+        const KEYS: &[Key] = &[
+            Key {
+                name: "a",
+                kind: Kind::Text,
+                value: "A",
+                default: "1",
+                help: "",
+            },
+            Key {
+                name: "gone",
+                kind: Kind::Text,
+                value: "A",
+                default: "",
+                help: "",
+            },
+        ];
+        let found = differences(KEYS, &json!({ "a": "2", "more": { "b": "x" } }));
+        assert_eq!(
+            found,
+            [
+                "`a` is 2 by default, not 1",
+                "the field `more.b` is no key",
+                "the key `gone` is no field"
+            ]
+        );
     }
 }

@@ -12,7 +12,7 @@ mod signals;
 mod units;
 
 pub use exit::{Failure, report};
-pub use key::{Key, Kind, differences, reference};
+pub use key::{Key, Kind, differences, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use sessions::{Running, Sessions};

@@ -1,0 +1,138 @@
+# shellcheck shell=bash
+# What the scripts start, and that it ends: every process leads a session of its own, is noted in
+# $work/run with its log in $work/log, and is ended when the script ends, however that happens.
+# Needs terminal.sh, and $work: a directory that nobody else writes to.
+
+# How long a process may take to answer, and to end when asked to, in seconds.
+patience=30
+
+# claim: takes $work for this run. The lock is inherited by all that is started, so it is held as
+# long as any of it runs.
+claim() {
+    mkdir -p -m 700 "$work" && [[ -w $work ]] || refuse "cannot write to $work; set DEMO_DIR"
+    exec {lock}>"$work/lock"
+    flock --nonblock "$lock"
+}
+
+# guard: ends everything as soon as this script is gone, unless it says `keep` before. It reads
+# from a pipe that only this script holds open, so that even SIGKILL does not escape it.
+guard() {
+    exec {lifeline}> >(
+        trap '' INT TERM HUP
+        read -r word || true
+        [[ $word == keep ]] || end_all
+    )
+    guardian=$!
+    trap on_exit EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+}
+
+on_exit() {
+    local status=$?
+    trap '' INT TERM HUP
+    if ((status > 128)) && [[ -z $reported ]]; then
+        progress_ends
+        printf '%s: interrupted at "%s"\n' "$program" "$current_step" >&2
+    elif ((status > 0)) && [[ -z $reported ]]; then
+        progress_ends
+        printf '%s: failed at "%s" (logs: %s)\n' "$program" "$current_step" "$work/log" >&2
+    fi
+    exec {lifeline}>&-
+    wait "$guardian" || true
+}
+
+# keep: lets what runs run on after the end of this script.
+keep() {
+    echo keep >&"$lifeline"
+}
+
+# launch NAME COMMAND...: starts a program in the background.
+launch() {
+    local name=$1
+    shift
+    setsid -- "$@" </dev/null >>"$work/log/$name.log" 2>&1 {lifeline}>&- &
+    echo "$! $(born $!)" >"$work/run/$name"
+}
+
+# complete NAME COMMAND...: runs a program to its end, showing the last line of its log meanwhile.
+complete() {
+    local name=$1 log="$work/log/$1.log" shown=$SECONDS line
+    launch "$@"
+    local process=$!
+    while alive "$name"; do
+        line=$(tail -n1 "$log" | tr -d '\r')
+        progress "$line"
+        if [[ ! -t 1 ]] && ((SECONDS - shown >= 20)); then
+            shown=$SECONDS
+            detail "... ${line:0:60}"
+        fi
+        sleep 0.2
+    done
+    progress_ends
+    wait "$process" || fail "$(reason "$log")"
+    rm "$work/run/$name"
+}
+
+# await NAME COMMAND...: waits until the command succeeds, as long as the process NAME lives.
+await() {
+    local name=$1 deadline=$((SECONDS + patience))
+    shift
+    until "$@"; do
+        alive "$name" || fail "$name has ended: $(reason "$work/log/$name.log")"
+        ((SECONDS < deadline)) || fail "$name is not ready: $(reason "$work/log/$name.log")"
+        sleep 0.1
+    done
+}
+
+# send SIGNAL NAME: signals a process that still runs.
+send() {
+    local process
+    if alive "$2"; then
+        read -r process _ <"$work/run/$2"
+        kill -s "$1" -- "-$process" 2>/dev/null || true
+    fi
+}
+
+# alive NAME: whether it runs. The time of its start tells it from a later process of that number.
+alive() {
+    local process start
+    [[ -e $work/run/$1 ]] && read -r process start <"$work/run/$1" &&
+        [[ $(born "$process") == "$start" ]]
+}
+
+# born PROCESS: when it was started, in ticks since boot; nothing if it has ended.
+born() {
+    local stat fields
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 0
+    read -ra fields <<<"${stat##*) }"
+    if [[ ${fields[0]} != Z ]]; then
+        echo "${fields[19]}" # field 22 of proc(5)
+    fi
+}
+
+# end_all: ends what runs, and removes what the databases hold. Logs stay.
+end_all() {
+    local names=() name databases deadline=$((SECONDS + patience))
+    for name in "$work"/run/*; do
+        [[ -e $name ]] && names+=("${name##*/}")
+    done
+    for name in "${names[@]}"; do
+        case $name in
+        database-*) send QUIT "$name" ;; # its data is thrown away: no need to write it out
+        *) send TERM "$name" ;;
+        esac
+    done
+    for name in "${names[@]}"; do
+        while alive "$name"; do
+            ((SECONDS < deadline)) || send KILL "$name"
+            sleep 0.05
+        done
+    done
+    if [[ -e $work/databases ]]; then
+        databases=$(<"$work/databases")
+        [[ $databases == */pgseal-demo.?????? ]] && rm -rf -- "$databases"
+    fi
+    rm -rf -- "$work"/{run,keys,ca,certs,databases} "$work"/*.toml
+}

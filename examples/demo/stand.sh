@@ -1,0 +1,186 @@
+# shellcheck shell=bash
+# What the demo sets up: a primary and its replica, keys and certificates, a server before each
+# database, a connector before each server, and a connector of another client.
+# Needs terminal.sh, processes.sh, and packages.sh's $postgres.
+
+# Who listens where on 127.0.0.1. DEMO_PORT_PRIMARY and so on change one; DEMO_PORT_BASE sets all,
+# to consecutive numbers in this order.
+listeners=(
+    primary replica server_primary server_replica ops_primary ops_replica
+    connector_primary connector_replica connector_other api_primary api_replica api_other
+)
+declare -A port=(
+    [primary]=5434 [replica]=5435
+    [server_primary]=9393 [server_replica]=9394
+    [ops_primary]=9090 [ops_replica]=9091
+    [connector_primary]=9494 [connector_replica]=9495 [connector_other]=9496
+    [api_primary]=9191 [api_replica]=9192 [api_other]=9193
+)
+
+# choose_ports: takes the ports from the environment and makes sure that they are free.
+choose_ports() {
+    local number=${DEMO_PORT_BASE:-} name variable
+    for name in "${listeners[@]}"; do
+        variable=DEMO_PORT_${name^^}
+        port[$name]=${!variable:-${number:-${port[$name]}}}
+        number=${number:+$((number + 1))}
+        [[ ${port[$name]} =~ ^[1-9][0-9]{3,4}$ ]] || refuse "$variable: not a port: ${port[$name]}"
+    done
+    for name in "${listeners[@]}"; do
+        if listening "${port[$name]}"; then
+            fail "port ${port[$name]} is in use; end what listens there, or set DEMO_PORT_${name^^}"
+        fi
+    done
+}
+
+# listening PORT: whether somebody accepts connections there.
+listening() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# make_databases: a primary with user postgres, password test, and its streaming replica, as the
+# user postgres where this is root. Their directory's path is short, for their sockets' sake.
+make_databases() {
+    databases=$(mktemp -d "/tmp/pgseal-demo.XXXXXX")
+    echo "$databases" >"$work/databases"
+    owner=()
+    if ((EUID == 0)); then
+        owner=(env HOME="$databases" setpriv --reuid=postgres --regid=postgres --init-groups --)
+        chown postgres: "$databases"
+    fi
+    echo test >"$databases/password"
+    chmod 644 "$databases/password"
+
+    complete initdb "${owner[@]}" "$postgres/initdb" --pgdata="$databases/primary" \
+        --username=postgres --pwfile="$databases/password" --auth=scram-sha-256 \
+        --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions
+    start_database primary
+    complete createdb env PGPASSWORD=test "$postgres/createdb" --host="$databases" \
+        --port="${port[primary]}" --username=postgres test
+
+    complete basebackup "${owner[@]}" env PGPASSWORD=test "$postgres/pg_basebackup" \
+        --pgdata="$databases/replica" --host="$databases" --port="${port[primary]}" \
+        --username=postgres --write-recovery-conf --checkpoint=fast --no-sync
+    start_database replica
+}
+
+# start_database primary|replica
+start_database() {
+    launch "database-$1" "${owner[@]}" "$postgres/postgres" -D "$databases/$1" \
+        -c port="${port[$1]}" -c listen_addresses=127.0.0.1 -c cluster_name="demo-$1" \
+        -c unix_socket_directories="$databases" -c fsync=off -c dynamic_shared_memory_type=mmap
+    await "database-$1" "$postgres/pg_isready" -q -h "$databases" -p "${port[$1]}"
+}
+
+# make_keys: the store with two clients, the CA, and everybody's certificate.
+make_keys() {
+    mkdir -m 700 "$work/keys" "$work/ca"
+    (umask 077 && head -c 24 /dev/urandom | base64 >"$work/ca/passphrase")
+    export PGSEAL_STORE=$work/keys/store.db PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
+    export PGSEAL_CA_DIR=$work/ca PGSEAL_CA_PASSPHRASE_FILE=$work/ca/passphrase
+
+    keymaker init
+    keymaker client add app --create-zones
+    keymaker client add other
+    keymaker cert server server-primary --out-dir "$work/certs"
+    keymaker cert server server-replica --out-dir "$work/certs"
+    keymaker cert client app --out-dir "$work/certs"
+    keymaker cert client other --out-dir "$work/certs"
+
+    # The daemons get theirs from their own files, not from here.
+    export -n PGSEAL_STORE PGSEAL_MASTER_KEY_FILE PGSEAL_CA_DIR PGSEAL_CA_PASSPHRASE_FILE
+}
+
+keymaker() {
+    complete keymaker "$programs/pgseal-keymaker" "$@"
+}
+
+# start_server primary|replica
+start_server() {
+    cat >"$work/server-$1.toml" <<END
+listen = "127.0.0.1:${port[server_$1]}"
+ops_listen = "127.0.0.1:${port[ops_$1]}"
+store = "$work/keys/store.db"
+master_key_file = "$work/keys/master.key"
+zone_mode = "off"
+drain_timeout = "5s"
+
+[tls]
+certificate = "$work/certs/server-$1.crt"
+private_key = "$work/certs/server-$1.key"
+ca = "$work/ca/ca.crt"
+
+[database]
+address = "127.0.0.1:${port[$1]}"
+END
+    launch "server-$1" "$programs/pgseal-server" --config "$work/server-$1.toml"
+    await "server-$1" http "${port[ops_$1]}" /health
+}
+
+# start_connector primary|replica|other CLIENT SERVER
+start_connector() {
+    cat >"$work/connector-$1.toml" <<END
+listen = "127.0.0.1:${port[connector_$1]}"
+api_listen = "127.0.0.1:${port[api_$1]}"
+server = "127.0.0.1:${port[server_$3]}"
+drain_timeout = "5s"
+
+[tls]
+certificate = "$work/certs/$2.crt"
+private_key = "$work/certs/$2.key"
+ca = "$work/ca/ca.crt"
+
+[local_api]
+zones = true
+END
+    launch "connector-$1" "$programs/pgseal-connector" --config "$work/connector-$1.toml"
+    await "connector-$1" http "${port[api_$1]}" /v1/status
+}
+
+# set_zone_mode off|on|mixed: changes both servers' files, has them read again, and waits until
+# both say so.
+set_zone_mode() {
+    local node
+    for node in primary replica; do
+        sed -i "s/^zone_mode = .*/zone_mode = \"$1\"/" "$work/server-$node.toml"
+        send HUP "server-$node"
+    done
+    for node in primary replica; do
+        await "server-$node" zone_mode_is "$1" "$node"
+    done
+}
+
+# zone_mode_is MODE primary|replica
+zone_mode_is() {
+    [[ $(http "${port[api_$2]}" /v1/status) == *"\"zone_mode\":\"$1\""* ]]
+}
+
+# replayed: waits until the replica has replayed what the primary has written so far.
+replayed() {
+    local written
+    written=$(sql primary "SELECT pg_current_wal_lsn()")
+    await database-replica replica_has "$written"
+}
+
+replica_has() {
+    [[ $(sql replica "SELECT pg_last_wal_replay_lsn() >= '$1'") == t ]]
+}
+
+# sql LISTENER QUERY [OPTION...]: asks a database, or through a connector: all are PostgreSQL.
+sql() {
+    local listener=$1 query=$2
+    shift 2
+    PGPASSWORD=test PGCONNECT_TIMEOUT=$patience timeout "$patience" "$postgres/psql" \
+        --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --username=postgres \
+        --dbname=test --host=127.0.0.1 --port="${port[$listener]}" --command="$query" "$@"
+}
+
+# http PORT PATH: the body of an answer, if it is a good one.
+http() {
+    local answer
+    answer=$(
+        exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1"
+        printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
+        timeout "$patience" cat <&3
+    ) && [[ $answer == "HTTP/1.1 200 "* ]] && printf '%s\n' "${answer#*$'\r\n\r\n'}"
+}
