@@ -9,7 +9,9 @@ patience=30
 # claim: takes $work for this run. The lock is inherited by all that is started, so it is held as
 # long as any of it runs.
 claim() {
-    mkdir -p -m 700 "$work" && [[ -w $work ]] || refuse "cannot write to $work; set DEMO_DIR"
+    if ! { mkdir -p "$work" && chmod 700 "$work"; } 2>/dev/null; then
+        refuse "cannot write to $work; set DEMO_DIR"
+    fi
     exec {lock}>"$work/lock"
     flock --nonblock "$lock"
 }
@@ -68,11 +70,17 @@ complete() {
             shown=$SECONDS
             detail "... ${line:0:60}"
         fi
-        sleep 0.2
+        sleep 0.1
     done
     progress_ends
     wait "$process" || fail "$(reason "$log")"
     rm "$work/run/$name"
+}
+
+# logged NAME COMMAND...: runs a short command.
+logged() {
+    local log="$work/log/$1.log"
+    "${@:2}" </dev/null >>"$log" 2>&1 || fail "$(reason "$log")"
 }
 
 # await NAME COMMAND...: waits until the command succeeds, as long as the process NAME lives.

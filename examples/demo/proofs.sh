@@ -40,8 +40,7 @@ application() {
     python) command=("$python" "examples/python/$example.py") shown="python $example.py" ;;
     rust) command=("$programs/$example") shown=$example ;;
     esac
-    detail "$(printf '%s$ EXAMPLE_PORT=%s %s %s%s' \
-        "$dim" "${port[connector_$node]}" "$shown" "$*" "$plain")"
+    show_command "EXAMPLE_PORT=${port[connector_$node]} $shown ${*@Q}"
     output=$(
         export EXAMPLE_PORT=${port[connector_$node]} EXAMPLE_DB_PASSWORD=test
         export EXAMPLE_API=http://127.0.0.1:${port[api_$node]}
@@ -49,6 +48,9 @@ application() {
     ) || output+=$'\n'"(ended with exit code $?)"
     detail "$output"
 }
+
+# show_command TEXT
+show_command() { detail "$dim\$ $1$plain"; }
 
 # without_zone ID DATA RAW_DATA and with_zone ID ZONE DATA RAW_DATA: a line as the examples print it.
 without_zone() { printf '%-3s - %-20s - %s' "$@"; }
@@ -63,22 +65,6 @@ lines() { (IFS=$'\n' && printf '%s' "$*"); }
 # hex VALUE: as psql shows a bytea.
 hex() { printf '\\x%s' "$(printf '%s' "$1" | od -An -v -tx1 | tr -d ' \n')"; }
 
-# psql_works: what the stand's first users try: to make a database and to list them.
-psql_works() {
-    local address="postgres://postgres:test@localhost:${port[connector_primary]}/postgres?sslmode=disable"
-    local create="CREATE DATABASE \"TEST\" WITH OWNER=\"postgres\" TEMPLATE=template0 ENCODING='UTF-8';"
-    local made listed
-    detail "$dim\$ psql $address$plain"
-    detail "$create"
-    made=$("$postgres/psql" --no-psqlrc "$address" <<<"$create" 2>&1) || true
-    listed=$("$postgres/psql" --no-psqlrc "$address" --command='\l' 2>&1) || true
-    detail "$made"
-    detail "$(grep -E 'Name|---|TEST' <<<"$listed")"
-    listed=$(sed -n 's/^ *\(TEST\) *| *\(postgres\) *| *\(UTF8\) .*/\1 \2 \3/p' <<<"$listed")
-    proof "psql through the connector: CREATE DATABASE, and \\l lists it" \
-        "$(lines "CREATE DATABASE" "TEST postgres UTF8")" "$(lines "$made" "$listed")"
-}
-
 # stored LISTENER TABLE ID: what a column `data` holds, in hex.
 stored() { sql "$1" "SELECT encode(data, 'hex') FROM $2 WHERE id = $3"; }
 
@@ -91,4 +77,11 @@ show_stored() {
             "stored, $node (${port[$node]})" "${data:0:32}" $((${#data} / 2)))"
     done
     detail "$(printf '%-24s %s' "the application gets" "$3")"
+}
+
+# shape LISTENER TABLE ID: the first four bytes and the length of what a column `data` holds.
+shape() {
+    local data
+    data=$(stored "$@")
+    printf '%s %d' "${data:0:8}" $((${#data} / 2))
 }

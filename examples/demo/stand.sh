@@ -55,7 +55,7 @@ make_databases() {
         --username=postgres --pwfile="$databases/password" --auth=scram-sha-256 \
         --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions
     start_database primary
-    complete createdb env PGPASSWORD=test "$postgres/createdb" --host="$databases" \
+    logged createdb env PGPASSWORD=test "$postgres/createdb" --host="$databases" \
         --port="${port[primary]}" --username=postgres test
 
     complete basebackup "${owner[@]}" env PGPASSWORD=test "$postgres/pg_basebackup" \
@@ -92,7 +92,7 @@ make_keys() {
 }
 
 keymaker() {
-    complete keymaker "$programs/pgseal-keymaker" "$@"
+    logged keymaker "$programs/pgseal-keymaker" "$@"
 }
 
 # start_server primary|replica

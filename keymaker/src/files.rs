@@ -17,8 +17,10 @@ pub struct NewFiles {
 }
 
 impl NewFiles {
-    /// Makes a directory of this mode (less the umask), unless there is one.
+    /// Makes a directory of this mode (less the umask), unless there is one; those above it too, as
+    /// `mkdir -p` does.
     pub fn directory(&mut self, path: &Path, mode: u32) -> Result<(), Error> {
+        self.directory_of(path)?;
         match DirBuilder::new().mode(mode).create(path) {
             Ok(()) => self.directories.push(path.into()),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
@@ -33,10 +35,20 @@ impl NewFiles {
         Ok(())
     }
 
+    /// Makes the directory that a secret is to lie in, unless there is one.
+    pub fn private_directory_of(&mut self, path: &Path) -> Result<(), Error> {
+        match path.parent() {
+            Some(parent) if parent != Path::new("") => self.directory(parent, 0o700),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the directory that `path` is to lie in, unless there is one.
     pub fn directory_of(&mut self, path: &Path) -> Result<(), Error> {
         match path.parent() {
-            Some(parent) if parent != Path::new("") => self.directory(parent, 0o755),
+            Some(parent) if parent != Path::new("") && !parent.is_dir() => {
+                self.directory(parent, 0o755)
+            }
             _ => Ok(()),
         }
     }
@@ -94,10 +106,10 @@ mod tests {
             files.directory(&theirs, 0o700).unwrap();
             files.file(&theirs.join("one"), 0o600, b"1").unwrap();
             files
-                .directory(&directory.path().join("ours"), 0o700)
+                .directory(&directory.path().join("ours/deep"), 0o700)
                 .unwrap();
             files
-                .file(&directory.path().join("ours/two"), 0o600, b"2")
+                .file(&directory.path().join("ours/deep/two"), 0o600, b"2")
                 .unwrap();
         };
         let mut files = NewFiles::default();
@@ -110,6 +122,9 @@ mod tests {
         make(&mut files);
         files.keep();
         assert_eq!(fs::read(theirs.join("one")).unwrap(), b"1");
-        assert_eq!(fs::read(directory.path().join("ours/two")).unwrap(), b"2");
+        assert_eq!(
+            fs::read(directory.path().join("ours/deep/two")).unwrap(),
+            b"2"
+        );
     }
 }

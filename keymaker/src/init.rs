@@ -44,12 +44,18 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         .into_iter()
         .flatten()
         .try_for_each(|path| must_be_free(path))?;
-    must_be_apart(&directory, &store)?;
     let passphrase = source::new_passphrase(args.authority.passphrase)?;
 
     // Dropped last, when nothing of the store is open any more.
     let mut files = NewFiles::default();
     files.directory(&directory, 0o700)?;
+    for path in [Some(&store), master_key_file.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        files.private_directory_of(path)?;
+    }
+    must_be_apart(&directory, &store)?;
     let master = match source {
         Source::File(path) => {
             let master = MasterKey::generate()?;
@@ -134,7 +140,7 @@ fn must_be_apart(authority: &Path, store: &Path) -> Result<(), Error> {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     };
-    // A directory that is not there yet is not the one that holds the store.
+    // Both are there by now.
     match (fs::canonicalize(authority), fs::canonicalize(beside)) {
         (Ok(one), Ok(other)) if one == other => Err(Error::AuthorityBesideStore {
             directory: authority.into(),

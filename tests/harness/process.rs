@@ -22,6 +22,10 @@ use crate::deadline::until;
 /// How much of a log is shown when a test fails.
 const TAIL_LINES: usize = 40;
 
+/// What a log has in it after a panic: Rust's own words, and those of our daemons, which leave out
+/// what may hold a secret.
+const PANICS: [&str; 2] = ["panicked at", "a defect ended this task"];
+
 /// How long a process may take over its own stop signal before it is killed.
 const STOP_TIME: Duration = Duration::from_secs(5);
 
@@ -90,6 +94,12 @@ impl Process {
     /// [`log`](Self::log) as bytes, for [`scan`](crate::scan).
     pub fn log_bytes(&self) -> Vec<u8> {
         read(&self.log)
+    }
+
+    /// Whether its log tells of a panic.
+    pub fn panicked(&self) -> bool {
+        let log = self.log();
+        PANICS.iter().any(|words| log.contains(words))
     }
 
     /// Sends it a signal.
@@ -211,7 +221,7 @@ impl Drop for Process {
         }
         if thread::panicking() {
             self.print_tail();
-        } else if self.log().contains("panicked at") {
+        } else if self.panicked() {
             self.print_tail();
             panic!("{} panicked", self.label);
         }

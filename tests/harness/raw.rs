@@ -36,6 +36,12 @@ impl Stream for TcpStream {
     }
 }
 
+impl Stream for Box<dyn Stream> {
+    fn tcp(&self) -> &TcpStream {
+        self.as_ref().tcp()
+    }
+}
+
 /// A connection that speaks PostgreSQL's protocol, or anything else it is made to.
 #[derive(Debug)]
 pub struct Session<S: Stream = TcpStream> {
@@ -159,6 +165,14 @@ impl<S: Stream> Session<S> {
     pub fn query(&mut self, sql: &str) -> Vec<Message> {
         self.send(message::query(sql));
         self.read_until_ready()
+    }
+
+    /// Hides what the session goes over, so that sessions over TCP and TLS can stand in one list.
+    pub fn boxed(self) -> Session<Box<dyn Stream>>
+    where
+        S: 'static,
+    {
+        Session::over(Box::new(self.stream))
     }
 
     /// The stream below, such as for the certificates of its peer.

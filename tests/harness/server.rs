@@ -48,10 +48,15 @@ impl Server {
         self.port.number()
     }
 
+    /// The ops port.
+    pub fn ops_port(&self) -> u16 {
+        self.ops.number()
+    }
+
     /// Asks the ops port for a page, such as `/health` or `/metrics`.
     #[track_caller]
     pub fn ops(&self, path: &str) -> Response {
-        Request::get(path).send(self.ops.number())
+        Request::get(path).send(self.ops_port())
     }
 
     /// Asks the control API on the server's own port, as whoever holds `identity`.

@@ -1,7 +1,7 @@
 //! `init`.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use keystore::{MasterKey, Store};
@@ -101,25 +101,31 @@ fn a_second_run_changes_nothing() {
 #[test]
 fn a_failure_half_way_leaves_nothing_behind() {
     let place = Place::empty();
-    // The CA's directory and the master key are made before the store, which cannot be.
-    let error = place.fails(
-        1,
-        "init --store none/store.db --master-key-file m --ca-dir ca",
-    );
-    assert!(error.starts_with("cannot make none/store.db: "), "{error}");
-    let error = place.fails(
-        1,
-        "init --store store.db --master-key-file none/m --ca-dir ca",
-    );
-    assert!(error.starts_with("cannot make none/m: "), "{error}");
-    let error = place.fails(
-        1,
-        "init --store store.db --master-key-file m --ca-dir none/ca",
-    );
-    assert!(error.starts_with("cannot make none/ca: "), "{error}");
+    // Directories are made where they are missing, which a file in the way prevents.
     fs::write(place.path("file"), "mine").unwrap();
+    for line in [
+        "init --store new/store.db --master-key-file file/m --ca-dir new/ca",
+        "init --store file/store.db --master-key-file new/m --ca-dir ca",
+        "init --store new/store.db --master-key-file m --ca-dir file/ca",
+    ] {
+        let error = place.fails(1, line);
+        assert!(error.starts_with("cannot make file: "), "{error}");
+    }
     let error = place.fails(1, "init --store store.db --master-key-file m --ca-dir file");
     assert!(error.starts_with("cannot make file: "), "{error}");
+}
+
+#[test]
+fn missing_directories_are_made_and_closed_to_others() {
+    let place = Place::empty();
+    place.ok("init --store a/b/store.db --master-key-file keys/m --ca-dir far/ca");
+    for (directory, mode) in [("a/b", 0o700), ("keys", 0o700), ("far/ca", 0o700)] {
+        let found = fs::metadata(place.path(directory))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(found & 0o777, mode, "{directory}");
+    }
 }
 
 #[test]
@@ -129,6 +135,7 @@ fn a_ca_beside_the_store_is_refused() {
         ("store.db", "."),
         ("./ca/../store.db", "../."),
         ("ca/store.db", "ca"),
+        ("new/store.db", "new"),
     ] {
         fs::create_dir_all(place.path("ca")).unwrap();
         let ca = if ca == "../." {

@@ -227,6 +227,25 @@ pub fn copy_done() -> Vec<u8> {
     tagged(b'c', &[])
 }
 
+/// `CopyFail`.
+pub fn copy_fail(reason: &str) -> Vec<u8> {
+    tagged(b'f', &text(reason))
+}
+
+/// `FunctionCall` of the function with this object id, with arguments in text format and the result
+/// in binary.
+pub fn function_call(function: u32, arguments: &[&[u8]]) -> Vec<u8> {
+    let mut body = [function.to_be_bytes().as_slice(), &[0, 0]].concat();
+    body.extend(count(arguments.len()));
+    for argument in arguments {
+        let length = u32::try_from(argument.len()).expect("a test's argument is short");
+        body.extend(length.to_be_bytes());
+        body.extend(*argument);
+    }
+    body.extend([0, 1]);
+    tagged(b'F', &body)
+}
+
 fn length(body: &[u8]) -> [u8; 4] {
     u32::try_from(body.len() + 4)
         .expect("a test's message is short")
