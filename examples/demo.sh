@@ -88,14 +88,13 @@ forget_environment() {
 
 # stop: ends what --keep left running.
 stop() {
-    local found=yes
-    claim && found=
-    end_all
-    if [[ -n $found ]]; then
-        flock --timeout "$patience" "$lock" || fail "something still runs; see $work/run"
-        echo "demo: stopped"
-    else
+    if claim; then
+        end_all # what a crash of the machine left
         echo "demo: it was not running"
+    else
+        end_all
+        flock --timeout "$patience" "$lock" || fail "something of it still runs"
+        echo "demo: stopped"
     fi
 }
 
@@ -125,7 +124,6 @@ start_stand() {
 
     step "Make keys and certificates"
     make_keys
-    detail "$(sed -n 's/^/keymaker: /p' "$work/log/keymaker.log")"
 
     step "Start a server before each database, a connector before each server"
     start_server primary

@@ -35,7 +35,9 @@ need_basics() {
     command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
     command -v cargo >/dev/null || refuse "Rust's toolchain is missing: see https://rustup.rs"
     need build-essential "aws-lc and SQLite are built from C" command -v cc
-    need postgresql "the databases (its own cluster on port 5432 is left alone)" find_postgres
+    if [[ -z ${PGSEAL_POSTGRES_BIN_DIR:-} ]]; then
+        need postgresql "the databases (its own cluster on port 5432 is left alone)" find_postgres
+    fi
     need python3-venv "the Python examples" python3 -c 'import ensurepip, venv'
 }
 
@@ -44,9 +46,7 @@ find_postgres() {
     postgres=${PGSEAL_POSTGRES_BIN_DIR:-}
     if [[ -z $postgres ]]; then
         postgres=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort --version-sort | tail -n1)
-    fi
-    if [[ ! -x $postgres/initdb ]]; then
-        postgres=$(dirname "$(command -v initdb)")
+        [[ -x $postgres/initdb ]] || postgres=$(dirname "$(command -v initdb)")
     fi
     [[ -x $postgres/initdb && -x $postgres/psql ]]
 }

@@ -60,12 +60,13 @@ launch() {
 
 # complete NAME COMMAND...: runs a program to its end, showing the last line of its log meanwhile.
 complete() {
-    local name=$1 log="$work/log/$1.log" shown=$SECONDS line
+    local name=$1 log="$work/log/$1.log" shown=$SECONDS line last=
     launch "$@"
     local process=$!
     while alive "$name"; do
         line=$(tail -n1 "$log" | tr -d '\r')
-        progress "$line"
+        [[ $line == "$last" ]] || progress "$line"
+        last=$line
         if [[ ! -t 1 ]] && ((SECONDS - shown >= 20)); then
             shown=$SECONDS
             detail "... ${line:0:60}"

@@ -19,17 +19,17 @@ declare -A port=(
 
 # choose_ports: takes the ports from the environment and makes sure that they are free.
 choose_ports() {
-    local number=${DEMO_PORT_BASE:-} name variable
+    local number=${DEMO_PORT_BASE:-} name variable taken=" "
     for name in "${listeners[@]}"; do
         variable=DEMO_PORT_${name^^}
         port[$name]=${!variable:-${number:-${port[$name]}}}
         number=${number:+$((number + 1))}
         [[ ${port[$name]} =~ ^[1-9][0-9]{3,4}$ ]] || refuse "$variable: not a port: ${port[$name]}"
-    done
-    for name in "${listeners[@]}"; do
+        [[ $taken != *" ${port[$name]} "* ]] || refuse "$variable: twice the port ${port[$name]}"
         if listening "${port[$name]}"; then
-            fail "port ${port[$name]} is in use; end what listens there, or set DEMO_PORT_${name^^}"
+            fail "port ${port[$name]} is in use; end what listens there, or set $variable"
         fi
+        taken+="${port[$name]} "
     done
 }
 
@@ -92,6 +92,7 @@ make_keys() {
 }
 
 keymaker() {
+    show_command "pgseal-keymaker ${*/#"$work"/${work#"$PWD/"}}"
     logged keymaker "$programs/pgseal-keymaker" "$@"
 }
 
@@ -114,7 +115,7 @@ ca = "$work/ca/ca.crt"
 address = "127.0.0.1:${port[$1]}"
 END
     launch "server-$1" "$programs/pgseal-server" --config "$work/server-$1.toml"
-    await "server-$1" http "${port[ops_$1]}" /health
+    await "server-$1" ready "${port[ops_$1]}" /health
 }
 
 # start_connector primary|replica|other CLIENT SERVER
@@ -134,7 +135,7 @@ ca = "$work/ca/ca.crt"
 zones = true
 END
     launch "connector-$1" "$programs/pgseal-connector" --config "$work/connector-$1.toml"
-    await "connector-$1" http "${port[api_$1]}" /v1/status
+    await "connector-$1" ready "${port[api_$1]}" /v1/status
 }
 
 # set_zone_mode off|on|mixed: changes both servers' files, has them read again, and waits until
@@ -175,11 +176,16 @@ sql() {
         --dbname=test --host=127.0.0.1 --port="${port[$listener]}" --command="$query" "$@"
 }
 
-# http PORT PATH: the body of an answer, if it is a good one.
+# ready PORT PATH: whether a good answer comes.
+ready() {
+    http "$@" >/dev/null
+}
+
+# http PORT PATH: the body of a good answer.
 http() {
     local answer
     answer=$(
-        exec 2>/dev/null 3<>"/dev/tcp/127.0.0.1/$1"
+        { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || exit
         printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
         timeout "$patience" cat <&3
     ) && [[ $answer == "HTTP/1.1 200 "* ]] && printf '%s\n' "${answer#*$'\r\n\r\n'}"

@@ -26,6 +26,11 @@ detail() {
     done <<<"$1"
 }
 
+# show_command TEXT: a command as one would type it.
+show_command() {
+    detail "$dim\$ $1$plain"
+}
+
 # progress TEXT: shows a line that the next one overwrites. A pipe gets none.
 progress() {
     [[ -t 1 ]] || return 0

@@ -82,7 +82,13 @@ fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> io::Result<usize>
 async fn inject(db: &mut (impl AsyncWrite + Unpin), injection: Injection) -> io::Result<()> {
     const FAIL: &str = "pgseal: a sealed value was refused";
     let message = match injection {
-        Injection::BadParse => originate::parse(FAIL),
+        Injection::BadParse => {
+            // In a COPY that began meanwhile, Parse would end the session; outside of one, CopyFail
+            // is ignored.
+            let mut message = originate::copy_fail(FAIL);
+            message.extend_from_slice(&originate::parse(FAIL));
+            message
+        }
         Injection::BadQuery => originate::query(FAIL),
         Injection::CopyFail => originate::copy_fail(FAIL),
         Injection::CopyFailSync => {

@@ -127,11 +127,14 @@ impl<'a> DbToApp<'a> {
             }
             let held_back = self.session.flow.holds();
             let mut edits = Edits::new(&input);
-            let taken = self.take(&mut edits).await?;
+            let mut taken = 0;
+            let readable = self.take(&mut edits, &mut taken).await;
+            // What stands before a message that cannot be read still leaves.
             app.write_all(edits.finish(taken))
                 .await
                 .map_err(Ended::Application)?;
             app.flush().await.map_err(Ended::Application)?;
+            readable?;
             self.leaving = None;
             if held_back || self.session.flow.holds() {
                 self.session.flow.replies_came();
@@ -143,36 +146,35 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    /// Goes over what has arrived, message by message. Answers how many bytes are done with; the
-    /// rest begins a message that must be whole.
-    async fn take(&mut self, edits: &mut Edits<'_>) -> Result<usize, Ended> {
+    /// Goes over what has arrived, message by message. `at` counts the bytes that are done with; the
+    /// rest begins a message that must be whole, or that cannot be read.
+    async fn take(&mut self, edits: &mut Edits<'_>, at: &mut usize) -> Result<(), Ended> {
         let input = edits.input();
-        let mut at = 0;
         loop {
-            let piece = self.left.min(input.len() - at);
+            let piece = self.left.min(input.len() - *at);
             if self.dropped && piece > 0 {
-                edits.replace(at..at + piece);
+                edits.replace(*at..*at + piece);
             }
             self.left -= piece;
-            at += piece;
-            let rest = input.get(at..).unwrap_or_default();
+            *at += piece;
+            let rest = input.get(*at..).unwrap_or_default();
             let Some(header) = Header::parse(rest).map_err(Ended::Framing)? else {
-                return Ok(at);
+                return Ok(());
             };
-            let place = at..at + header.total();
-            let whole = input.get(at + Header::LEN..place.end);
+            let place = *at..*at + header.total();
+            let (end, whole) = (place.end, input.get(*at + Header::LEN..place.end));
             match (self.plan(header).await, whole) {
-                (Plan::Open(_) | Plan::Read, None) => return Ok(at),
+                (Plan::Open(_) | Plan::Read, None) => return Ok(()),
                 (Plan::Open(shape), Some(body)) => {
-                    at = place.end;
                     self.open(body, &shape, place, edits).await?;
+                    *at = end;
                 }
                 (Plan::Read, Some(body)) => {
-                    at = place.end;
                     self.read(header.tag, body, place, edits)?;
+                    *at = end;
                 }
                 (Plan::Refuse, _) => {
-                    self.refuse(at..at, edits);
+                    self.refuse(*at..*at, edits);
                     self.pass(header);
                 }
                 (Plan::Pass, _) => self.pass(header),
@@ -198,11 +200,13 @@ impl<'a> DbToApp<'a> {
         }
         let shape = shape.clone();
         let limits = &self.session.shared.limits;
-        if header.body > LONG_ROW && self.held.is_none() && header.total() <= limits.max_open_row {
-            self.held = limits.hold(header.total()).await;
-        }
-        if header.body <= LONG_ROW || self.held.is_some() {
-            return Plan::Open(shape);
+        if header.total() <= limits.max_open_row {
+            if header.body > LONG_ROW && self.held.is_none() {
+                self.held = limits.hold(header.total()).await;
+            }
+            if header.body <= LONG_ROW || self.held.is_some() {
+                return Plan::Open(shape);
+            }
         }
         match self.session.policy().on_refused {
             OnRefused::Ciphertext => {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use wire::request::Request;
 use wire::startup::Parameters;
 use wire::{FrameError, Malformed};
 
@@ -82,6 +83,8 @@ impl Session {
                 return app.shutdown().await.map_err(Ended::Application);
             }
         };
+        // Start-up ends as a query does, with ReadyForQuery; an application need not wait for that.
+        self.flow.conversation().ask(Request::Query);
         db.write_all(startup).await.map_err(Ended::Database)?;
         db.flush().await.map_err(Ended::Database)?;
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod bad_input;
 mod harness_chains;
 mod harness_cleans_up;
 mod harness_disturbs;
@@ -10,3 +11,7 @@ mod harness_makes_keys;
 mod harness_speaks;
 mod harness_starts;
 mod layering;
+mod login;
+mod lost;
+mod modes;
+mod opening;

@@ -183,7 +183,20 @@ impl ChainBuilder {
 
     /// Starts everything, from the databases up.
     pub fn start(&self) -> Chain {
-        let (keys, pair) = self.keys_and(|| self.settings.start_pair());
+        let (pair, keys) = std::thread::scope(|scope| {
+            let pair = scope.spawn(|| self.settings.start_pair());
+            let keys = Keys::new();
+            let add = if self.creates_zones {
+                Keys::add_zone_creator
+            } else {
+                Keys::add_client
+            };
+            add(&keys, &self.client);
+            let pair = pair
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (pair, keys)
+        });
         let Pair { replica, primary } = pair;
         let primary = self.link("primary", primary, &keys);
         let replica = self.link("replica", replica, &keys);
@@ -195,30 +208,10 @@ impl ChainBuilder {
         }
     }
 
-    /// Starts the way to a primary alone, for tests that need no replica: half the processes. The
-    /// link must go before the keys, as it does in `let (keys, link) = ….start_link();`.
-    pub fn start_link(&self) -> (Keys, Link) {
-        let (keys, primary) = self.keys_and(|| self.settings.start_cluster());
-        let link = self.link("primary", primary, &keys);
-        (keys, link)
-    }
-
-    /// Makes the keys while the databases start.
-    fn keys_and<D: Send>(&self, start_databases: impl FnOnce() -> D + Send) -> (Keys, D) {
-        std::thread::scope(|scope| {
-            let databases = scope.spawn(start_databases);
-            let keys = Keys::new();
-            let add = if self.creates_zones {
-                Keys::add_zone_creator
-            } else {
-                Keys::add_client
-            };
-            add(&keys, &self.client);
-            let databases = databases
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (keys, databases)
-        })
+    /// Starts the way to a primary alone, for tests that need no replica. The store is the caller's,
+    /// who adds the client to it.
+    pub fn start_link(&self, keys: &Keys) -> Link {
+        self.link("primary", self.settings.start_cluster(), keys)
     }
 
     fn link(&self, name: &str, database: Cluster, keys: &Keys) -> Link {

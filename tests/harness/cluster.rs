@@ -246,6 +246,24 @@ impl Cluster {
         segments.concat()
     }
 
+    /// Every file of its data directory: tables, WAL and all else, as they are on disk.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let mut directories = vec![self.data()];
+        while let Some(directory) = directories.pop() {
+            // PostgreSQL makes and removes files meanwhile.
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
     /// Its log so far.
     pub fn log(&self) -> String {
         self.process().log()

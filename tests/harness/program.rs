@@ -201,7 +201,7 @@ fn create(path: &Path) -> File {
 }
 
 /// `target/debug` for a test in `target/debug/deps`.
-fn build_directory() -> PathBuf {
+pub(crate) fn build_directory() -> PathBuf {
     let test = env::current_exe().unwrap_or_else(|error| panic!("finding this test: {error}"));
     let directory = test
         .ancestors()

@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-pub use message::{Message, tags};
+pub use message::{Message, literal, rows, tags};
 
 use crate::deadline::PATIENCE;
 
@@ -149,6 +149,20 @@ impl<S: Stream> Session<S> {
         }
     }
 
+    /// Reads bytes, whole messages or not, until the peer closes the connection. Panics if it does
+    /// not; `case` is for the eyes of whoever reads that.
+    #[track_caller]
+    pub fn last_words(mut self, case: &str) -> Vec<u8> {
+        let mut heard = Vec::new();
+        let end = self.stream.read_to_end(&mut heard);
+        match end.map_err(|error| ended(&error)) {
+            Err(Ended::TimedOut) => {
+                panic!("{case}: still open after \"{}\"", heard.escape_ascii())
+            }
+            Ok(_) | Err(Ended::Closed) => heard,
+        }
+    }
+
     /// Starts a session as user postgres in database postgres, where that needs no password, and
     /// returns the messages up to `ReadyForQuery`.
     #[track_caller]
@@ -175,6 +189,21 @@ impl<S: Stream> Session<S> {
         Session::over(Box::new(self.stream))
     }
 
+    /// Runs a statement by the extended protocol, with a description of its result, and returns the
+    /// messages up to `ReadyForQuery`. Results are in `format` (0 text, 1 binary).
+    #[track_caller]
+    pub fn extended(&mut self, sql: &str, format: u16) -> Vec<Message> {
+        let batch = [
+            message::parse("", sql),
+            message::bind("", "", &[], format),
+            message::describe_portal(""),
+            message::execute("", 0),
+            message::sync(),
+        ];
+        self.send(batch.concat());
+        self.read_until_ready()
+    }
+
     /// The stream below, such as for the certificates of its peer.
     pub fn stream(&self) -> &S {
         &self.stream
@@ -186,12 +215,15 @@ impl<S: Stream> Session<S> {
     }
 
     fn read_exact(&mut self, buffer: &mut [u8]) -> Result<(), Ended> {
-        use io::ErrorKind::{TimedOut, WouldBlock};
         self.stream
             .read_exact(buffer)
-            .map_err(|error| match error.kind() {
-                TimedOut | WouldBlock => Ended::TimedOut,
-                _ => Ended::Closed,
-            })
+            .map_err(|error| ended(&error))
+    }
+}
+
+fn ended(error: &io::Error) -> Ended {
+    match error.kind() {
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Ended::TimedOut,
+        _ => Ended::Closed,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
+use crate::deadline::until;
 use crate::http::{Request, Response};
 use crate::keys::Keys;
 use crate::port::{Port, free_port};
@@ -72,6 +73,38 @@ impl Server {
     /// Changes lines of its configuration and asks it to read that again (SIGHUP).
     pub fn reconfigure(&mut self, lines: &[&str]) {
         self.daemon.reconfigure(lines);
+    }
+
+    /// Changes lines of its configuration, asks it to read that again, and waits until it has
+    /// taken it over.
+    #[track_caller]
+    pub fn apply(&mut self, lines: &[&str]) {
+        let applied = |server: &Self| {
+            let log = server.process().log();
+            log.matches("configuration applied").count()
+        };
+        let before = applied(self);
+        self.reconfigure(lines);
+        until("the configuration to be applied", || {
+            (applied(self) > before).then_some(())
+        });
+    }
+
+    /// What it has counted, by the name and labels of a line of `/metrics`, such as
+    /// `values_refused_total{reason="zone_mode"}`. What it does not list yet is 0.
+    #[track_caller]
+    pub fn counted(&self, line: &str) -> u64 {
+        let metrics = self.ops("/metrics");
+        let sample = format!("pgseal_server_{line} ");
+        let value = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(&sample));
+        value.map_or(0, |value| {
+            value
+                .parse()
+                .unwrap_or_else(|error| panic!("{sample}{value}: {error}"))
+        })
     }
 
     /// Kills it if it still runs, and starts it again at the same ports.

@@ -98,6 +98,19 @@ pub fn tags(messages: &[Message]) -> String {
         .collect()
 }
 
+/// A `bytea` as SQL has it.
+pub fn literal(bytes: &[u8]) -> String {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!(r"'\x{digits}'::bytea")
+}
+
+/// The fields of every `DataRow` among them.
+#[track_caller]
+pub fn rows(messages: &[Message]) -> Vec<Vec<Option<Vec<u8>>>> {
+    let rows = messages.iter().filter(|message| message.tag == b'D');
+    rows.map(Message::row).collect()
+}
+
 /// A message of this type, with its length.
 pub fn tagged(tag: u8, body: &[u8]) -> Vec<u8> {
     [&[tag], length(body).as_slice(), body].concat()

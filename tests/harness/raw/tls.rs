@@ -1,10 +1,11 @@
 //! TLS by hand: a peer with any certificate or none, any ALPN, any version, that takes whatever
 //! certificate it is shown. What the *other* side refuses is the test.
 
-use std::io;
+use std::io::{self, Read};
 use std::net::TcpStream;
 use std::sync::Arc;
 
+pub use rustls::AlertDescription;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -102,6 +103,23 @@ impl Hello {
         };
         config.alpn_protocols.clone_from(&self.alpn);
         Arc::new(config)
+    }
+}
+
+impl Session<TlsStream> {
+    /// Reads to the end. Gives what came, and the alert that ended it if one did.
+    pub fn read_to_end(self) -> (Vec<u8>, Option<AlertDescription>) {
+        let mut received = Vec::new();
+        let end = self.into_stream().read_to_end(&mut received);
+        (received, end.err().and_then(|error| alert(&error)))
+    }
+}
+
+/// The alert by which a peer ended a handshake or a session.
+pub fn alert(error: &io::Error) -> Option<AlertDescription> {
+    match error.get_ref()?.downcast_ref()? {
+        Error::AlertReceived(alert) => Some(*alert),
+        _ => None,
     }
 }
 

@@ -1,0 +1,97 @@
+//! A database that is stopped or killed, or ends a session.
+
+use std::thread;
+
+use harness::raw::{message, tags};
+use harness::until;
+
+use super::{Stand, farewell, is_served, plain, turned_away};
+
+#[test]
+fn postgresqls_own_words_pass_when_it_is_stopped() {
+    let mut stand = Stand::start(&plain());
+    let sessions = [stand.session(), stand.running("select pg_sleep(600)")];
+    stand.link.database.stop();
+    for session in sessions {
+        let error = farewell(session, "a stopped database's");
+        assert_eq!(error.sqlstate(), "57P01");
+        let says = error.field(b'M').unwrap();
+        assert_eq!(says, "terminating connection due to administrator command");
+    }
+    let error = turned_away(stand.link.address());
+    assert_eq!(error.sqlstate(), "08006");
+    assert!(
+        error
+            .field(b'M')
+            .unwrap()
+            .contains("cannot reach its database")
+    );
+    assert_eq!(stand.link.server.ops("/health").status, 503);
+    stand.link.database.start_again();
+    is_served(stand.link.address());
+    assert_eq!(stand.link.server.ops("/health").status, 200);
+}
+
+#[test]
+fn sessions_of_a_killed_database_end_with_an_error() {
+    let mut stand = Stand::start(&plain());
+    let mut in_block = stand.session();
+    in_block.query("begin");
+    let sessions = [
+        stand.session(),
+        in_block,
+        stand.running("select pg_sleep(600)"),
+    ];
+    stand.link.database.kill();
+    for session in sessions {
+        assert_eq!(farewell(session, "a killed database's").sqlstate(), "57P01");
+    }
+    assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
+    stand.link.database.start_again();
+    is_served(stand.link.address());
+}
+
+#[test]
+fn an_application_that_is_sending_when_the_database_is_killed_hears_of_it() {
+    let mut stand = Stand::start(&plain());
+    stand
+        .link
+        .database
+        .query("create unlogged table t (x text)");
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let mut session = stand.session();
+            session.send(message::query("copy t from stdin"));
+            assert_eq!(session.read().unwrap().tag, b'G');
+            thread::spawn(move || {
+                let rows = message::copy_data(&b"a line of it\n".repeat(1000));
+                while session.try_send(&rows).is_ok() {}
+                farewell(session, "an application that is sending")
+            })
+        })
+        .collect();
+    until("the data to flow", || {
+        let size = stand.link.database.value("select pg_relation_size('t')");
+        (size.len() > 6).then_some(())
+    });
+    stand.link.database.kill();
+    for thread in threads {
+        assert_eq!(thread.join().unwrap().sqlstate(), "57P01");
+    }
+}
+
+#[test]
+fn a_session_that_an_administrator_ends_is_told_by_postgresql() {
+    let stand = Stand::start(&plain());
+    let session = stand.running("select pg_sleep(600)");
+    let other = stand.session();
+    let end =
+        "select pg_terminate_backend(pid) from pg_stat_activity where query like '%sleep(600)'";
+    stand.link.database.query(end);
+    let error = farewell(session, "the ended one");
+    assert_eq!(error.sqlstate(), "57P01");
+    let says = error.field(b'M').unwrap();
+    assert_eq!(says, "terminating connection due to administrator command");
+    let mut other = other;
+    assert_eq!(tags(&other.query("select 1")), "TDCZ");
+}

@@ -1,0 +1,87 @@
+//! Networks that cut, refuse, stall and lose what is on its way.
+
+use harness::raw::{message, tags};
+
+use super::{Stand, farewell, is_served, plain, turned_away};
+
+#[test]
+fn a_cut_tunnel_ends_its_sessions_with_an_error_on_both_sides() {
+    let stand = Stand::start(&plain().tapped());
+    let tap = stand.link.tunnel_tap.as_ref().unwrap();
+    let sessions = [stand.session(), stand.running("select pg_sleep(600)")];
+    tap.cut();
+    for session in sessions {
+        assert_eq!(farewell(session, "the cut one").sqlstate(), "57P01");
+    }
+    let cancel =
+        "select pg_cancel_backend(pid) from pg_stat_activity where query like '%sleep(600)'";
+    stand.link.database.query(cancel);
+    stand.no_session_is_left();
+    is_served(stand.link.address());
+}
+
+#[test]
+fn a_tunnel_that_is_refused_or_stalls_is_no_tunnel() {
+    let stand = Stand::start(&plain().tapped().connector("connect_timeout = '500ms'"));
+    let tap = stand.link.tunnel_tap.as_ref().unwrap();
+    tap.refuse();
+    assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
+    tap.flow();
+    let mut running = stand.session();
+    tap.stall();
+    running.send(message::query("select 1"));
+    assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
+    tap.flow();
+    assert_eq!(tags(&running.read_until_ready()), "TDCZ");
+    is_served(stand.link.address());
+}
+
+#[test]
+fn a_message_whose_rest_is_lost_is_followed_by_nothing() {
+    let stand = Stand::start(&plain().tapped());
+    let database = stand.link.database_tap.as_ref().unwrap();
+    let tunnel = stand.link.tunnel_tap.as_ref().unwrap();
+    for tap in [tunnel, database] {
+        let mut session = stand.session();
+        tap.truncate_after(300_000);
+        session.send(message::query("select repeat('x', 1000000)"));
+        assert_eq!(session.read().unwrap().tag, b'T');
+        let heard = session.last_words("a text cut off");
+        assert_eq!(heard[0], b'D');
+        assert!((100_000..300_000).contains(&heard.len()), "{}", heard.len());
+        assert!(heard.ends_with(b"xxxx"));
+    }
+    is_served(stand.link.address());
+}
+
+#[test]
+fn a_row_that_is_held_to_be_opened_and_never_gets_whole_is_an_error() {
+    let stand = Stand::start(&plain().tapped());
+    let mut session = stand.session();
+    stand
+        .link
+        .database_tap
+        .as_ref()
+        .unwrap()
+        .truncate_after(300_000);
+    session.send(message::query("select decode(repeat('61', 500000), 'hex')"));
+    let heard = session.read_until_closed();
+    assert_eq!(tags(&heard), "TE");
+    assert_eq!(heard[1].sqlstate(), "57P01");
+}
+
+#[test]
+fn a_database_that_is_cut_off_ends_the_session_with_an_error() {
+    let stand = Stand::start(&plain().tapped());
+    let tap = stand.link.database_tap.as_ref().unwrap();
+    let sessions = [stand.session(), stand.running("select pg_sleep(600)")];
+    tap.cut();
+    for session in sessions {
+        assert_eq!(farewell(session, "the cut one").sqlstate(), "57P01");
+    }
+    tap.refuse();
+    // The database took the connection, and hung up.
+    assert_eq!(turned_away(stand.link.address()).sqlstate(), "57P01");
+    tap.flow();
+    is_served(stand.link.address());
+}
