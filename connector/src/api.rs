@@ -147,15 +147,18 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
     })
 }
 
-/// 200 when the server answers.
+/// 200 when the server answers, and knows this connector's client.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     match shared
         .control
-        .send(Method::GET, path::STATUS, Bytes::new())
+        .send(Method::GET, path::CLIENT, Bytes::new())
         .await
     {
         Ok(answer) if answer.status.is_success() => (StatusCode::OK, "ok\n"),
-        Ok(_) => (StatusCode::SERVICE_UNAVAILABLE, "the server is not well\n"),
+        Ok(_) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the server is not well, or does not know this client\n",
+        ),
         Err(_) => (
             StatusCode::SERVICE_UNAVAILABLE,
             "the server does not answer\n",

@@ -1,9 +1,8 @@
 //! The connector's configuration: its keys, their defaults, and what they mean.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use daemon::{Key, Kind, LogSettings, Period};
+use daemon::{HostPort, Key, Kind, Listen, LogSettings, Period};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -15,15 +14,15 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
-    pub api_listen: SocketAddr,
+    pub api_listen: Listen,
     /// `server`
-    pub server: String,
+    pub server: HostPort,
     /// `control`
     #[serde(default)]
-    pub control: Option<String>,
+    pub control: Option<HostPort>,
     /// `server_ids`
     #[serde(default)]
     pub server_ids: Vec<String>,
@@ -66,12 +65,12 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 9494))
+fn default_listen() -> Listen {
+    Listen(([127, 0, 0, 1], 9494).into())
 }
 
-fn default_api_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 9191))
+fn default_api_listen() -> Listen {
+    Listen(([127, 0, 0, 1], 9191).into())
 }
 
 fn default_connect_timeout() -> Period {
@@ -213,7 +212,7 @@ mod tests {
     #[test]
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
-            "server": "s",
+            "server": "s:1",
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

@@ -14,7 +14,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
 use rustls::ClientConfig;
 use tokio::net::TcpListener;
 use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, Material, MaterialPaths, Role};
@@ -48,11 +48,11 @@ pub fn from_command_line() -> Result<(), Failure> {
     let loaded = layers.load::<Config>()?;
     let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
     let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
-    if !loaded.config.api_listen.ip().is_loopback() {
+    if !loaded.config.api_listen.0.ip().is_loopback() {
         return Err(Failure::Usage(format!(
             "api_listen: {} is no loopback address, and whoever reaches the API acts as this \
              connector's client",
-            loaded.config.api_listen
+            loaded.config.api_listen.0
         )));
     }
     if loaded.check_only {
@@ -101,11 +101,11 @@ async fn run(
     let shared = Arc::new(Shared::new(&config, tls, control_tls, ending));
     let listener = bind("listen", config.listen).await?;
     let api_listener = bind("api_listen", config.api_listen).await?;
-    if !config.listen.ip().is_loopback() {
-        tracing::warn!(listen = %config.listen, "applications connect in clear, and not from this host alone");
+    if !config.listen.0.ip().is_loopback() {
+        tracing::warn!(listen = %config.listen.0, "applications connect in clear, and not from this host alone");
     }
     tracing::info!(
-        listen = %config.listen, api = %config.api_listen, server = config.server, "ready"
+        listen = %config.listen.0, api = %config.api_listen.0, server = config.server.as_str(), "ready"
     );
 
     let accepting = tokio::spawn(accept(listener, shared.clone()));
@@ -144,7 +144,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))

@@ -33,7 +33,7 @@ pub enum Failed {
     #[error(transparent)]
     Tunnel(#[from] tunnel::ConnectError),
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
-    #[error("the tunnel was lost: {0}")]
+    #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
 }
 
@@ -126,6 +126,14 @@ async fn receive(app: &mut TcpStream) -> Result<Wish, Failed> {
             return refuse(app, again).await;
         }
         app.write_all(b"N").await.map_err(Failed::Application)?;
+    }
+}
+
+/// TLS explains an end without a goodbye at length; here it means one thing.
+fn in_a_word(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "the server vanished".to_owned(),
+        _ => error.to_string(),
     }
 }
 

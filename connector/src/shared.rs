@@ -42,10 +42,12 @@ impl Shared {
     ) -> Self {
         let control = config
             .control
-            .clone()
-            .unwrap_or_else(|| config.server.clone());
+            .as_ref()
+            .unwrap_or(&config.server)
+            .as_str()
+            .to_owned();
         Self {
-            server: config.server.clone(),
+            server: config.server.as_str().to_owned(),
             tls,
             control: control::Client::new(control, control_tls, config.connect_timeout.0),
             zones_allowed: config.local_api.zones,

@@ -5,8 +5,8 @@ use std::io;
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use wire::originate;
 use wire::request::{Request, Requests};
+use wire::{FrameError, originate};
 
 use crate::conversation::Injection;
 use crate::flow::Flow;
@@ -17,7 +17,7 @@ const CHUNK: usize = 64 << 10;
 /// Carries messages until the application ends, and then ends the database's side.
 ///
 /// # Errors
-/// A connection broke, or a message announces a length that PostgreSQL would not accept.
+/// A connection broke.
 pub async fn run(
     mut app: impl AsyncRead + Unpin,
     mut db: impl AsyncWrite + Unpin,
@@ -47,21 +47,30 @@ pub async fn run(
                 inject(&mut db, injection).await?;
                 continue;
             }
-            let taken = take(&mut requests, &chunk, flow)?;
+            let (taken, readable) = take(&mut requests, &chunk, flow);
             db.write_all(chunk.get(..taken).unwrap_or_default()).await?;
             chunk.advance(taken);
+            if let Err(error) = readable {
+                // PostgreSQL ends such a connection without a word, and so do we.
+                tracing::warn!(%error, "the application sent what cannot be read");
+                flow.terminate();
+                return db.shutdown().await;
+            }
         }
         db.flush().await?;
     }
 }
 
 /// Takes note of the requests at the front of `chunk` before their bytes go on; answers how many
-/// bytes may. Stops after a message when the next one must wait.
-fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> io::Result<usize> {
+/// bytes may. Stops after a message when the next one must wait, and before one that is none.
+fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> (usize, Result<(), FrameError>) {
     let mut taken = 0;
     while taken < chunk.len() {
         let rest = chunk.get(taken..).unwrap_or_default();
-        let (count, request) = requests.next(rest).map_err(io::Error::other)?;
+        let (count, request) = match requests.next(rest) {
+            Ok(next) => next,
+            Err(error) => return (taken, Err(error)),
+        };
         taken += count;
         let Some(request) = request else { continue };
         if request == Request::Terminate {
@@ -75,7 +84,7 @@ fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> io::Result<usize>
             break;
         }
     }
-    Ok(taken)
+    (taken, Ok(()))
 }
 
 /// Sends a message of ours. Its text shows in PostgreSQL's log; its error is not passed on.

@@ -1,10 +1,9 @@
 //! The server's configuration: its keys, their defaults, and what they mean.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, Key, Kind, LogSettings, Period};
+use daemon::{ByteSize, HostPort, Key, Kind, Listen, LogSettings, Period};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -16,10 +15,10 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: SocketAddr,
+    pub listen: Listen,
     /// `ops_listen`
     #[serde(default = "default_ops_listen")]
-    pub ops_listen: SocketAddr,
+    pub ops_listen: Listen,
     /// `store`
     pub store: PathBuf,
     /// `master_key_file`
@@ -72,13 +71,49 @@ pub struct Tls {
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `database.address`
-    pub address: String,
+    pub address: DatabaseAddress,
     /// `database.sslmode`
     #[serde(default)]
     pub sslmode: SslMode,
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
+}
+
+/// Where the database is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum DatabaseAddress {
+    /// The path of a unix socket.
+    Socket(PathBuf),
+    /// A host and port.
+    Tcp(HostPort),
+}
+
+impl TryFrom<String> for DatabaseAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if text.starts_with('/') {
+            return Ok(Self::Socket(text.into()));
+        }
+        HostPort::try_from(text).map(Self::Tcp)
+    }
+}
+
+impl From<DatabaseAddress> for String {
+    fn from(address: DatabaseAddress) -> Self {
+        address.to_string()
+    }
+}
+
+impl std::fmt::Display for DatabaseAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Socket(path) => path.display().fmt(f),
+            Self::Tcp(address) => f.write_str(address.as_str()),
+        }
+    }
 }
 
 /// Whether the way to the database is encrypted, in libpq's words.
@@ -92,12 +127,12 @@ pub enum SslMode {
     Require,
 }
 
-fn default_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 9393))
+fn default_listen() -> Listen {
+    Listen(([127, 0, 0, 1], 9393).into())
 }
 
-fn default_ops_listen() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 9090))
+fn default_ops_listen() -> Listen {
+    Listen(([127, 0, 0, 1], 9090).into())
 }
 
 fn default_max_open_row() -> ByteSize {
@@ -173,13 +208,13 @@ pub const KEYS: &[Key] = &[
     text(
         "master_key_file",
         "FILE",
-        "PGSEAL_MASTER_KEY",
+        "not set",
         "File that holds the master key, mode 0600. Without it and master_key_command, the environment variable PGSEAL_MASTER_KEY is read.",
     ),
     text(
         "master_key_command",
         "COMMAND",
-        "PGSEAL_MASTER_KEY",
+        "not set",
         "Shell command that prints the master key: the way to a vault or a cloud's KMS.",
     ),
     text(
@@ -276,7 +311,7 @@ mod tests {
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
             "store": "s",
-            "database": { "address": "d" },
+            "database": { "address": "d:1" },
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

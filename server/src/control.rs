@@ -91,12 +91,12 @@ impl From<KeysError> for Problem {
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
-    let revision = shared.keys.ask(keystore::Store::revision).await?;
+    let revision = shared.keys.revision().await?;
     let policy = **shared.policy.load();
     Ok(Json(Status {
         server: shared.id.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
-        database: shared.database.address().into(),
+        database: shared.database.address().to_string(),
         zone_mode: policy.zone_mode,
         on_refused: policy.on_refused,
         sessions: shared.sessions.count() as u64,

@@ -312,7 +312,11 @@ impl Conversation {
     fn copy_in_begins(&mut self, dropping: bool) {
         self.drop_stale_syncs();
         self.copying = matches!(self.pending.front(), Some(Pending::Execute(_)));
-        if dropping && self.batch_has_ended {
+        // An application that did not wait for this message has ended the COPY itself, unless a Sync
+        // stands before the end.
+        let ends = |pending: &&Pending| matches!(pending, Pending::CopyEnd | Pending::Sync);
+        let is_ended = self.pending.iter().find(ends) == Some(&Pending::CopyEnd);
+        if dropping && self.batch_has_ended && !is_ended {
             let copy = if self.copying {
                 Injection::CopyFailSync
             } else {

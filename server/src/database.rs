@@ -10,7 +10,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 use wire::originate;
 
-use crate::config::{self, SslMode};
+use crate::config::{self, DatabaseAddress, SslMode};
 
 /// A connection to the database, whatever it is made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -19,7 +19,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// How to reach the database.
 pub struct Database {
-    address: String,
+    address: DatabaseAddress,
     tls: Option<Arc<ClientConfig>>,
     limit: Duration,
 }
@@ -31,7 +31,7 @@ pub enum DatabaseError {
     #[error("{address}: {cause}")]
     Io {
         /// Where.
-        address: String,
+        address: DatabaseAddress,
         /// What the operating system, or TLS, said.
         cause: std::io::Error,
     },
@@ -39,7 +39,7 @@ pub enum DatabaseError {
     #[error("{address} did not answer within {} ms", limit.as_millis())]
     Timeout {
         /// Where.
-        address: String,
+        address: DatabaseAddress,
         /// How long it was given.
         limit: Duration,
     },
@@ -47,7 +47,7 @@ pub enum DatabaseError {
     #[error("{address} refuses TLS, and database.sslmode is require")]
     NoTls {
         /// Where.
-        address: String,
+        address: DatabaseAddress,
     },
 }
 
@@ -70,7 +70,7 @@ impl Database {
 
     /// Where it is.
     #[must_use]
-    pub fn address(&self) -> &str {
+    pub fn address(&self) -> &DatabaseAddress {
         &self.address
     }
 
@@ -137,15 +137,20 @@ impl Database {
     }
 
     async fn dial(&self) -> Result<Box<dyn Stream>, DatabaseError> {
-        if self.address.starts_with('/') {
-            let stream = UnixStream::connect(&self.address).await;
-            return Ok(Box::new(stream.map_err(|cause| self.io(cause))?));
+        match &self.address {
+            DatabaseAddress::Socket(path) => {
+                let stream = UnixStream::connect(path)
+                    .await
+                    .map_err(|cause| self.io(cause))?;
+                Ok(Box::new(stream))
+            }
+            DatabaseAddress::Tcp(address) => {
+                let stream = TcpStream::connect(address.as_str()).await;
+                let stream = stream.map_err(|cause| self.io(cause))?;
+                stream.set_nodelay(true).map_err(|cause| self.io(cause))?;
+                Ok(Box::new(stream))
+            }
         }
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .map_err(|cause| self.io(cause))?;
-        stream.set_nodelay(true).map_err(|cause| self.io(cause))?;
-        Ok(Box::new(stream))
     }
 
     async fn ask_for_tls(&self, stream: &mut Box<dyn Stream>) -> Result<u8, DatabaseError> {
@@ -167,11 +172,10 @@ impl Database {
                 address: self.address.clone(),
             });
         }
-        let host = self
-            .address
-            .rsplit_once(':')
-            .map_or(self.address.as_str(), |(host, _)| host);
-        let host = host.trim_matches(['[', ']']).to_owned();
+        let host = match &self.address {
+            DatabaseAddress::Tcp(address) => address.host().to_owned(),
+            DatabaseAddress::Socket(_) => "localhost".to_owned(),
+        };
         // Not verified, so any name that can be sent will do.
         let name = ServerName::try_from(host)
             .or_else(|_| ServerName::try_from("localhost"))

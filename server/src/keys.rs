@@ -1,12 +1,13 @@
 //! The store as the server uses it: off the async threads, and watched for changes.
 
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::Shutdown;
 use envelope::KeyId;
-use keystore::{KeyCache, Store};
+use keystore::{KeyCache, Revision, Store};
 
 /// Keys kept in memory. A million zones cost no more than this many keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -21,6 +22,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 #[derive(Clone)]
 pub struct Keys {
     store: Arc<Store>,
+    /// Which file the store is, by device and inode.
+    file: (u64, u64),
     /// Keys and schedules in memory.
     pub cache: Arc<KeyCache>,
 }
@@ -31,6 +34,9 @@ pub enum KeysError {
     /// It says why.
     #[error(transparent)]
     Store(#[from] keystore::Error),
+    /// Another file stands where the store was: what is written there is not seen here.
+    #[error("the store's file was moved away or replaced; restart the server")]
+    Replaced,
     /// The task that asked it ended early: the process is ending, or has a defect.
     #[error("the store was not asked to the end")]
     Interrupted,
@@ -38,12 +44,16 @@ pub enum KeysError {
 
 impl Keys {
     /// Over an open store.
-    #[must_use]
-    pub fn new(store: Store) -> Self {
-        Self {
-            store: Arc::new(store),
+    ///
+    /// # Errors
+    /// The store's file is gone already.
+    pub fn new(store: Store) -> std::io::Result<Self> {
+        let file = identity(&store)?;
+        Ok(Self {
+            file,
             cache: Arc::new(KeyCache::new(MAX_KEYS, MAX_SCHEDULES)),
-        }
+            store: Arc::new(store),
+        })
     }
 
     /// Asks the store, which may take a disk's time.
@@ -59,6 +69,24 @@ impl Keys {
             .await
             .map_err(|_| KeysError::Interrupted)?
             .map_err(Into::into)
+    }
+
+    /// How many changes the store has seen, if it is still the one that was opened.
+    ///
+    /// # Errors
+    /// What the store says, or that its file was replaced.
+    pub async fn revision(&self) -> Result<Revision, KeysError> {
+        let file = self.file;
+        let ask = move |store: &Store| {
+            Ok((
+                store.revision()?,
+                identity(store).is_ok_and(|now| now == file),
+            ))
+        };
+        match self.ask(ask).await? {
+            (revision, true) => Ok(revision),
+            (_, false) => Err(KeysError::Replaced),
+        }
     }
 
     /// Brings those of these keys into memory that the store has. What goes wrong is logged, and
@@ -82,15 +110,23 @@ impl Keys {
     /// Forgets what is in memory whenever the store has changed; until shutdown.
     pub async fn watch(self, mut shutdown: Shutdown) {
         let mut known = None;
+        let mut well = true;
         loop {
-            match self.ask(Store::revision).await {
+            match self.revision().await {
                 Ok(revision) => {
+                    if !std::mem::replace(&mut well, true) {
+                        tracing::info!("the store can be read again");
+                    }
                     if known.is_some_and(|known| known != revision) {
                         self.cache.invalidate();
                     }
                     known = Some(revision);
                 }
-                Err(error) => tracing::error!(%error, "the store cannot be read"),
+                // Said once: it is asked five times a second.
+                Err(error) if std::mem::replace(&mut well, false) => {
+                    tracing::error!(%error, "the store cannot be read");
+                }
+                Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(WATCH_INTERVAL) => {}
@@ -98,4 +134,9 @@ impl Keys {
             }
         }
     }
+}
+
+fn identity(store: &Store) -> std::io::Result<(u64, u64)> {
+    let file = std::fs::metadata(store.path())?;
+    Ok((file.dev(), file.ino()))
 }

@@ -28,7 +28,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
 use keystore::{MasterKey, Secret, Store};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -109,7 +109,8 @@ impl Prepared {
             id: identity.id,
             tls,
             database,
-            keys: Keys::new(store),
+            keys: Keys::new(store)
+                .map_err(|cause| Failure::failed(config.store.display(), cause))?,
         })
     }
 }
@@ -160,8 +161,8 @@ async fn run(
     let listener = bind("listen", config.listen).await?;
     let ops_listener = bind("ops_listen", config.ops_listen).await?;
     tracing::info!(
-        server = shared.id, listen = %config.listen, ops = %config.ops_listen,
-        database = shared.database.address(), zone_mode = ?config.zone_mode, "ready"
+        server = shared.id, listen = %config.listen.0, ops = %config.ops_listen.0,
+        database = %shared.database.address(), zone_mode = %config.zone_mode, "ready"
     );
 
     let accepting = tokio::spawn(listen::serve(listener, tls, shared.clone()));
@@ -182,7 +183,7 @@ async fn run(
     Ok(())
 }
 
-async fn bind(key: &str, address: std::net::SocketAddr) -> Result<TcpListener, Failure> {
+async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await
         .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
@@ -203,7 +204,7 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
             }
             let policy = **shared.policy.load();
             tracing::info!(
-                zone_mode = ?policy.zone_mode, on_refused = ?policy.on_refused,
+                zone_mode = %policy.zone_mode, on_refused = %policy.on_refused,
                 "configuration applied"
             );
         }

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+use tracing::Instrument;
 use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Identity, Role};
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
@@ -31,8 +32,8 @@ enum Turned {
     Startup(#[from] StartupError),
     #[error("{0}")]
     Identity(#[from] tunnel::IdentityError),
-    #[error("{}", .0.message)]
-    Refused(Refusal<'static>),
+    #[error("{}{}", .0.message, .1.as_ref().map(|who| format!(" ({who})")).unwrap_or_default())]
+    Refused(Refusal<'static>, Option<Identity>),
     /// Closed before it said anything, as health checks do: not worth a line.
     #[error("closed without a word")]
     Probe,
@@ -53,8 +54,10 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, shared: Arc<Sh
     let acceptor = TlsAcceptor::from(tls);
     loop {
         match listener.accept().await {
-            Ok((tcp, _)) => {
-                tokio::spawn(serve_one(tcp, acceptor.clone(), shared.clone()));
+            Ok((tcp, peer)) => {
+                let span = tracing::info_span!("connection", %peer);
+                let served = serve_one(tcp, acceptor.clone(), shared.clone());
+                tokio::spawn(served.instrument(span));
             }
             Err(error) => {
                 // Out of descriptors, most likely: sessions that end will give some back.
@@ -118,12 +121,14 @@ async fn receive(
     };
     let client = match admit(&identity, shared).await {
         Ok(client) => client,
-        Err(refusal) => return refuse(&mut stream, refusal).await,
+        Err(refusal) => return refuse(&mut stream, refusal, Some(identity)).await,
     };
     match parsed {
         Packet::Startup { .. } => Ok(Peer::Data(Box::new(stream), client, packet)),
         Packet::Cancel { pid, secret } => Ok(Peer::Cancel(client, pid, secret.to_vec())),
-        Packet::Ssl | Packet::GssEnc => refuse(&mut stream, refusals::BAD_STARTUP).await,
+        Packet::Ssl | Packet::GssEnc => {
+            refuse(&mut stream, refusals::BAD_STARTUP, Some(identity)).await
+        }
     }
 }
 
@@ -152,9 +157,9 @@ async fn negotiate(tcp: &mut TcpStream) -> Result<(), Turned> {
                 gss_asked = true;
                 tcp.write_all(b"N").await?;
             }
-            Ok(Packet::Startup { .. }) => return refuse(tcp, refusals::NOT_ENCRYPTED).await,
+            Ok(Packet::Startup { .. }) => return refuse(tcp, refusals::NOT_ENCRYPTED, None).await,
             // A cancel request never gets an answer.
-            Ok(_) => return Err(Turned::Refused(refusals::NOT_ENCRYPTED)),
+            Ok(_) => return Err(Turned::Refused(refusals::NOT_ENCRYPTED, None)),
             Err(error) => return Err(unreadable(tcp, error).await),
         }
     }
@@ -193,10 +198,11 @@ async fn unreadable(stream: &mut (impl AsyncWrite + Unpin), error: StartupError)
 async fn refuse<T>(
     stream: &mut (impl AsyncWrite + Unpin),
     refusal: Refusal<'static>,
+    identity: Option<Identity>,
 ) -> Result<T, Turned> {
     stream.write_all(&refusal.to_message()).await?;
     stream.shutdown().await?;
-    Err(Turned::Refused(refusal))
+    Err(Turned::Refused(refusal, identity))
 }
 
 /// Only a client opens data sessions, and only one that the store knows.

@@ -28,7 +28,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
     if shared.is_draining() {
         return (down, "draining\n");
     }
-    if shared.keys.ask(keystore::Store::revision).await.is_err() {
+    if shared.keys.revision().await.is_err() {
         return (down, "the store of keys cannot be read\n");
     }
     if shared.database.probe().await.is_err() {

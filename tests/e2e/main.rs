@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod cancel;
 mod harness_chains;
 mod harness_cleans_up;
 mod harness_disturbs;
@@ -15,3 +16,4 @@ mod login;
 mod lost;
 mod modes;
 mod opening;
+mod same_as_direct;

@@ -3,6 +3,7 @@
 //!
 //! Imports nothing of pgseal and knows no program: each hands in the table of its own keys.
 
+mod address;
 mod exit;
 mod key;
 mod layers;
@@ -11,6 +12,7 @@ mod sessions;
 mod signals;
 mod units;
 
+pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded};

@@ -7,13 +7,13 @@ use rustls::client::{Resumption, verify_server_cert_signed_by_trust_anchor};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls13_signature};
 use rustls::server::{NoServerSessionStorage, ParsedCertificate, WebPkiClientVerifier};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, ServerConfig,
     SignatureScheme,
 };
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::material::{Material, MaterialError};
-use crate::{Identity, Role};
+use crate::{Identity, IdentityError, Role};
 
 /// PostgreSQL's ALPN protocol name: a data session.
 pub const ALPN_POSTGRESQL: &[u8] = b"postgresql";
@@ -47,10 +47,7 @@ pub fn server_config(material: Material) -> Result<Arc<ServerConfig>, MaterialEr
         .map_err(|cause| MaterialError::Verifier(cause.to_string()))?
         .with_client_cert_verifier(verifier)
         .with_single_cert(material.chain, material.key)
-        .map_err(|cause| MaterialError::Tls {
-            path: material.key_path,
-            cause,
-        })?;
+        .map_err(|cause| MaterialError::of_key(material.key_path, cause))?;
     config.alpn_protocols = vec![ALPN_POSTGRESQL.to_vec(), ALPN_HTTP.to_vec()];
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -78,10 +75,7 @@ pub fn client_config(
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_auth_cert(material.chain, material.key)
-        .map_err(|cause| MaterialError::Tls {
-            path: material.key_path,
-            cause,
-        })?;
+        .map_err(|cause| MaterialError::of_key(material.key_path, cause))?;
     config.alpn_protocols = vec![alpn.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
@@ -94,6 +88,30 @@ struct RoleVerifier {
     roots: RootCertStore,
     expected: Expected,
     provider: Arc<CryptoProvider>,
+}
+
+/// The peer's certificate is good, but not for this.
+#[derive(Debug, thiserror::Error)]
+enum WrongPeer {
+    #[error("{0}")]
+    Nobody(#[from] IdentityError),
+    #[error("the peer is {0}, and not a server")]
+    Role(Identity),
+    #[error("the peer is {0}, which server_ids does not name")]
+    Id(Identity),
+}
+
+impl RoleVerifier {
+    fn who(&self, end_entity: &CertificateDer<'_>) -> Result<(), WrongPeer> {
+        let identity = Identity::of(end_entity)?;
+        if identity.role != Role::Server {
+            return Err(WrongPeer::Role(identity));
+        }
+        if !self.expected.ids.is_empty() && !self.expected.ids.contains(&identity.id) {
+            return Err(WrongPeer::Id(identity));
+        }
+        Ok(())
+    }
 }
 
 impl ServerCertVerifier for RoleVerifier {
@@ -112,13 +130,9 @@ impl ServerCertVerifier for RoleVerifier {
             now,
             self.provider.signature_verification_algorithms.all,
         )?;
-        let refused = || rustls::Error::from(CertificateError::ApplicationVerificationFailure);
-        let identity = Identity::of(end_entity).map_err(|_| refused())?;
-        let known = self.expected.ids.is_empty() || self.expected.ids.contains(&identity.id);
-        if identity.role == Role::Server && known {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(refused())
+        match self.who(end_entity) {
+            Ok(()) => Ok(ServerCertVerified::assertion()),
+            Err(wrong) => Err(CertificateError::Other(OtherError(Arc::new(wrong))).into()),
         }
     }
 

@@ -69,7 +69,13 @@ pub enum MaterialError {
         /// Why.
         cause: IdentityError,
     },
-    /// rustls refuses it: the key does not fit the certificate, say.
+    /// Certificate and private key are not of one pair.
+    #[error("{path}: this private key does not belong to the certificate")]
+    OtherKey {
+        /// The private key's file.
+        path: PathBuf,
+    },
+    /// rustls refuses it: a key of a kind it does not know, say.
     #[error("{path}: {cause}")]
     Tls {
         /// The file.
@@ -80,6 +86,15 @@ pub enum MaterialError {
     /// The CA's certificates cannot serve to check peers.
     #[error("the CA certificates cannot be used: {0}")]
     Verifier(String),
+}
+
+impl MaterialError {
+    pub(crate) fn of_key(path: PathBuf, cause: rustls::Error) -> Self {
+        match cause {
+            rustls::Error::InconsistentKeys(_) => Self::OtherKey { path },
+            cause => Self::Tls { path, cause },
+        }
+    }
 }
 
 impl Material {

@@ -321,6 +321,21 @@ fn a_copy_that_the_application_cannot_see_is_ended_for_it() {
 }
 
 #[test]
+fn a_copy_whose_end_is_on_its_way_is_not_ended_twice() {
+    let mut talk = Conversation::default();
+    let data = [Request::CopyData, Request::CopyEnd, Request::Sync];
+    ask(&mut talk, [parse(), bind(""), execute(""), execute("c")]);
+    ask(&mut talk, data);
+    replies(&mut talk, b"12");
+    talk.refuse();
+    replies(&mut talk, b"CG");
+    assert_eq!(talk.take_injection(), None);
+    assert_eq!(talk.reply(b'C', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+    assert!(talk.pending.is_empty() && !talk.holds());
+}
+
+#[test]
 fn pending_requests_are_bounded() {
     let mut talk = Conversation::default();
     for _ in 0..MAX_PENDING {

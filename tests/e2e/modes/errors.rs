@@ -58,6 +58,8 @@ enum Ask {
     Open(&'static str, &'static str),
     /// `Execute` of so many rows of a portal.
     Fetch(&'static str, u32),
+    /// The data of a `COPY`, sent before PostgreSQL has asked for it.
+    Data,
 }
 
 impl Ask {
@@ -80,6 +82,7 @@ impl Ask {
             }
             Self::Open(portal, name) => message::bind(portal, name, &[], 1),
             Self::Fetch(portal, rows) => message::execute(portal, rows),
+            Self::Data => [message::copy_data(b"1\n"), message::copy_done()].concat(),
         }
     }
 }
@@ -118,7 +121,7 @@ fn transcript(answer: &[Message]) -> String {
     answer.iter().map(seen).collect::<Vec<_>>().join(" ")
 }
 
-use Ask::{Fetch, Open, Prepare, Run, RunPrepared};
+use Ask::{Data, Fetch, Open, Prepare, Run, RunPrepared};
 use Step::{Batches, Queries, Query};
 
 const FAILS: &str = "select id, {x} from stored";
@@ -212,11 +215,17 @@ const CONVERSATIONS: &[&[Step]] = &[
         Query("select id, {x} from stored; copy made from stdin"),
         Query("rollback"),
     ],
+    &[Batches(&[&[Run(FAILS), Run("copy made from stdin")]])],
     &[Batches(&[&[
         Run(FAILS),
-        Run("copy made from stdin"),
-        Run("select 2"),
+        Run("copy copied from stdin"),
+        Data,
     ]])],
+    &[Batches(&[
+        &[Run(FAILS), Run("copy copied from stdin"), Data],
+        &[Run("select 3")],
+        &[Run("select 4")],
+    ])],
     &[Batches(&[
         &[Run(FAILS), Run("copy stored to stdout"), Run("select 2")],
         &[Run("select 3")],
@@ -235,7 +244,8 @@ fn with_errors() -> Stand {
     let good = stand.app.seal(b"good").unwrap();
     let values = [&good, &forged(good.clone()), &good].map(|value| literal(value));
     stand.link.database.query(&format!(
-        "create table made (x int); create table stored (id int, value bytea);
+        "create table made (x int); create table copied (x int);
+         create table stored (id int, value bytea);
          insert into stored values (1, {}), (2, {}), (3, {})",
         values[0], values[1], values[2]
     ));

@@ -1,0 +1,278 @@
+//! The extended protocol: statements, portals, and what is skipped after an error.
+
+use harness::raw::message::{
+    bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse,
+    query, sync, tagged,
+};
+
+use super::{Conversation, Turn, batch, talk};
+
+const NINE: &str = "select id, b from rows order by id";
+
+/// `Bind` of the unnamed statement without parameters to a portal.
+fn portal(name: &str) -> Vec<u8> {
+    bind(name, "", &[], 0)
+}
+
+/// A statement that cannot be parsed.
+fn bad() -> Vec<u8> {
+    parse("", "selekt")
+}
+
+/// One whole extended query.
+fn whole(sql: &str) -> Vec<u8> {
+    [parse("", sql), portal(""), execute("", 0)].concat()
+}
+
+pub fn statements() -> Vec<Conversation> {
+    vec![
+        batch(
+            "a statement and a portal with names",
+            "1tT2TDC33Z",
+            &[
+                parse("s", "select $1::text || $2, '\\x01'::bytea"),
+                describe_statement("s"),
+                bind("p", "s", &[Some(b"a"), Some(b"b")], 0),
+                describe_portal("p"),
+                execute("p", 0),
+                close_portal("p"),
+                close_statement("s"),
+                sync(),
+            ],
+        ),
+        batch(
+            "one statement in two formats",
+            "1tT2TDC2TDCZ",
+            &[
+                parse("s", "select $1::bytea, 1"),
+                describe_statement("s"),
+                bind("", "s", &[Some(b"a")], 1),
+                describe_portal(""),
+                execute("", 0),
+                bind("", "s", &[None], 0),
+                describe_portal(""),
+                execute("", 0),
+                sync(),
+            ],
+        ),
+        batch("never described", "12DCZ", &[whole("select 1, '\\x01'::bytea"), sync()]),
+        batch(
+            "the unnamed statement again and again",
+            "12DC12DCZ",
+            &[whole("select 1"), whole("select '\\x02'::bytea"), sync()],
+        ),
+        batch(
+            "what returns no rows",
+            "1tn2nCZ",
+            &[
+                parse("", "set lock_timeout = 1"),
+                describe_statement(""),
+                portal(""),
+                describe_portal(""),
+                execute("", 0),
+                sync(),
+            ],
+        ),
+        batch("an empty statement", "12nIZ", &[parse("", ""), portal(""), describe_portal(""), execute("", 0), sync()]),
+        talk(
+            "a statement over several batches",
+            "1Z2DCZ2DCZ",
+            vec![
+                Turn::new(b'Z', &[parse("s", "select $1::int"), sync()]),
+                Turn::new(b'Z', &[bind("", "s", &[Some(b"1")], 0), execute("", 0), sync()]),
+                Turn::new(b'Z', &[bind("", "s", &[Some(b"2")], 1), execute("", 0), sync()]),
+            ],
+        ),
+        talk(
+            "several batches sent together",
+            "12DCZ12DCZTDCZZ",
+            vec![
+                Turn::new(b'Z', &[whole("select 1"), sync(), whole("select 2"), sync(), query("select 3"), sync()]),
+                Turn::new(b'Z', &[]),
+                Turn::new(b'Z', &[]),
+                Turn::new(b'Z', &[]),
+            ],
+        ),
+        talk(
+            "a flush, and Sync later",
+            "12TDCZ",
+            vec![
+                Turn::new(b'C', &[parse("", "select 1"), portal(""), describe_portal(""), execute("", 0), flush()]),
+                Turn::new(b'Z', &[sync()]),
+            ],
+        ),
+        talk(
+            "a query between, which the unnamed statement does not outlive",
+            "1ZTDCZEZ",
+            vec![
+                Turn::new(b'Z', &[parse("", "select 1"), sync()]),
+                Turn::new(b'Z', &[query("select 2")]),
+                Turn::new(b'Z', &[portal(""), sync()]),
+            ],
+        ),
+        talk(
+            "everything discarded",
+            "1ZCSZEZ",
+            vec![
+                Turn::new(b'Z', &[parse("s", "select 1"), sync()]),
+                Turn::new(b'Z', &[query("set datestyle = 'SQL'; discard all")]),
+                Turn::new(b'Z', &[bind("", "s", &[], 0), sync()]),
+            ],
+        ),
+        talk(
+            "a table that changes under a statement",
+            "CZ1ZCZEZ",
+            vec![
+                Turn::new(b'Z', &[query("create temp table changing (a int)")]),
+                Turn::new(b'Z', &[parse("s", "select * from changing"), sync()]),
+                Turn::new(b'Z', &[query("alter table changing alter a type text")]),
+                Turn::new(b'Z', &[bind("", "s", &[], 0), execute("", 0), sync()]),
+            ],
+        ),
+        batch("names that nobody knows are closed", "33Z", &[close_portal("none"), close_statement("none"), sync()]),
+    ]
+}
+
+pub fn portals() -> Vec<Conversation> {
+    vec![
+        batch(
+            "a portal in parts, to its end and beyond",
+            "12DDsDDsDDDDDCCZ",
+            &[
+                parse("", NINE),
+                portal(""),
+                execute("", 2),
+                execute("", 2),
+                execute("", 20),
+                execute("", 2),
+                sync(),
+            ],
+        ),
+        batch(
+            "two portals by turns",
+            "122TDsTDsDsDDDDDDDDCZ",
+            &[
+                parse("s", NINE),
+                bind("p", "s", &[], 0),
+                bind("q", "s", &[], 1),
+                describe_portal("p"),
+                execute("p", 1),
+                describe_portal("q"),
+                execute("q", 1),
+                execute("p", 1),
+                execute("q", 0),
+                sync(),
+            ],
+        ),
+        talk(
+            "a portal over Sync, in a transaction",
+            "CZ12DsZDDsZCZEZ",
+            vec![
+                Turn::new(b'Z', &[query("begin")]),
+                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(b'Z', &[execute("p", 2), sync()]),
+                Turn::new(b'Z', &[query("commit")]),
+                Turn::new(b'Z', &[execute("p", 1), sync()]),
+            ],
+        ),
+        talk(
+            "a portal over Sync, in autocommit",
+            "12DsZEZ",
+            vec![
+                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(b'Z', &[execute("p", 2), sync()]),
+            ],
+        ),
+        talk(
+            "a portal that is a cursor of SQL",
+            "CZ12DsZTDDCZCZ",
+            vec![
+                Turn::new(b'Z', &[query("begin")]),
+                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(b'Z', &[query("fetch 2 from p")]),
+                Turn::new(b'Z', &[query("commit")]),
+            ],
+        ),
+        batch(
+            "a cursor of SQL that is a portal",
+            "12C12C12DCTDCZ",
+            &[
+                whole("begin"),
+                whole("declare c cursor for select b from rows"),
+                parse("", "fetch 1 from c"),
+                portal(""),
+                execute("", 0),
+                describe_portal("c"),
+                execute("c", 1),
+                sync(),
+            ],
+        ),
+        batch(
+            "a portal made twice",
+            "12EZ",
+            &[parse("", NINE), portal("p"), portal("p"), execute("p", 0), sync()],
+        ),
+        batch("a closed portal", "123EZ", &[parse("", NINE), portal("p"), close_portal("p"), execute("p", 0), sync()]),
+    ]
+}
+
+pub fn errors() -> Vec<Conversation> {
+    vec![
+        batch(
+            "one that works, one that does not, and what is skipped",
+            "12DCEZ",
+            &[whole("select 1"), bad(), portal(""), execute("", 0), close_statement(""), whole("select 2"), sync()],
+        ),
+        talk(
+            "a batch after one that failed",
+            "EZ12DCZ",
+            vec![
+                Turn::new(b'Z', &[bad(), whole("select 1"), sync()]),
+                Turn::new(b'Z', &[whole("select '\\x01'::bytea"), sync()]),
+            ],
+        ),
+        batch(
+            "a query that is skipped",
+            "EZ",
+            &[bad(), query("select 1"), sync()],
+        ),
+        batch(
+            "a function call that is skipped",
+            "EZ",
+            &[bad(), tagged(b'F', b"whatever"), sync()],
+        ),
+        talk(
+            "a Sync that comes later",
+            "EZ12DCZ",
+            vec![
+                Turn::new(b'E', &[bad(), flush()]),
+                Turn::new(b'Z', &[whole("select 1"), sync()]),
+                Turn::new(b'Z', &[whole("select 2"), sync()]),
+            ],
+        ),
+        batch(
+            "rows and then an error",
+            "12DDEZ",
+            &[whole("select 1 / (3 - x) from generate_series(1, 5) x"), whole("select 1"), sync()],
+        ),
+        talk(
+            "an error in a transaction",
+            "12C12CEZEZ12CZ",
+            vec![
+                Turn::new(b'Z', &[whole("begin"), whole("select from rows where false"), whole("select 1 / 0"), whole("select 1"), sync()]),
+                Turn::new(b'Z', &[whole("select 1"), sync()]),
+                Turn::new(b'Z', &[whole("rollback"), sync()]),
+            ],
+        ),
+        batch("too few parameters", "1EZ", &[parse("", "select $1::int"), portal(""), sync()]),
+        batch("a parameter that is none", "1EZ", &[parse("", "select $1::int"), bind("", "", &[Some(b"x")], 0), sync()]),
+        batch("a format that is none", "1EZ", &[parse("", "select 1"), bind("", "", &[], 2), execute("", 0), sync()]),
+        batch("a statement nobody knows", "EZ", &[bind("", "none", &[], 0), sync()]),
+        batch("a portal nobody knows", "EZ", &[execute("none", 0), sync()]),
+        batch("a description of nothing", "EZ", &[describe_statement("none"), sync()]),
+        batch("two statements in one", "EZ", &[parse("", "select 1; select 2"), sync()]),
+        batch("a name used twice", "1EZ", &[parse("s", "select 1"), parse("s", "select 2"), sync()]),
+        batch("a kind of thing to close that is none", "EZ", &[tagged(b'C', b"Xs\0"), sync()]),
+        batch("a message too short", "EZ", &[tagged(b'B', b"\0"), sync()]),
+    ]
+}
