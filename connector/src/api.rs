@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -57,7 +58,7 @@ fn problem(status: StatusCode, error: &str) -> Response {
 /// to resolve here.
 async fn only_local_programs(request: Request, next: Next) -> Response {
     let headers = request.headers();
-    if headers.contains_key(header::ORIGIN) {
+    if headers.contains_key(header::ORIGIN) || is_from_another_site(headers) {
         return problem(StatusCode::FORBIDDEN, "requests from web pages are refused");
     }
     if !is_local_host(headers) {
@@ -67,6 +68,13 @@ async fn only_local_programs(request: Request, next: Next) -> Response {
         );
     }
     next.run(request).await
+}
+
+/// A browser says so even of requests that carry no Origin, such as those for images.
+fn is_from_another_site(headers: &HeaderMap) -> bool {
+    headers
+        .get("sec-fetch-site")
+        .is_some_and(|site| site != "none" && site != "same-origin")
 }
 
 fn is_local_host(headers: &HeaderMap) -> bool {
@@ -107,14 +115,16 @@ async fn client(State(shared): State<Arc<Shared>>) -> Response {
     pass_on(&shared, Method::GET, path::CLIENT, Bytes::new()).await
 }
 
-async fn zone(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Response {
+async fn zone(
+    State(shared): State<Arc<Shared>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Response {
     // The id goes into the path of another request: only what an id may hold.
-    if !id
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
-    {
-        return problem(StatusCode::NOT_FOUND, "that is no zone id");
-    }
+    let may_hold = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+    let id = match id {
+        Ok(Path(id)) if id.bytes().all(may_hold) => id,
+        _ => return problem(StatusCode::NOT_FOUND, "that is no zone id"),
+    };
     pass_on(
         &shared,
         Method::GET,
@@ -124,10 +134,14 @@ async fn zone(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Resp
     .await
 }
 
-async fn new_zone(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    match zones_refused(&shared) {
-        Some(refused) => refused,
-        None => pass_on(&shared, Method::POST, path::ZONES, body).await,
+async fn new_zone(
+    State(shared): State<Arc<Shared>>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    match (zones_refused(&shared), body) {
+        (Some(refused), _) => refused,
+        (None, Ok(body)) => pass_on(&shared, Method::POST, path::ZONES, body).await,
+        (None, Err(error)) => problem(error.status(), "the body is too long, or broke off"),
     }
 }
 
@@ -177,6 +191,24 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_other_sites_pages_are_told_apart() {
+        for (site, expected) in [
+            ("cross-site", true),
+            ("same-site", true),
+            ("none", false),
+            ("same-origin", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert("sec-fetch-site", site.parse().unwrap());
+            assert_eq!(is_from_another_site(&headers), expected, "{site}");
+        }
+        assert!(
+            !is_from_another_site(&HeaderMap::new()),
+            "a program, not a browser"
+        );
+    }
 
     #[test]
     fn only_loopback_hosts_are_local() {

@@ -44,7 +44,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER_HELP);
-    let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE);
+    let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
     let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
     let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;

@@ -10,7 +10,7 @@ patience=30
 # long as any of it runs.
 claim() {
     if ! { mkdir -p "$work" && chmod 700 "$work"; } 2>/dev/null; then
-        refuse "cannot write to $work; set DEMO_DIR"
+        refuse "cannot write to $work"
     fi
     exec {lock}>"$work/lock"
     flock --nonblock "$lock"
@@ -58,24 +58,30 @@ launch() {
     echo "$! $(born $!)" >"$work/run/$name"
 }
 
-# complete NAME COMMAND...: runs a program to its end, showing the last line of its log meanwhile.
-complete() {
-    local name=$1 log="$work/log/$1.log" shown=$SECONDS line last=
+# attempt NAME COMMAND...: runs a program to its end, showing the last line of its log meanwhile.
+# Fails if the program does.
+attempt() {
+    local name=$1 log="$work/log/$1.log" process shown=$SECONDS line last=
     launch "$@"
-    local process=$!
+    process=$!
     while alive "$name"; do
         line=$(tail -n1 "$log" | tr -d '\r')
         [[ $line == "$last" ]] || progress "$line"
         last=$line
         if [[ ! -t 1 ]] && ((SECONDS - shown >= 20)); then
             shown=$SECONDS
-            detail "... ${line:0:60}"
+            detail "... ${line:0:70}"
         fi
         sleep 0.1
     done
     progress_ends
-    wait "$process" || fail "$(reason "$log")"
     rm "$work/run/$name"
+    wait "$process"
+}
+
+# complete NAME COMMAND...: the same, for a step that has to succeed.
+complete() {
+    attempt "$@" || fail "$(reason "$work/log/$1.log")"
 }
 
 # logged NAME COMMAND...: runs a short command.
@@ -109,6 +115,11 @@ alive() {
     local process start
     [[ -e $work/run/$1 ]] && read -r process start <"$work/run/$1" &&
         [[ $(born "$process") == "$start" ]]
+}
+
+# listening PORT: whether somebody accepts connections there.
+listening() {
+    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
 # born PROCESS: when it was started, in ticks since boot; nothing if it has ended.

@@ -33,11 +33,6 @@ choose_ports() {
     done
 }
 
-# listening PORT: whether somebody accepts connections there.
-listening() {
-    (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
 # make_databases: a primary with user postgres, password test, and its streaming replica, as the
 # user postgres where this is root. Their directory's path is short, for their sockets' sake.
 make_databases() {

@@ -10,6 +10,7 @@ use wire::{FrameError, originate};
 
 use crate::conversation::Injection;
 use crate::flow::Flow;
+use crate::session::Ended;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
@@ -22,7 +23,7 @@ pub async fn run(
     mut app: impl AsyncRead + Unpin,
     mut db: impl AsyncWrite + Unpin,
     flow: &Flow,
-) -> io::Result<()> {
+) -> Result<(), Ended> {
     let mut chunk = BytesMut::new();
     let mut requests = Requests::default();
     loop {
@@ -32,32 +33,38 @@ pub async fn run(
             biased;
             // Due even while the application is silent: it waits for the outcome.
             injection = flow.injection(), if between_messages => {
-                inject(&mut db, injection).await?;
+                inject(&mut db, injection).await.map_err(Ended::Database)?;
                 continue;
             }
-            read = app.read_buf(&mut chunk) => read?,
+            read = app.read_buf(&mut chunk) => read.map_err(Ended::Application)?,
         };
-        if read == 0 || flow.is_terminated() {
-            return db.shutdown().await;
+        if read == 0 {
+            // Hanging up is a goodbye too.
+            flow.terminate();
+        }
+        if flow.is_terminated() {
+            return db.shutdown().await.map_err(Ended::Database);
         }
         while !chunk.is_empty() {
             if requests.between_messages()
                 && let Some(injection) = flow.clear().await
             {
-                inject(&mut db, injection).await?;
+                inject(&mut db, injection).await.map_err(Ended::Database)?;
                 continue;
             }
             let (taken, readable) = take(&mut requests, &chunk, flow);
-            db.write_all(chunk.get(..taken).unwrap_or_default()).await?;
+            db.write_all(chunk.get(..taken).unwrap_or_default())
+                .await
+                .map_err(Ended::Database)?;
             chunk.advance(taken);
             if let Err(error) = readable {
                 // PostgreSQL ends such a connection without a word, and so do we.
                 tracing::warn!(%error, "the application sent what cannot be read");
                 flow.terminate();
-                return db.shutdown().await;
+                return db.shutdown().await.map_err(Ended::Database);
             }
         }
-        db.flush().await?;
+        db.flush().await.map_err(Ended::Database)?;
     }
 }
 

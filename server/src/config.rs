@@ -275,7 +275,7 @@ pub const KEYS: &[Key] = &[
         "open_memory",
         "SIZE",
         "512MiB",
-        "Memory that all sessions together may use for long rows; a row counts twice, as it came and as it goes.",
+        "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes.",
     ),
     text(
         "startup_timeout",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -121,11 +122,15 @@ async fn client(
 async fn new_zone(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<OwnerKey>), Problem> {
     let bad = |why: String| Problem(StatusCode::BAD_REQUEST, why);
-    let request: ZoneRequest = match body.as_ref() {
+    let body =
+        body.map_err(|error| Problem(error.status(), "the body is too long, or broke off".into()))?;
+    let request: ZoneRequest = match body.trim_ascii() {
         b"" => ZoneRequest::default(),
+        // What reads objects would take lists for them.
+        [b'[', ..] => return Err(bad("the body: not an object".into())),
         json => serde_json::from_slice(json).map_err(|error| bad(format!("the body: {error}")))?,
     };
     let id = request.id.map(|id| id.parse::<ZoneId>()).transpose();
@@ -145,7 +150,7 @@ async fn get_new_zone(
 async fn zone(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
 ) -> Result<Json<OwnerKey>, Problem> {
     // A zone that the caller may not open is as unknown to it as one that does not exist.
     let unknown = || {
@@ -154,6 +159,7 @@ async fn zone(
             "there is no such zone, or it is not yours".into(),
         )
     };
+    let Path(id) = id.map_err(|_| unknown())?;
     let id: ZoneId = id.parse().map_err(|_| unknown())?;
     let caller = match identity.role {
         Role::Admin => None,

@@ -5,6 +5,10 @@
 //! off. PostgreSQL answers strictly in order, skips to the next Sync after an error in the extended
 //! protocol, and ignores Sync while it takes in a COPY; all of it is followed here. Should the two
 //! ever disagree, a row is read as one without types: nothing opens that may not.
+//!
+//! What follows a refused value is in [`refusal`].
+
+mod refusal;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -13,6 +17,9 @@ use wire::description::{self, Format, Formats};
 use wire::request::{Name, Request};
 
 use crate::shape::Shape;
+
+pub use refusal::Injection;
+use refusal::Refusal;
 
 /// Requests that may be on their way; more wait in their socket until replies have come.
 pub const MAX_PENDING: usize = 1 << 16;
@@ -41,7 +48,19 @@ enum Pending {
     CopyData,
     CopyEnd,
     /// A Query of ours that fails a transaction block.
-    FailBlock,
+    BadQuery,
+    /// A Parse of ours that fails one, in the middle of the application's batch.
+    BadParse,
+}
+
+impl Pending {
+    fn ends_batch(&self) -> bool {
+        matches!(self, Self::Query | Self::Sync)
+    }
+
+    fn is_copy(&self) -> bool {
+        matches!(self, Self::CopyData | Self::CopyEnd)
+    }
 }
 
 /// What the application is to see of a reply.
@@ -53,29 +72,8 @@ pub enum Reply {
     Drop,
     /// ReadyForQuery with this status instead.
     Ready(u8),
-}
-
-/// A message of ours that the database must get before the application's next one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Injection {
-    /// A Parse that fails: PostgreSQL then skips to the application's Sync.
-    BadParse,
-    /// A Query that fails: the transaction block with it.
-    BadQuery,
-    /// The end of a COPY that the application does not know it is in.
-    CopyFail,
-    /// The same in the extended protocol, with a Sync: PostgreSQL has ignored the application's.
-    CopyFailSync,
-}
-
-/// After a refusal: what is still to be done before things are as after PostgreSQL's own error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refusal {
-    None,
-    /// Replies are dropped up to ReadyForQuery.
-    Dropping,
-    /// Its batch has ended; a transaction block it was in has not been failed yet.
-    BlockStands,
+    /// The error of a transaction block that has failed, instead of the one we provoked.
+    BlockFailed,
 }
 
 /// One session's requests and replies.
@@ -92,8 +90,6 @@ pub struct Conversation {
     /// PostgreSQL takes in a COPY of the extended protocol.
     copying: bool,
     refusal: Refusal,
-    /// The end of the refused batch was on its way before the refusal.
-    batch_has_ended: bool,
     injection: Option<Injection>,
 }
 
@@ -109,7 +105,6 @@ impl Default for Conversation {
             skipping: false,
             copying: false,
             refusal: Refusal::None,
-            batch_has_ended: false,
             injection: None,
         }
     }
@@ -118,6 +113,12 @@ impl Default for Conversation {
 impl Conversation {
     /// Takes note of a request that goes to the database next.
     pub fn ask(&mut self, request: Request) {
+        if matches!(
+            request,
+            Request::Sync | Request::Query | Request::FunctionCall
+        ) {
+            self.batch_ends_before_bad_parse();
+        }
         if self.skipping && request != Request::Sync {
             return;
         }
@@ -153,44 +154,19 @@ impl Conversation {
     /// True while the application's next message must wait.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.injection.is_some()
-            || (self.refusal != Refusal::None && self.batch_has_ended)
-            || self.pending.len() >= MAX_PENDING
-    }
-
-    /// The message of ours that is due, once: it goes to the database now.
-    pub fn take_injection(&mut self) -> Option<Injection> {
-        let injection = self.injection.take()?;
-        if injection == Injection::BadQuery {
-            self.pending.push_back(Pending::FailBlock);
-        }
-        Some(injection)
+        self.injection.is_some() || self.refusal.holds() || self.pending.len() >= MAX_PENDING
     }
 
     /// The shape of the row that comes now.
     #[must_use]
     pub fn row_shape(&mut self) -> Arc<Shape> {
         self.drop_stale_syncs();
-        match self.pending.front() {
-            Some(Pending::Execute(portal)) => {
-                self.portals.get(portal).unwrap_or(&self.untyped).clone()
-            }
-            Some(Pending::Query) => self.result.clone(),
-            _ => self.untyped.clone(),
-        }
-    }
-
-    /// A value of the row that comes now is refused, and the query fails. The caller puts an
-    /// ErrorResponse in the row's place.
-    pub fn refuse(&mut self) {
-        self.refusal = Refusal::Dropping;
-        let ends_batch = |pending: &Pending| matches!(pending, Pending::Query | Pending::Sync);
-        self.batch_has_ended = self.pending.iter().any(ends_batch);
-        if !self.batch_has_ended {
-            self.pending.clear();
-            self.skipping = true;
-            self.injection = Some(Injection::BadParse);
-        }
+        let shape = match self.pending.front() {
+            Some(Pending::Execute(portal)) => self.portals.get(portal),
+            Some(Pending::Query) => Some(&self.result),
+            _ => None,
+        };
+        shape.unwrap_or(&self.untyped).clone()
     }
 
     /// Takes note of a RowDescription; one that cannot be read leaves its rows without types.
@@ -212,35 +188,41 @@ impl Conversation {
             }
             _ => {}
         }
-        if self.refusal == Refusal::Dropping {
+        if self.refusal.drops() {
             Reply::Drop
         } else {
             Reply::Pass
         }
     }
 
+    /// Takes note of a CommandComplete with this tag, such as `SELECT 1`.
+    pub fn completed(&mut self, tag: &[u8]) -> Reply {
+        // SQL can put another statement or cursor behind a name that the protocol has described.
+        const REDEFINE: [&[u8]; 4] = [b"DEALLOCATE", b"DISCARD ALL", b"PREPARE", b"CLOSE CURSOR"];
+        if REDEFINE.iter().any(|command| tag.starts_with(command)) {
+            self.statements.clear();
+        }
+        self.reply(b'C', None)
+    }
+
     /// Takes note of any other reply by its type; `status` is ReadyForQuery's. Answers what the
     /// application is to see of it.
     pub fn reply(&mut self, tag: u8, status: Option<u8>) -> Reply {
-        let dropping = self.refusal == Refusal::Dropping;
-        let ours = self.pending.front() == Some(&Pending::FailBlock);
+        let drops = self.refusal.drops();
         match tag {
             b'1' => self.parsed(),
             b'2' => self.bound(),
             b'3' => self.closed(),
             b'n' => self.no_data(),
             b'C' | b'I' | b's' => self.executed(),
-            b'G' => self.copy_in_begins(dropping),
-            b'E' => self.failed(),
+            b'G' => return self.copy_in_begins(),
+            b'E' => return self.failed(),
             b'Z' => return self.ready(status.unwrap_or(b'I')),
+            // Asynchronous messages belong to no request.
+            b'N' | b'S' | b'A' => return Reply::Pass,
             _ => {}
         }
-        // Asynchronous messages belong to no request.
-        if (dropping || ours) && !matches!(tag, b'N' | b'S' | b'A') {
-            Reply::Drop
-        } else {
-            Reply::Pass
-        }
+        if drops { Reply::Drop } else { Reply::Pass }
     }
 
     fn parsed(&mut self) {
@@ -288,11 +270,10 @@ impl Conversation {
 
     fn no_data(&mut self) {
         self.drop_stale_syncs();
-        let described = matches!(
+        if matches!(
             self.pending.front(),
             Some(Pending::DescribeStatement(_) | Pending::DescribePortal(_))
-        );
-        if described {
+        ) {
             self.pending.pop_front();
         }
     }
@@ -309,30 +290,19 @@ impl Conversation {
         }
     }
 
-    fn copy_in_begins(&mut self, dropping: bool) {
-        self.drop_stale_syncs();
-        self.copying = matches!(self.pending.front(), Some(Pending::Execute(_)));
-        // An application that did not wait for this message has ended the COPY itself, unless a Sync
-        // stands before the end.
-        let ends = |pending: &&Pending| matches!(pending, Pending::CopyEnd | Pending::Sync);
-        let is_ended = self.pending.iter().find(ends) == Some(&Pending::CopyEnd);
-        if dropping && self.batch_has_ended && !is_ended {
-            let copy = if self.copying {
-                Injection::CopyFailSync
-            } else {
-                Injection::CopyFail
-            };
-            self.injection = Some(copy);
-        }
-    }
-
-    fn failed(&mut self) {
-        let simple = matches!(
+    fn failed(&mut self) -> Reply {
+        self.drop_copy_leftovers();
+        let reply = match self.pending.front() {
+            _ if self.refusal.drops() => Reply::Drop,
+            Some(Pending::BadQuery) => Reply::Drop,
+            Some(Pending::BadParse) => Reply::BlockFailed,
+            _ => Reply::Pass,
+        };
+        if matches!(
             self.pending.front(),
-            None | Some(Pending::Query | Pending::Sync | Pending::FailBlock)
-        );
-        if simple {
-            return;
+            None | Some(Pending::Query | Pending::Sync | Pending::BadQuery)
+        ) {
+            return reply;
         }
         if std::mem::take(&mut self.copying) {
             self.pending.pop_front();
@@ -346,6 +316,7 @@ impl Conversation {
             self.pending.pop_front();
         }
         self.skipping = self.pending.is_empty();
+        reply
     }
 
     fn ready(&mut self, status: u8) -> Reply {
@@ -356,53 +327,45 @@ impl Conversation {
         }
         let mut ended = None;
         while let Some(pending) = self.pending.pop_front() {
-            if matches!(pending, Pending::Query | Pending::Sync | Pending::FailBlock) {
+            if pending.ends_batch() || pending == Pending::BadQuery {
                 ended = Some(pending);
                 break;
             }
         }
-        if ended == Some(Pending::FailBlock) {
+        if ended.is_none() {
+            // Whatever was skipped to has been reached.
+            self.skipping = false;
+        }
+        self.drop_copy_leftovers();
+        if ended == Some(Pending::BadQuery) {
             self.refusal = Refusal::None;
             return Reply::Drop;
         }
-        self.after_refused_batch(status)
-    }
-
-    /// The application is told the truth, but for a block that is doomed: it sees it failed from
-    /// the refusal on, and it is, before its next message goes on.
-    fn after_refused_batch(&mut self, status: u8) -> Reply {
-        if self.refusal == Refusal::None {
-            return Reply::Pass;
-        }
-        if status != b'T' {
-            self.refusal = Refusal::None;
-            return Reply::Pass;
-        }
-        self.refusal = Refusal::BlockStands;
-        let in_flight =
-            |pending: &Pending| !matches!(pending, Pending::CopyData | Pending::CopyEnd);
-        if !self.pending.iter().any(in_flight) {
-            self.injection = Some(Injection::BadQuery);
-        }
-        Reply::Ready(b'E')
+        self.batch_has_ended(status)
     }
 
     /// A Sync that PostgreSQL ignored never gets its ReadyForQuery; replies to what follows it show
-    /// that it was one. What is left of a COPY of the simple protocol is in the way too.
+    /// that it was one.
     fn drop_stale_syncs(&mut self) {
-        while matches!(
-            self.pending.front(),
-            Some(Pending::Sync | Pending::CopyData | Pending::CopyEnd)
-        ) {
+        while self
+            .pending
+            .front()
+            .is_some_and(|pending| *pending == Pending::Sync || pending.is_copy())
+        {
+            self.pending.pop_front();
+        }
+    }
+
+    /// What is left of a COPY in the simple protocol, which its Query has answered for.
+    fn drop_copy_leftovers(&mut self) {
+        while self.pending.front().is_some_and(Pending::is_copy) {
             self.pending.pop_front();
         }
     }
 
     fn drop_through_copy_end(&mut self) {
-        let copy = |pending: &Pending| matches!(pending, Pending::CopyData | Pending::CopyEnd);
-        while self.pending.iter().any(copy) {
-            let ended = self.pending.pop_front() == Some(Pending::CopyEnd);
-            if ended {
+        while self.pending.iter().any(Pending::is_copy) {
+            if self.pending.pop_front() == Some(Pending::CopyEnd) {
                 break;
             }
         }
@@ -410,9 +373,11 @@ impl Conversation {
 }
 
 fn remember(shapes: &mut HashMap<Name, Arc<Shape>>, name: Name, shape: Arc<Shape>) {
-    if shapes.len() < MAX_REMEMBERED || shapes.contains_key(&name) {
-        shapes.insert(name, shape);
+    if shapes.len() >= MAX_REMEMBERED {
+        // Names that SQL has dropped, most likely. What is forgotten is read without types.
+        shapes.clear();
     }
+    shapes.insert(name, shape);
 }
 
 #[cfg(test)]

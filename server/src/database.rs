@@ -1,12 +1,13 @@
 //! Reaching the database: TCP or a unix socket, TLS when it leaves the host.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
 use wire::originate;
 
@@ -22,7 +23,12 @@ pub struct Database {
     address: DatabaseAddress,
     tls: Option<Arc<ClientConfig>>,
     limit: Duration,
+    /// When it was last probed, and whether it answered.
+    probed: Mutex<Option<(Instant, bool)>>,
 }
+
+/// How long the answer to a probe is taken to hold: each costs the database a process.
+const PROBE_HOLDS: Duration = Duration::from_secs(1);
 
 /// Why the database is not reached.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +71,7 @@ impl Database {
             address: config.address.clone(),
             tls,
             limit: config.connect_timeout.0,
+            probed: Mutex::new(None),
         })
     }
 
@@ -89,17 +96,22 @@ impl Database {
         .await
     }
 
-    /// Whether a database answers there. Asks with SSLRequest, which every PostgreSQL answers with
-    /// one byte before it looks at anything else.
-    ///
-    /// # Errors
-    /// It does not.
-    pub async fn probe(&self) -> Result<(), DatabaseError> {
-        self.in_time(async {
+    /// Whether a database answers there, or did a second ago. Asks with SSLRequest, which every
+    /// PostgreSQL answers with one byte before it looks at anything else.
+    pub async fn answers(&self) -> bool {
+        let mut probed = self.probed.lock().await;
+        if let Some((when, answers)) = *probed
+            && when.elapsed() < PROBE_HOLDS
+        {
+            return answers;
+        }
+        let probe = self.in_time(async {
             let mut stream = self.dial().await?;
             self.ask_for_tls(&mut stream).await.map(|_| ())
-        })
-        .await
+        });
+        let answers = probe.await.is_ok();
+        *probed = Some((Instant::now(), answers));
+        answers
     }
 
     /// Sends a CancelRequest and waits until the database has closed the connection: from then on

@@ -3,6 +3,7 @@
 //!
 //! A chunk in which nothing changes leaves in one write from the buffer it came into.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,9 +16,9 @@ use wire::{Header, originate, sasl};
 
 use crate::conversation::Reply;
 use crate::edits::Edits;
-use crate::limits::Held;
+use crate::limits::{Held, PATIENCE};
 use crate::metrics::Reason;
-use crate::opener::Outcome;
+use crate::opener::{Fetched, Outcome};
 use crate::refusals;
 use crate::session::{Ended, Session};
 use crate::shape::Shape;
@@ -32,9 +33,15 @@ const KEEP: usize = 256 << 10;
 /// columns with the longest names need a tenth of it. Longer ones pass unread.
 const MAX_READ_WHOLE: usize = 1 << 20;
 
-/// The memory of rows over this length is accounted for, and they are opened where they do not hold
-/// up other sessions.
+/// The memory of rows over this length is accounted for.
 const LONG_ROW: usize = 64 << 10;
+
+/// Rows over this length are opened where they do not hold up other sessions: they have room for a
+/// hundred private-key operations.
+const BUSY_ROW: usize = 8 << 10;
+
+/// A long row is written in parts of this many bytes, each with its time limit.
+const PART: usize = 256 << 10;
 
 /// What is to be done with the message at the front.
 enum Plan {
@@ -46,6 +53,8 @@ enum Plan {
     Pass,
     /// A row that is too long to be opened, and may not pass unopened.
     Refuse,
+    /// More of it must arrive, or memory for it be found, before it can be said.
+    Wait,
 }
 
 /// The direction's state between two messages.
@@ -58,10 +67,21 @@ pub struct DbToApp<'a> {
     dropping: bool,
     /// The shape of the rows that come now, found once a result.
     rows: Option<Arc<Shape>>,
-    /// Memory accounted for the long row that is coming in, and for one that has not left.
-    held: Option<Held>,
-    leaving: Option<Held>,
+    memory: Memory,
+    /// Type of the last message that left.
     last_tag: u8,
+}
+
+/// Memory for long rows.
+enum Memory {
+    /// None is accounted for.
+    None,
+    /// The row at the front has this many bytes and no memory yet.
+    Wanted(usize),
+    /// For the row that is coming in.
+    For(Held),
+    /// There is none for the row at the front: it is too long.
+    Refused,
 }
 
 impl<'a> DbToApp<'a> {
@@ -74,8 +94,7 @@ impl<'a> DbToApp<'a> {
             dropped: false,
             dropping: false,
             rows: None,
-            held: None,
-            leaving: None,
+            memory: Memory::None,
             last_tag: 0,
         }
     }
@@ -117,28 +136,26 @@ impl<'a> DbToApp<'a> {
     ) -> Result<(), Ended> {
         let mut input = BytesMut::new();
         loop {
-            input.reserve(CHUNK);
-            let read = tokio::select! {
-                read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
-                () = ending.begun() => return Err(Ended::Shutdown),
-            };
-            if read == 0 {
-                return Ok(());
+            if !self.find_memory().await {
+                input.reserve(CHUNK);
+                let read = tokio::select! {
+                    read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
+                    () = ending.begun() => return Err(Ended::Shutdown),
+                };
+                if read == 0 {
+                    return Ok(());
+                }
             }
-            let held_back = self.session.flow.holds();
             let mut edits = Edits::new(&input);
-            let mut taken = 0;
-            let readable = self.take(&mut edits, &mut taken).await;
+            let (mut taken, mut leaving) = (0, None);
+            let readable = self.take(&mut edits, &mut taken, &mut leaving).await;
+            self.session.flow.replies_came();
             // What stands before a message that cannot be read still leaves.
-            app.write_all(edits.finish(taken))
+            write(app, edits.finish(taken), leaving.is_some())
                 .await
                 .map_err(Ended::Application)?;
-            app.flush().await.map_err(Ended::Application)?;
+            drop(leaving);
             readable?;
-            self.leaving = None;
-            if held_back || self.session.flow.holds() {
-                self.session.flow.replies_came();
-            }
             input.advance(taken);
             if input.is_empty() && input.capacity() > KEEP {
                 input = BytesMut::new();
@@ -146,9 +163,27 @@ impl<'a> DbToApp<'a> {
         }
     }
 
+    /// Waits for memory if the row at the front wants some. False when none was wanted.
+    async fn find_memory(&mut self) -> bool {
+        let Memory::Wanted(length) = self.memory else {
+            return false;
+        };
+        self.memory = match self.session.shared.limits.hold(length).await {
+            Some(held) => Memory::For(held),
+            None => Memory::Refused,
+        };
+        true
+    }
+
     /// Goes over what has arrived, message by message. `at` counts the bytes that are done with; the
-    /// rest begins a message that must be whole, or that cannot be read.
-    async fn take(&mut self, edits: &mut Edits<'_>, at: &mut usize) -> Result<(), Ended> {
+    /// rest begins a message that must be whole, or that cannot be read. Memory of a long row that
+    /// is done with goes to `leaving`.
+    async fn take(
+        &mut self,
+        edits: &mut Edits<'_>,
+        at: &mut usize,
+        leaving: &mut Option<Held>,
+    ) -> Result<(), Ended> {
         let input = edits.input();
         loop {
             let piece = self.left.min(input.len() - *at);
@@ -163,11 +198,15 @@ impl<'a> DbToApp<'a> {
             };
             let place = *at..*at + header.total();
             let (end, whole) = (place.end, input.get(*at + Header::LEN..place.end));
-            match (self.plan(header).await, whole) {
-                (Plan::Open(_) | Plan::Read, None) => return Ok(()),
+            match (self.plan(header, rest), whole) {
+                (Plan::Wait, _) | (Plan::Open(_) | Plan::Read, None) => return Ok(()),
                 (Plan::Open(shape), Some(body)) => {
                     self.open(body, &shape, place, edits).await?;
                     *at = end;
+                    if let Memory::For(held) = std::mem::replace(&mut self.memory, Memory::None) {
+                        *leaving = Some(held);
+                        return Ok(());
+                    }
                 }
                 (Plan::Read, Some(body)) => {
                     self.read(header.tag, body, place, edits)?;
@@ -182,31 +221,43 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    async fn plan(&mut self, header: Header) -> Plan {
+    fn plan(&mut self, header: Header, rest: &[u8]) -> Plan {
         match header.tag {
-            b'D' => {}
-            // Asynchronous: these come between rows too.
-            b'N' | b'S' | b'A' => return Plan::Pass,
-            b'T' | b'K' | b'R' | b'Z' if header.body <= MAX_READ_WHOLE => return Plan::Read,
-            _ => return Plan::Pass,
+            b'D' if self.dropping || self.session.passes_rows => Plan::Pass,
+            b'D' => self.plan_row(header, rest),
+            b'T' | b'K' | b'R' | b'Z' | b'C' if header.body <= MAX_READ_WHOLE => Plan::Read,
+            // Whether it ends the session is worth knowing, where it would be dropped.
+            b'E' if self.dropping && header.body <= MAX_READ_WHOLE => Plan::Read,
+            _ => Plan::Pass,
         }
-        if self.dropping || self.session.passes_rows {
-            return Plan::Pass;
-        }
-        let find_shape = || self.session.flow.conversation().row_shape();
-        let shape = self.rows.get_or_insert_with(find_shape);
+    }
+
+    fn plan_row(&mut self, header: Header, rest: &[u8]) -> Plan {
+        let shape = match &self.rows {
+            Some(shape) => shape,
+            None => {
+                let Some(count) = rest.get(Header::LEN..).and_then(<[u8]>::first_chunk) else {
+                    return Plan::Wait;
+                };
+                let shape = self.session.flow.conversation().row_shape();
+                let refitted = shape.refit(u16::from_be_bytes(*count)).map(Arc::new);
+                self.rows.insert(refitted.unwrap_or(shape))
+            }
+        };
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        let shape = shape.clone();
-        let limits = &self.session.shared.limits;
-        if header.total() <= limits.max_open_row {
-            if header.body > LONG_ROW && self.held.is_none() {
-                self.held = limits.hold(header.total()).await;
+        if header.body <= LONG_ROW {
+            return Plan::Open(shape.clone());
+        }
+        match self.memory {
+            Memory::For(_) => return Plan::Open(shape.clone()),
+            Memory::None if header.total() <= self.session.shared.limits.max_open_row => {
+                self.memory = Memory::Wanted(header.total());
+                return Plan::Wait;
             }
-            if header.body <= LONG_ROW || self.held.is_some() {
-                return Plan::Open(shape);
-            }
+            Memory::Wanted(_) => return Plan::Wait,
+            Memory::None | Memory::Refused => self.memory = Memory::None,
         }
         match self.session.policy().on_refused {
             OnRefused::Ciphertext => {
@@ -223,7 +274,6 @@ impl<'a> DbToApp<'a> {
     /// The message goes by in whatever pieces it comes.
     fn pass(&mut self, header: Header) {
         self.left = header.total();
-        self.last_tag = header.tag;
         let reply = match header.tag {
             b'D' if self.dropping => Reply::Drop,
             b'D' => Reply::Pass,
@@ -240,6 +290,9 @@ impl<'a> DbToApp<'a> {
             }
         };
         self.dropped = reply == Reply::Drop;
+        if !self.dropped {
+            self.last_tag = header.tag;
+        }
     }
 
     /// Looks at a message that is not a row.
@@ -250,15 +303,20 @@ impl<'a> DbToApp<'a> {
         place: Range<usize>,
         edits: &mut Edits<'_>,
     ) -> Result<(), Ended> {
-        self.last_tag = tag;
         self.rows = None;
         let mut conversation = self.session.flow.conversation();
         let reply = match tag {
             b'T' => conversation.described(body),
+            b'C' => conversation.completed(body),
             b'Z' => {
                 self.dropping = false;
                 conversation.reply(tag, body.first().copied())
             }
+            b'E' => match conversation.reply(tag, None) {
+                // PostgreSQL's last words are not kept back.
+                Reply::Drop if is_fatal(body) => Reply::Pass,
+                reply => reply,
+            },
             b'K' => {
                 self.session.key_data(body);
                 Reply::Pass
@@ -275,13 +333,20 @@ impl<'a> DbToApp<'a> {
             Reply::Pass => {}
             Reply::Drop => {
                 edits.replace(place);
+                return Ok(());
             }
             Reply::Ready(status) => {
                 edits
                     .replace(place)
                     .extend_from_slice(&originate::ready_for_query(status));
             }
+            Reply::BlockFailed => {
+                edits
+                    .replace(place)
+                    .extend_from_slice(&refusals::BLOCK_FAILED.to_message());
+            }
         }
+        self.last_tag = tag;
         Ok(())
     }
 
@@ -294,33 +359,39 @@ impl<'a> DbToApp<'a> {
         edits: &mut Edits<'_>,
     ) -> Result<(), Ended> {
         self.last_tag = b'D';
-        self.leaving = self.held.take();
         let fields = Fields::parse(body).map_err(Ended::Malformed)?;
         let policy = self.session.policy();
         let opener = self.session.opener();
-        let mut row = BytesMut::new();
-        let mut open = |keys_are_final| {
-            if body.len() <= LONG_ROW {
-                return opener.open_row(fields, shape, policy, keys_are_final, &mut row);
+        let mut fetched = Fetched::default();
+        let outcome = loop {
+            let open = || opener.open_row(fields, shape, policy, &fetched);
+            let (outcome, operations) = if body.len() > BUSY_ROW {
+                tokio::task::block_in_place(open)
+            } else {
+                open()
+            };
+            // Private-key work adds up: other sessions get their turn.
+            for _ in 0..=operations {
+                tokio::task::consume_budget().await;
             }
-            tokio::task::block_in_place(|| {
-                opener.open_row(fields, shape, policy, keys_are_final, &mut row)
-            })
-        };
-        let outcome = match open(false) {
-            Outcome::KeysMissing(missing) => {
-                self.session.shared.keys.load(missing).await;
-                open(true)
+            match outcome {
+                Outcome::KeysMissing(missing) => {
+                    self.session.shared.keys.fetch(missing, &mut fetched).await;
+                }
+                outcome => break outcome,
             }
-            outcome => outcome,
         };
         match outcome {
-            Outcome::Rewritten => edits.replace(place).extend_from_slice(&row),
-            Outcome::Refused => self.refuse(place, edits),
             Outcome::Unchanged | Outcome::KeysMissing(_) => {}
+            Outcome::Refused => self.refuse(place, edits),
+            Outcome::Changed(row) => {
+                let written = row.write(fields, edits.replace(place.clone()));
+                if written.is_err() {
+                    // PostgreSQL itself could not send a value that long.
+                    self.refuse(place.end..place.end, edits);
+                }
+            }
         }
-        // Private-key work adds up: other sessions get their turn.
-        tokio::task::consume_budget().await;
         Ok(())
     }
 
@@ -328,9 +399,31 @@ impl<'a> DbToApp<'a> {
     fn refuse(&mut self, place: Range<usize>, edits: &mut Edits<'_>) {
         self.rows = None;
         self.dropping = true;
+        self.last_tag = b'D';
         self.session.flow.conversation().refuse();
         edits
             .replace(place)
             .extend_from_slice(&refusals::VALUE.to_message());
     }
+}
+
+/// Writes what leaves. While it holds memory that other sessions wait for, an application that does
+/// not read is waited for only so long.
+async fn write(app: &mut (impl AsyncWrite + Unpin), bytes: &[u8], holds: bool) -> io::Result<()> {
+    if holds {
+        for part in bytes.chunks(PART) {
+            tokio::time::timeout(PATIENCE, app.write_all(part)).await??;
+        }
+    } else {
+        app.write_all(bytes).await?;
+    }
+    app.flush().await
+}
+
+/// True for an ErrorResponse that ends the session, by its severity in fixed words.
+fn is_fatal(body: &[u8]) -> bool {
+    let severity = body
+        .split(|byte| *byte == 0)
+        .find_map(|field| field.strip_prefix(b"V"));
+    matches!(severity, Some(b"FATAL" | b"PANIC"))
 }

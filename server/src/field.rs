@@ -123,16 +123,25 @@ fn is_tag(value: &[u8], kind: Kind, format: Format, id: &[u8]) -> bool {
     match (kind, format) {
         (Kind::Other, _) => false,
         (Kind::Text, _) | (Kind::Bytea, Format::Binary) | (Kind::Uuid, Format::Text) => value == id,
-        (Kind::Bpchar, _) => value.trim_ascii_end() == id,
+        (Kind::Bpchar, _) => without_padding(value) == id,
         (Kind::Bytea, Format::Text) => is_bytea_text_of(value, id),
         (Kind::Uuid, Format::Binary) => uuid_text(value).is_some_and(|text| text == id),
         (Kind::Untyped, Format::Binary) => {
             value == id || uuid_text(value).is_some_and(|text| text == id)
         }
         (Kind::Untyped, Format::Text) => {
-            value.trim_ascii_end() == id || is_bytea_text_of(value, id)
+            without_padding(value) == id || is_bytea_text_of(value, id)
         }
     }
+}
+
+/// A `char(n)` is padded with spaces, and with nothing else.
+fn without_padding(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .rposition(|byte| *byte != b' ')
+        .map_or(0, |last| last + 1);
+    value.get(..end).unwrap_or_default()
 }
 
 /// Ids hold no backslash, so their escape form is themselves and only the hex form needs decoding.
@@ -197,6 +206,7 @@ mod tests {
         for (value, kind, format) in [
             (&[ID, b" "].concat()[..], Kind::Text, Format::Text),
             (&[b" ", ID].concat(), Kind::Bpchar, Format::Text),
+            (&[ID, b"\t"].concat(), Kind::Bpchar, Format::Text),
             (&upper, Kind::Text, Format::Text),
             (&upper, Kind::Uuid, Format::Text),
             (ID, Kind::Other, Format::Text),

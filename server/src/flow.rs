@@ -16,6 +16,8 @@ pub struct Flow {
     cancels: AtomicUsize,
     /// The application has said goodbye.
     terminated: AtomicBool,
+    /// The application's direction waits for replies.
+    waiting: AtomicBool,
     /// Something changed that the application's direction may wait for.
     changed: Notify,
 }
@@ -33,7 +35,9 @@ impl Flow {
 
     /// To be called after replies were taken note of.
     pub fn replies_came(&self) {
-        self.changed.notify_one();
+        if self.waiting.load(Ordering::SeqCst) || self.conversation().has_injection() {
+            self.changed.notify_one();
+        }
     }
 
     /// The application has said goodbye.
@@ -75,7 +79,9 @@ impl Flow {
             if let Some(injection) = self.conversation().take_injection() {
                 return Some(injection);
             }
+            self.waiting.store(true, Ordering::SeqCst);
             if !self.holds() {
+                self.waiting.store(false, Ordering::SeqCst);
                 return None;
             }
             changed.await;

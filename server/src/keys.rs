@@ -9,6 +9,8 @@ use daemon::Shutdown;
 use envelope::KeyId;
 use keystore::{KeyCache, Revision, Store};
 
+use crate::opener::Fetched;
+
 /// Keys kept in memory. A million zones cost no more than this many keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
@@ -89,16 +91,23 @@ impl Keys {
         }
     }
 
-    /// Brings those of these keys into memory that the store has. What goes wrong is logged, and
-    /// the values stay refused.
-    pub async fn load(&self, ids: Vec<KeyId>) {
-        let unread = self.cache.unread(ids);
+    /// Fetches these keys, for one row and into memory. What goes wrong is logged, and the values
+    /// stay refused.
+    pub async fn fetch(&self, ids: Vec<KeyId>, fetched: &mut Fetched) {
+        let unread = self.cache.unread(ids.iter().copied());
+        // What has come into memory meanwhile may be gone from it by the time it is looked for.
+        fetched.keys.extend(
+            ids.iter()
+                .filter_map(|id| Some((*id, self.cache.get(*id)?))),
+        );
+        fetched.asked.extend(ids);
         if unread.is_empty() {
             return;
         }
         let cache = self.cache.clone();
         match self.ask(move |store| cache.load(store, &unread)).await {
             Ok(loaded) => {
+                fetched.keys.extend(loaded.keys);
                 for (key_id, error) in loaded.failed {
                     tracing::error!(%key_id, %error, "a key cannot be used");
                 }

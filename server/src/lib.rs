@@ -60,7 +60,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .after_help(AFTER_HELP);
-    let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE);
+    let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
     let prepared = Prepared::new(&loaded.config)?;
     if loaded.check_only {
@@ -98,6 +98,14 @@ impl Prepared {
                 "{}: the certificate is that of {identity}, not of a server; make one with: \
                  pgseal-keymaker cert server ID",
                 config.tls.certificate.display()
+            )));
+        }
+        let needed = config.max_open_row.0.saturating_mul(limits::COPIES);
+        if config.open_memory.0 < needed {
+            return Err(Failure::Usage(format!(
+                "open_memory: {} is too little for one row of max_open_row, which takes {needed} \
+                 bytes; raise the one or lower the other",
+                config.open_memory.0
             )));
         }
         let tls = tunnel::server_config(material).map_err(|error| usage(&error))?;

@@ -8,15 +8,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Memory is counted in units of this many bytes.
 const UNIT: usize = 1024;
 
-/// How long a row waits for memory before it counts as too long. Sessions that hold memory let it
-/// go when their application has read; one that never reads must not hold up all others for ever.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a long row counts: as it came, decoded, and as it goes.
+pub const COPIES: usize = 3;
+
+/// How long a row waits for memory before it counts as too long. Longer than [`PATIENCE`], so that
+/// one application that does not read cannot make others' rows too long.
+const WAIT: Duration = Duration::from_secs(90);
+
+/// How long an application may take to read each part of a long row, while it takes memory that
+/// others wait for.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bounds of `max_open_row` and `open_memory`.
 #[derive(Debug)]
 pub struct Limits {
     /// Longest row that is opened, in bytes of its message.
     pub max_open_row: usize,
+    units: usize,
     memory: Arc<Semaphore>,
 }
 
@@ -31,16 +39,21 @@ impl Limits {
         let units = (open_memory / UNIT).min(Semaphore::MAX_PERMITS);
         Self {
             max_open_row,
+            units,
             memory: Arc::new(Semaphore::new(units)),
         }
     }
 
-    /// Accounts for a row of `length` bytes, twice: as it came and as it goes. All at once, so that
-    /// no two rows wait for each other. `None` when there is no memory for it in time.
+    /// Accounts for a row of `length` bytes, [`COPIES`] times. All at once, so that no two rows wait
+    /// for each other; nobody waits who holds memory. `None` when there is none in time, or never
+    /// can be.
     pub async fn hold(&self, length: usize) -> Option<Held> {
-        let units = u32::try_from(length.checked_mul(2)?.div_ceil(UNIT)).ok()?;
+        let units = u32::try_from(length.checked_mul(COPIES)?.div_ceil(UNIT)).ok()?;
+        if units as usize > self.units {
+            return None;
+        }
         let permit = self.memory.clone().acquire_many_owned(units);
-        tokio::time::timeout(PATIENCE, permit)
+        tokio::time::timeout(WAIT, permit)
             .await
             .ok()?
             .ok()
@@ -55,14 +68,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn memory_is_given_back_and_never_exceeded() {
         let limits = Limits::new(1 << 20, 1 << 20);
-        let first = limits.hold(300_000).await;
+        let first = limits.hold(200_000).await;
         assert!(first.is_some());
         assert!(
-            limits.hold(300_000).await.is_none(),
+            limits.hold(200_000).await.is_none(),
             "no more than open_memory at once"
         );
         drop(first);
-        assert!(limits.hold(300_000).await.is_some());
+        assert!(limits.hold(200_000).await.is_some());
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,7 +44,7 @@ enum Peer {
     /// A data session, with its start-up packet.
     Data(Box<TlsStream<TcpStream>>, ClientId, BytesMut),
     /// A request to cancel, answered by closing.
-    Cancel(ClientId, u32, Vec<u8>),
+    Cancel(Box<TlsStream<TcpStream>>, ClientId, u32, Vec<u8>),
     /// The control API.
     Control(Box<TlsStream<TcpStream>>, Identity),
 }
@@ -74,7 +74,13 @@ async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
         Ok(Ok(Peer::Data(stream, client, startup))) => {
             data(*stream, client, &startup, shared).await
         }
-        Ok(Ok(Peer::Cancel(client, pid, secret))) => cancel(&client, pid, &secret, &shared).await,
+        Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
+            cancel(&client, pid, &secret, &shared).await;
+            // Closed only now: whoever waits for it knows that the cancel has been delivered.
+            if let Err(error) = stream.shutdown().await {
+                tracing::debug!(%error, "a cancel request's connection broke off");
+            }
+        }
         Ok(Ok(Peer::Control(stream, identity))) => control::serve(*stream, identity, shared).await,
         Ok(Err(Turned::Probe)) => {}
         Ok(Err(turned)) => {
@@ -125,7 +131,9 @@ async fn receive(
     };
     match parsed {
         Packet::Startup { .. } => Ok(Peer::Data(Box::new(stream), client, packet)),
-        Packet::Cancel { pid, secret } => Ok(Peer::Cancel(client, pid, secret.to_vec())),
+        Packet::Cancel { pid, secret } => {
+            Ok(Peer::Cancel(Box::new(stream), client, pid, secret.to_vec()))
+        }
         Packet::Ssl | Packet::GssEnc => {
             refuse(&mut stream, refusals::BAD_STARTUP, Some(identity)).await
         }
@@ -177,18 +185,19 @@ async fn read_packet(stream: &mut (impl AsyncRead + Unpin)) -> Result<BytesMut, 
     Ok(packet)
 }
 
+/// Says in PostgreSQL's own way that a start-up packet is none; the peer is turned away even if it
+/// is gone already.
 async fn unreadable(stream: &mut (impl AsyncWrite + Unpin), error: StartupError) -> Turned {
-    let StartupError::Protocol { .. } = error else {
-        return error.into();
+    let text = error.to_string();
+    let refusal = match error {
+        StartupError::Protocol { .. } => Refusal {
+            severity: Severity::Fatal,
+            code: "0A000",
+            message: &text,
+            hint: None,
+        },
+        StartupError::Length(_) | StartupError::Malformed(_) => refusals::BAD_STARTUP,
     };
-    let message = error.to_string();
-    let refusal = Refusal {
-        severity: Severity::Fatal,
-        code: "0A000",
-        message: &message,
-        hint: None,
-    };
-    // The peer may be gone already; it is turned away either way.
     match stream.write_all(&refusal.to_message()).await {
         Ok(()) => error.into(),
         Err(gone) => gone.into(),

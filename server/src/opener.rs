@@ -7,8 +7,10 @@ use bytes::BytesMut;
 use control::{OnRefused, ZoneMode};
 use envelope::{Candidate, ClientId, KeyId, Kind, Owner, Schedule, Verdict};
 use keystore::{KeyCache, OpenKey};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use wire::row::{Fields, RowWriter};
+use wire::row::{Fields, RowTooLong, RowWriter};
+use zeroize::Zeroizing;
 
 use crate::field::{self, Earlier, Opened};
 use crate::metrics::{Metrics, Reason};
@@ -18,6 +20,10 @@ use crate::shape::Shape;
 /// Private-key operations that may fail in one row; what else it holds is then refused untried, so
 /// that a forged row cannot keep a processor busy.
 const MAX_FAILURES: u32 = 64;
+
+/// Keys that may have to be fetched from the store for one row, known or not; envelopes of further
+/// ones are refused untried.
+const MAX_FETCHED: usize = 1024;
 
 /// The settings under which one row is opened, whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +35,46 @@ pub struct Policy {
 }
 
 /// What became of a row.
-#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Nothing in it changes: the message is forwarded as it came.
     Unchanged,
-    /// A message in its place has been appended to the buffer.
-    Rewritten,
+    /// Some of its fields do.
+    Changed(RowEdits),
     /// A value in it is refused, and the query is to fail.
     Refused,
     /// These keys are not in memory; nothing has been decided.
     KeysMissing(Vec<KeyId>),
+}
+
+/// The fields of a row that change, in order; `None` is NULL.
+pub struct RowEdits(Vec<(usize, Option<Zeroizing<Vec<u8>>>)>);
+
+impl RowEdits {
+    /// Writes the row with its changes.
+    ///
+    /// # Errors
+    /// It is longer than a message can be: escape output may be longer than what it opened from.
+    pub fn write(&self, fields: Fields<'_>, out: &mut BytesMut) -> Result<(), RowTooLong> {
+        let mut row = RowWriter::begin(out, fields.count());
+        let mut edits = self.0.iter().peekable();
+        for (index, value) in fields.iter().enumerate() {
+            match edits.next_if(|(edited, _)| *edited == index) {
+                None => row.field(value)?,
+                Some((_, edit)) => row.field(edit.as_ref().map(|bytes| bytes.as_slice()))?,
+            }
+        }
+        row.finish()
+    }
+}
+
+/// Keys fetched from the store for one row, and which were asked for: what was, and is not here,
+/// the store does not have.
+#[derive(Default)]
+pub struct Fetched {
+    /// Those that the store has.
+    pub keys: HashMap<KeyId, Arc<OpenKey>>,
+    /// Those that were asked for.
+    pub asked: HashSet<KeyId>,
 }
 
 /// Opens rows for one session.
@@ -54,35 +90,54 @@ pub struct Opener<'a> {
 }
 
 /// What one row has come to so far.
-struct Tally {
+struct Tally<'a> {
+    fetched: &'a Fetched,
     missing: Vec<KeyId>,
     failures: u32,
+    operations: u32,
     opened_client: u64,
     opened_zone: u64,
     refused: Vec<Reason>,
 }
 
+impl<'a> Tally<'a> {
+    fn new(fetched: &'a Fetched) -> Self {
+        Self {
+            fetched,
+            missing: Vec::new(),
+            failures: 0,
+            operations: 0,
+            opened_client: 0,
+            opened_zone: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    /// A key that is in neither place is either fetched first, or unknown.
+    fn without_key(&mut self, id: KeyId) -> Reason {
+        if self.fetched.asked.contains(&id) {
+            return Reason::UnknownKey;
+        }
+        if self.fetched.asked.len() + self.missing.len() >= MAX_FETCHED {
+            return Reason::Untried;
+        }
+        self.missing.push(id);
+        Reason::UnknownKey
+    }
+}
+
 impl Opener<'_> {
-    /// Opens what may be opened in a row of this shape, and appends the new row to `out` when it
-    /// is another than before. With `keys_are_final`, a key that is not in memory is not in the
-    /// store.
+    /// Opens what may be opened in a row of this shape. Answers what became of it, and how many
+    /// private-key operations it took: tens of microseconds each.
     #[must_use]
     pub fn open_row(
         &self,
         fields: Fields<'_>,
         shape: &Shape,
         policy: Policy,
-        keys_are_final: bool,
-        out: &mut BytesMut,
-    ) -> Outcome {
-        let start = out.len();
-        let mut tally = Tally {
-            missing: Vec::new(),
-            failures: 0,
-            opened_client: 0,
-            opened_zone: 0,
-            refused: Vec::new(),
-        };
+        fetched: &Fetched,
+    ) -> (Outcome, u32) {
+        let mut tally = Tally::new(fetched);
         let mut edits = Vec::new();
         for (index, value) in fields.iter().enumerate() {
             let Some(value) = value else { continue };
@@ -91,43 +146,28 @@ impl Opener<'_> {
             let edit = field::open(value, kind, format, |candidate| {
                 self.judge(&candidate, &earlier, policy.zone_mode, &mut tally)
             });
+            let stays = policy.on_refused == OnRefused::Ciphertext;
             match edit {
                 Opened::Unchanged => {}
-                Opened::Changed { bytes, refused } if !refused => edits.push((index, Some(bytes))),
-                Opened::Changed { bytes, .. } if policy.on_refused == OnRefused::Ciphertext => {
+                Opened::Changed { bytes, refused } if stays || !refused => {
                     edits.push((index, Some(bytes)));
                 }
-                Opened::Refused if policy.on_refused == OnRefused::Ciphertext => {}
+                Opened::Refused if stays => {}
                 Opened::Changed { .. } | Opened::Refused => edits.push((index, None)),
             }
         }
-        if !tally.missing.is_empty() && !keys_are_final {
-            return Outcome::KeysMissing(tally.missing);
+        if !tally.missing.is_empty() {
+            return (Outcome::KeysMissing(tally.missing), tally.operations);
         }
         self.count(&tally);
-        if policy.on_refused == OnRefused::Error && !tally.refused.is_empty() {
-            return Outcome::Refused;
-        }
-        if edits.is_empty() {
-            return Outcome::Unchanged;
-        }
-        let mut row = RowWriter::begin(out, fields.count());
-        let mut edits = edits.into_iter().peekable();
-        for (index, value) in fields.iter().enumerate() {
-            let edit = edits.next_if(|(edited, _)| *edited == index);
-            let value = edit
-                .as_ref()
-                .map_or(value, |(_, bytes)| bytes.as_ref().map(|b| b.as_slice()));
-            // A row only gets shorter by opening, so it fits where it fitted before.
-            if row.field(value).is_err() {
-                out.truncate(start);
-                return Outcome::Unchanged;
-            }
-        }
-        match row.finish() {
-            Ok(()) => Outcome::Rewritten,
-            Err(_) => Outcome::Unchanged,
-        }
+        let outcome = if policy.on_refused == OnRefused::Error && !tally.refused.is_empty() {
+            Outcome::Refused
+        } else if edits.is_empty() {
+            Outcome::Unchanged
+        } else {
+            Outcome::Changed(RowEdits(edits))
+        };
+        (outcome, tally.operations)
     }
 
     fn judge(
@@ -135,7 +175,7 @@ impl Opener<'_> {
         candidate: &Candidate<'_>,
         earlier: &Earlier<'_>,
         zone_mode: ZoneMode,
-        tally: &mut Tally,
+        tally: &mut Tally<'_>,
     ) -> Verdict {
         self.open(candidate, earlier, zone_mode, tally)
             .unwrap_or_else(|reason| {
@@ -150,16 +190,20 @@ impl Opener<'_> {
         candidate: &Candidate<'_>,
         earlier: &Earlier<'_>,
         zone_mode: ZoneMode,
-        tally: &mut Tally,
+        tally: &mut Tally<'_>,
     ) -> Result<Verdict, Reason> {
         let envelope = &candidate.envelope;
         let schedule_id = envelope.schedule_id().map_err(|_| Reason::Unsupported)?;
 
         // 1. It is sealed to a key of ours.
-        let Some(key) = self.keys.get(envelope.key_id()) else {
-            tally.missing.push(envelope.key_id());
-            return Err(Reason::UnknownKey);
-        };
+        let id = envelope.key_id();
+        let key = tally
+            .fetched
+            .keys
+            .get(&id)
+            .cloned()
+            .or_else(|| self.keys.get(id));
+        let key = key.ok_or_else(|| tally.without_key(id))?;
         // 2. Zone mode opens this kind of owner.
         match (zone_mode, key.owner.kind()) {
             (ZoneMode::Mixed, _) | (ZoneMode::Off, Kind::Client) | (ZoneMode::On, Kind::Zone) => {}
@@ -197,7 +241,7 @@ impl Opener<'_> {
         Ok(Verdict::Opened { plaintext, tag })
     }
 
-    fn count(&self, tally: &Tally) {
+    fn count(&self, tally: &Tally<'_>) {
         self.metrics.opened_client.inc_by(tally.opened_client);
         self.metrics.opened_zone.inc_by(tally.opened_zone);
         self.count_refused(&tally.refused);
@@ -215,14 +259,15 @@ impl Opener<'_> {
 fn derive(
     candidate: &Candidate<'_>,
     key: &OpenKey,
-    tally: &mut Tally,
+    tally: &mut Tally<'_>,
 ) -> Result<Arc<Schedule>, Reason> {
+    tally.operations += 1;
     Schedule::derive(&candidate.envelope, &key.owner, &key.private)
         .map(Arc::new)
         .map_err(|_| failed(tally))
 }
 
-fn failed(tally: &mut Tally) -> Reason {
+fn failed(tally: &mut Tally<'_>) -> Reason {
     tally.failures += 1;
     Reason::NotAuthentic
 }

@@ -31,7 +31,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
     if shared.keys.revision().await.is_err() {
         return (down, "the store of keys cannot be read\n");
     }
-    if shared.database.probe().await.is_err() {
+    if !shared.database.answers().await {
         return (down, "the database does not answer\n");
     }
     (StatusCode::OK, "ok\n")

@@ -19,6 +19,14 @@ pub const VALUE: Refusal<'static> = Refusal {
     ),
 };
 
+/// What comes between a refusal and the end of its transaction block, in PostgreSQL's own words.
+pub const BLOCK_FAILED: Refusal<'static> = Refusal {
+    severity: Severity::Error,
+    code: "25P02",
+    message: "current transaction is aborted, commands ignored until end of transaction block",
+    hint: None,
+};
+
 const fn fatal(
     code: &'static str,
     message: &'static str,

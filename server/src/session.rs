@@ -85,8 +85,12 @@ impl Session {
         };
         // Start-up ends as a query does, with ReadyForQuery; an application need not wait for that.
         self.flow.conversation().ask(Request::Query);
-        db.write_all(startup).await.map_err(Ended::Database)?;
-        db.flush().await.map_err(Ended::Database)?;
+        if let Err(error) = send(&mut db, startup).await {
+            tracing::error!(%error, "the database takes no start-up message");
+            let message = refusals::NO_DATABASE.to_message();
+            app.write_all(&message).await.map_err(Ended::Application)?;
+            return app.shutdown().await.map_err(Ended::Application);
+        }
 
         let (app_reads, app_writes) = tokio::io::split(app);
         let (db_reads, db_writes) = tokio::io::split(db);
@@ -95,10 +99,11 @@ impl Session {
             pin!(DbToApp::new(self).run(db_reads, app_writes, self.shared.ending.clone()));
         tokio::select! {
             ended = &mut to_app => ended,
-            // The application has asked its last; what is on its way back still gets there.
             ended = &mut to_db => match ended {
-                Ok(()) => to_app.await,
-                Err(cause) => Err(Ended::Application(cause)),
+                // The application has asked its last, and what is on its way back still gets there;
+                // or the database takes no more, and says why if it can.
+                Ok(()) | Err(Ended::Database(_)) => to_app.await,
+                Err(ended) => Err(ended),
             },
         }
     }
@@ -133,4 +138,9 @@ impl Session {
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = Some(registered);
     }
+}
+
+async fn send(db: &mut (impl AsyncWrite + Unpin), startup: &[u8]) -> io::Result<()> {
+    db.write_all(startup).await?;
+    db.flush().await
 }

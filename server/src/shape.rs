@@ -85,6 +85,24 @@ impl Shape {
         }
     }
 
+    /// This shape, or one without types where a row has another number of fields than was
+    /// described: SQL can put another query behind a name. `None`: this one fits.
+    #[must_use]
+    pub fn refit(&self, count: u16) -> Option<Self> {
+        let Self::Typed(columns) = self else {
+            return None;
+        };
+        if columns.len() == usize::from(count) {
+            return None;
+        }
+        let formats: Box<[Format]> = columns.iter().map(|(_, format)| *format).collect();
+        Some(Self::Untyped(match formats.first() {
+            Some(first) if formats.iter().all(|format| format == first) => Formats::All(*first),
+            None => Formats::All(Format::Text),
+            Some(_) => Formats::Each(formats),
+        }))
+    }
+
     /// False when no row of this result can hold an envelope.
     #[must_use]
     pub fn may_hold_envelopes(&self) -> bool {
@@ -118,6 +136,20 @@ mod tests {
         assert!(!Shape::of(&[column(TEXT), column(23)]).may_hold_envelopes());
         assert!(Shape::of(&[column(TEXT), column(BYTEA)]).may_hold_envelopes());
         assert!(Shape::default().may_hold_envelopes());
+    }
+
+    #[test]
+    fn a_row_of_another_length_than_described_has_no_types() {
+        let column = |type_oid| Column {
+            type_oid,
+            format: Format::Binary,
+        };
+        let shape = Shape::of(&[column(TEXT)]);
+        assert_eq!(shape.refit(1), None);
+        assert_eq!(
+            shape.refit(2),
+            Some(Shape::Untyped(Formats::All(Format::Binary)))
+        );
     }
 
     #[test]

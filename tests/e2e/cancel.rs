@@ -6,11 +6,8 @@ use std::thread;
 
 use harness::raw::tls::Hello;
 use harness::raw::{Ended, Message, Session, message, tags};
-use harness::{Address, Chain, Keys, Link, Random, until};
+use harness::{Address, Chain, Keys, Link, Random, rounds, until};
 use tokio_postgres::NoTls;
-
-/// Rounds of a query, its cancellation and the query after it.
-const ROUNDS: usize = 300;
 
 fn start() -> (Keys, Link) {
     let keys = Keys::new();
@@ -128,7 +125,10 @@ fn a_session_that_is_over_cannot_be_cancelled() {
     let (mut asleep, _) = asleep(&link);
     until("the session to end", || {
         let count = link.server.ops("/metrics");
-        count.text().contains("pgseal_server_sessions 1\n").then_some(())
+        count
+            .text()
+            .contains("pgseal_server_sessions 1\n")
+            .then_some(())
     });
     cancel(link.address(), &key);
     assert!(is_asleep(&link));
@@ -140,7 +140,9 @@ fn a_session_that_is_over_cannot_be_cancelled() {
 /// the query was hit; the one after it never is.
 #[track_caller]
 fn round(session: &mut Session, address: Address, key: &[u8], rows: usize) -> bool {
-    session.send(message::query(&format!("select count(*) from generate_series(1, {rows})")));
+    session.send(message::query(&format!(
+        "select count(*) from generate_series(1, {rows})"
+    )));
     cancel(address, key);
     let cancelled = was_cancelled(&session.read_until_ready());
     let next = session.query("select 'the next one'");
@@ -152,14 +154,15 @@ fn round(session: &mut Session, address: Address, key: &[u8], rows: usize) -> bo
 fn a_late_cancel_request_never_hits_the_next_query() {
     let ((_keys, link), mut random) = (start(), Random::new());
     let (mut session, key) = open(link.address());
-    let hits = (0..ROUNDS)
+    let rounds = rounds(300);
+    let hits = (0..rounds)
         .filter(|number| {
             let most = if number % 2 == 0 { 10 } else { 300_000 };
             round(&mut session, link.address(), &key, 1 + random.below(most))
         })
         .count();
     // Some came in time, and some did not.
-    assert!((1..ROUNDS).contains(&hits), "{hits} of {ROUNDS}");
+    assert!((1..rounds).contains(&hits), "{hits} of {rounds}");
 }
 
 #[test]
@@ -170,7 +173,9 @@ fn under_load_only_the_session_that_is_meant_is_hit() {
         let victims = [0; 3].map(|_| {
             scope.spawn(move || {
                 let (mut session, key) = open(address);
-                (0..40).filter(|_| round(&mut session, address, &key, 200_000)).count()
+                (0..rounds(40))
+                    .filter(|_| round(&mut session, address, &key, 200_000))
+                    .count()
             })
         });
         let bystanders = [0; 3].map(|_| {
@@ -185,9 +190,15 @@ fn under_load_only_the_session_that_is_meant_is_hit() {
                 count
             })
         });
-        let hits: usize = victims.into_iter().map(|victim| victim.join().unwrap()).sum();
+        let hits: usize = victims
+            .into_iter()
+            .map(|victim| victim.join().unwrap())
+            .sum();
         done.store(true, Ordering::Relaxed);
-        let passed: usize = bystanders.into_iter().map(|other| other.join().unwrap()).sum();
+        let passed: usize = bystanders
+            .into_iter()
+            .map(|other| other.join().unwrap())
+            .sum();
         assert!(hits > 0 && passed > 0, "{hits} hits, {passed} beside them");
     });
 }

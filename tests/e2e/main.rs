@@ -5,6 +5,8 @@
 
 mod bad_input;
 mod cancel;
+mod control_api;
+mod denied;
 mod harness_chains;
 mod harness_cleans_up;
 mod harness_disturbs;
@@ -16,4 +18,7 @@ mod login;
 mod lost;
 mod modes;
 mod opening;
+mod peers;
 mod same_as_direct;
+mod seed_examples;
+mod usage;

@@ -49,10 +49,15 @@ pub struct Ca {
 }
 
 impl Ca {
-    /// Makes one with a P-256 key.
+    /// Makes one with a P-256 key. All made so have the same name.
     pub fn new() -> Self {
+        Self::named("a test's own CA")
+    }
+
+    /// Makes one of another name.
+    pub fn named(common_name: &str) -> Self {
         let dir = TestDir::new("ca");
-        let mut params = named("a test's own CA");
+        let mut params = named(common_name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let issuer = CertifiedIssuer::self_signed(params, key())

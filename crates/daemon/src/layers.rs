@@ -32,19 +32,21 @@ struct Origin {
 }
 
 impl Layers {
-    /// Reads the command line; `--help`, `--version` and bad usage end the program here.
-    #[must_use]
+    /// Reads the command line; `--help` and `--version` end the program here.
+    ///
+    /// # Errors
+    /// The command line says what cannot be understood.
     pub fn from_command_line(
         command: Command,
         keys: &'static [Key],
         default_file: &'static str,
-    ) -> Self {
-        let matches = with_flags(command, keys, default_file).get_matches();
-        Self {
+    ) -> Result<Self, Failure> {
+        let matches = with_flags(command, keys, default_file).try_get_matches();
+        Ok(Self {
             keys,
-            matches,
+            matches: matches.map_err(|error| bad_usage(&error))?,
             default_file,
-        }
+        })
     }
 
     /// Reads file, environment and flags into one configuration. Called again on SIGHUP: the
@@ -131,7 +133,11 @@ impl Layers {
     ) -> Failure {
         let path = error.path().to_string();
         let message = error.inner().message();
-        if let Some(origin) = origins.iter().find(|origin| path.starts_with(&origin.name)) {
+        let at = |origin: &&Origin| {
+            let inside = path.strip_prefix(&origin.name);
+            inside.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        };
+        if let Some(origin) = origins.iter().find(at) {
             return Failure::Usage(format!("{}: {}: {message}", origin.place, origin.name));
         }
         // A missing field is reported at the table it is missing from, or is that table.
@@ -208,6 +214,17 @@ fn with_flags(command: Command, keys: &'static [Key], default_file: &'static str
         command = command.arg(arg);
     }
     command
+}
+
+/// The first paragraph of what the argument parser says.
+fn bad_usage(error: &clap::Error) -> Failure {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.to_string();
+    let (first, _) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let says = first.strip_prefix("error: ").unwrap_or(first);
+    Failure::Usage(format!("{says} (--help says more)"))
 }
 
 fn parse(kind: Kind, text: &str) -> Result<Value, String> {

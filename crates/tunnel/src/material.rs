@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::{Identity, IdentityError};
@@ -40,11 +40,14 @@ pub enum MaterialError {
         /// The file.
         path: PathBuf,
         /// What the PEM reader said.
-        cause: rustls_pki_types::pem::Error,
+        cause: pem::Error,
     },
     /// It holds nothing of the kind.
     #[error("{0}: no certificate in it")]
     Empty(PathBuf),
+    /// It holds nothing of the kind.
+    #[error("{0}: no private key in it")]
+    NoKey(PathBuf),
     /// Others than its owner may read the private key.
     #[error("{path}: mode {mode:04o} lets others read the private key; run: chmod 600 {path}")]
     Mode {
@@ -115,11 +118,10 @@ impl Material {
                 })
             })?;
         check_mode(&paths.private_key)?;
-        let key = PrivateKeyDer::from_pem_file(&paths.private_key).map_err(|cause| {
-            MaterialError::Pem {
-                path: paths.private_key.clone(),
-                cause,
-            }
+        let path = paths.private_key.clone();
+        let key = PrivateKeyDer::from_pem_file(&path).map_err(|cause| match cause {
+            pem::Error::NoItemsFound => MaterialError::NoKey(path),
+            cause => MaterialError::Pem { path, cause },
         })?;
         let mut roots = RootCertStore::empty();
         for certificate in certificates(&paths.ca)? {

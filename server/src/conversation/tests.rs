@@ -346,3 +346,141 @@ fn pending_requests_are_bounded() {
     talk.reply(b'1', None);
     assert!(!talk.holds());
 }
+
+#[test]
+fn a_block_is_failed_in_the_middle_of_a_batch_that_is_half_sent() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [bind(""), execute(""), Request::Sync, parse(), bind("")],
+    );
+    replies(&mut talk, b"2");
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), Some(Injection::BadParse));
+    assert!(
+        !talk.holds(),
+        "the database waits for the application's Sync"
+    );
+    ask(&mut talk, [execute(""), Request::Sync, parse()]);
+    assert_eq!(
+        [talk.reply(b'1', None), talk.reply(b'2', None)],
+        [Reply::Pass, Reply::Pass]
+    );
+    assert_eq!(talk.reply(b'E', None), Reply::BlockFailed);
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
+    assert_eq!(talk.pending, [Pending::Parse("s".into())]);
+}
+
+#[test]
+fn a_batch_whose_end_was_half_way_through_needs_no_failing_parse() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [parse(), bind(""), execute("")]);
+    replies(&mut talk, b"12");
+    talk.refuse();
+    // The rest of the Sync arrives before the Parse could go.
+    talk.ask(Request::Sync);
+    assert_eq!(talk.take_injection(), None);
+    assert!(talk.holds());
+    assert_eq!(talk.reply(b'C', None), Reply::Drop);
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+    assert!(!talk.holds());
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_copy_behind_a_refusal_in_a_block_is_ended_and_says_so() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [Request::Query, Request::Query]);
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.reply(b'G', None), Reply::Drop);
+    assert_eq!(talk.take_injection(), Some(Injection::CopyFail));
+    assert_eq!(talk.reply(b'E', None), Reply::Pass);
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
+    assert!(!talk.holds());
+}
+
+#[test]
+fn an_extended_copy_behind_a_refusal_gets_a_sync_in_place_of_the_ignored_one() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            execute(""),
+            Request::Sync,
+            bind(""),
+            execute(""),
+            Request::Sync,
+        ],
+    );
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    talk.reply(b'2', None);
+    assert_eq!(talk.reply(b'G', None), Reply::Drop);
+    assert_eq!(talk.take_injection(), Some(Injection::CopyFailSync));
+    assert_eq!(talk.reply(b'E', None), Reply::Pass);
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
+    assert!(!talk.holds());
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn an_error_after_a_simple_copy_is_that_of_its_query() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    replies(&mut talk, b"G");
+    ask(&mut talk, [Request::CopyData, Request::CopyEnd]);
+    replies(&mut talk, b"CZ");
+    // Data that was still under way when the COPY had ended.
+    ask(
+        &mut talk,
+        [Request::CopyData, Request::CopyEnd, Request::Query],
+    );
+    replies(&mut talk, b"EZ");
+    assert!(talk.pending.is_empty());
+    talk.ask(Request::Query);
+    talk.described(&description(TEXT));
+    assert!(!is_searched(&mut talk));
+}
+
+#[test]
+fn sql_that_redefines_names_makes_described_statements_forgotten() {
+    for command in [
+        "DEALLOCATE",
+        "DEALLOCATE ALL",
+        "DISCARD ALL",
+        "PREPARE",
+        "CLOSE CURSOR",
+    ] {
+        let mut talk = Conversation::default();
+        ask(
+            &mut talk,
+            [
+                parse(),
+                Request::DescribeStatement("s".into()),
+                Request::Sync,
+            ],
+        );
+        replies(&mut talk, b"1t");
+        talk.described(&description(TEXT));
+        replies(&mut talk, b"Z");
+        talk.ask(Request::Query);
+        talk.completed(command.as_bytes());
+        replies(&mut talk, b"Z");
+        ask(&mut talk, [bind(""), execute("")]);
+        replies(&mut talk, b"2");
+        assert!(is_searched(&mut talk), "{command}");
+    }
+}
+
+#[test]
+fn remembered_names_are_bounded() {
+    let mut talk = Conversation::default();
+    for name in 0..=MAX_REMEMBERED {
+        let name = format!("n{name}");
+        talk.ask(Request::DescribeStatement(name.as_str().into()));
+        talk.described(&description(TEXT));
+    }
+    assert!(talk.statements.len() <= MAX_REMEMBERED);
+}

@@ -1,8 +1,8 @@
 //! In a session: messages with lying lengths, cut, flipped, too long, and random bytes. What can be
 //! a message goes to PostgreSQL, which says what it thinks of it.
 
-use harness::Random;
 use harness::raw::message;
+use harness::{Random, rounds};
 
 use super::doors::{Door, Stand};
 use super::{LENGTHS, messages};
@@ -61,13 +61,13 @@ fn cases(random: &mut Random) -> Vec<(String, Vec<u8>)> {
             good[..count].into(),
         );
     }
-    for number in 0..60 {
+    for number in 0..rounds(60) {
         add(
             format!("a conversation flipped ({number})"),
             random.flip(&good),
         );
     }
-    for number in 0..20 {
+    for number in 0..rounds(20) {
         let count = 1 + random.below(3_000);
         add(format!("random bytes ({number})"), random.bytes(count));
     }

@@ -6,9 +6,9 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Instant;
 
-use harness::Random;
 use harness::raw::tls::Hello;
 use harness::raw::{Ended, message, tags};
+use harness::{Random, rounds};
 
 use super::doors::{DATA, Door, Stand};
 use super::{LENGTHS, messages};
@@ -63,7 +63,7 @@ fn cases(stand: &Stand, random: &mut Random) -> Vec<(String, Vec<u8>)> {
             hello[..count].into(),
         );
     }
-    for number in 0..40 {
+    for number in 0..rounds(40) {
         add(
             format!("a start-up packet flipped ({number})"),
             random.flip(&good),
@@ -73,7 +73,7 @@ fn cases(stand: &Stand, random: &mut Random) -> Vec<(String, Vec<u8>)> {
             random.flip(&hello),
         );
     }
-    for number in 0..20 {
+    for number in 0..rounds(20) {
         let (few, many) = (1 + random.below(300), 1 + random.below(50_000));
         add(format!("few random bytes ({number})"), random.bytes(few));
         add(format!("many random bytes ({number})"), random.bytes(many));

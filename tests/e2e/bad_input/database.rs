@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
 use harness::raw::{message, tags};
-use harness::{Connector, Keys, PATIENCE, Random, Server};
+use harness::{Connector, Keys, PATIENCE, Random, Server, rounds};
 
 use super::{LENGTHS, messages};
 
@@ -339,7 +339,7 @@ fn whatever_a_database_sends_the_session_ends_and_the_programs_live() {
             scripts.push(Script::new(&name, &[login(), says].concat()).then_closes());
         }
     }
-    for number in 0..60 {
+    for number in 0..rounds(60) {
         let count = 1 + random.below(2_000);
         let name = format!("random bytes ({number})");
         scripts.push(Script::new(&name, &random.bytes(count)).then_closes());

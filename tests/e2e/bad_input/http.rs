@@ -3,8 +3,8 @@
 
 use std::io::Read;
 
-use harness::Random;
 use harness::raw::{Session, Stream};
+use harness::{Random, rounds};
 
 use super::doors::{Door, HTTP, Stand};
 
@@ -30,7 +30,7 @@ fn cases(random: &mut Random) -> Vec<(String, Vec<u8>)> {
     for count in (0..GOOD.len()).step_by(5) {
         add(format!("{count} bytes of a request"), GOOD[..count].into());
     }
-    for number in 0..40 {
+    for number in 0..rounds(40) {
         add(format!("a request flipped ({number})"), random.flip(GOOD));
         let count = 1 + random.below(5_000);
         add(format!("random bytes ({number})"), random.bytes(count));

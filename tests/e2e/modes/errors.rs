@@ -41,6 +41,8 @@ fn a_refused_value_stays_as_it_is_or_becomes_null() {
 /// the expression that fails in the second of three rows.
 enum Step {
     Query(&'static str),
+    /// A query that ends in `COPY … FROM STDIN`, and the data behind it at once.
+    CopyIn(&'static str),
     Queries(&'static [&'static str]),
     Batches(&'static [&'static [Ask]]),
 }
@@ -93,6 +95,7 @@ impl Step {
         let query = |sql: &str| message::query(&sql.replace("{x}", failing));
         let sent: Vec<Vec<u8>> = match self {
             Self::Query(sql) => vec![query(sql)],
+            Self::CopyIn(sql) => vec![[query(sql), Data.bytes(failing)].concat()],
             Self::Queries(several) => several.iter().map(|sql| query(sql)).collect(),
             Self::Batches(batches) => {
                 let batch = |asks: &&[Ask]| {
@@ -122,7 +125,7 @@ fn transcript(answer: &[Message]) -> String {
 }
 
 use Ask::{Data, Fetch, Open, Prepare, Run, RunPrepared};
-use Step::{Batches, Queries, Query};
+use Step::{Batches, CopyIn, Queries, Query};
 
 const FAILS: &str = "select id, {x} from stored";
 
@@ -214,6 +217,11 @@ const CONVERSATIONS: &[&[Step]] = &[
         Query("begin"),
         Query("select id, {x} from stored; copy made from stdin"),
         Query("rollback"),
+    ],
+    &[
+        CopyIn("select id, {x} from stored; copy copied from stdin"),
+        CopyIn("copy copied from stdin"),
+        Query("select 1"),
     ],
     &[Batches(&[&[Run(FAILS), Run("copy made from stdin")]])],
     &[Batches(&[&[

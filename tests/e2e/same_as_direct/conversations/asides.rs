@@ -9,16 +9,36 @@ const DECODE: u32 = 1947;
 
 pub fn messages() -> Vec<Conversation> {
     vec![
-        queries("notices between rows", "TNDNDNDCZ", &["select noisy(x) from generate_series(1, 3) x"]),
-        queries("a notification to itself", "CZCAZ", &["listen here", "notify here, 'a word'"]),
+        queries(
+            "notices between rows",
+            "TNDNDNDCZ",
+            &["select noisy(x) from generate_series(1, 3) x"],
+        ),
+        queries(
+            "a notification to itself",
+            "CZCAZ",
+            &["listen here", "notify here, 'a word'"],
+        ),
         queries(
             "a notification in a transaction",
             "CZCZCZTDCZCAZ",
             &["listen here", "begin", "notify here", "select 1", "commit"],
         ),
-        queries("two parameters that change", "CCSSZ", &["set datestyle = 'German'; set intervalstyle = 'iso_8601'"]),
-        queries("a parameter that changes back", "CZCSZCSZ", &["begin", "set local timezone = 'Asia/Tokyo'", "rollback"]),
-        batch("a function called", "VZ", &[function_call(DECODE, &[b"0102", b"hex"])]),
+        queries(
+            "two parameters that change",
+            "CCSSZ",
+            &["set datestyle = 'German'; set intervalstyle = 'iso_8601'"],
+        ),
+        queries(
+            "a parameter that changes back",
+            "CZCSZCSZ",
+            &["begin", "set local timezone = 'Asia/Tokyo'", "rollback"],
+        ),
+        batch(
+            "a function called",
+            "VZ",
+            &[function_call(DECODE, &[b"0102", b"hex"])],
+        ),
         talk(
             "a function called that fails",
             "EZTDCZ",
@@ -27,7 +47,11 @@ pub fn messages() -> Vec<Conversation> {
                 Turn::new(b'Z', &[query("select '\\x01'::bytea")]),
             ],
         ),
-        batch("a function nobody knows", "EZ", &[function_call(u32::MAX, &[])]),
+        batch(
+            "a function nobody knows",
+            "EZ",
+            &[function_call(u32::MAX, &[])],
+        ),
         batch("Sync and nothing else", "Z", &[sync()]),
     ]
 }
@@ -41,10 +65,35 @@ pub fn ends() -> Vec<Conversation> {
     vec![
         at_end("goodbye at once", "", vec![], terminate()),
         at_end("no goodbye", "TDCZ", select(), vec![]),
-        at_end("no goodbye in a transaction", "CZ", vec![Turn::new(b'Z', &[query("begin")])], vec![]),
-        at_end("half a message", "TDCZ", select(), query("select 2")[..9].to_vec()),
-        at_end("goodbye with more behind it", "TDCZ", select(), [terminate(), query("select 2")].concat()),
-        at_end("a type that is none", "TDCZE", select(), tagged(b'?', b"what")),
-        at_end("a password nobody asked for", "TDCZE", select(), tagged(b'p', b"secret\0")),
+        at_end(
+            "no goodbye in a transaction",
+            "CZ",
+            vec![Turn::new(b'Z', &[query("begin")])],
+            vec![],
+        ),
+        at_end(
+            "half a message",
+            "TDCZ",
+            select(),
+            query("select 2")[..9].to_vec(),
+        ),
+        at_end(
+            "goodbye with more behind it",
+            "TDCZ",
+            select(),
+            [terminate(), query("select 2")].concat(),
+        ),
+        at_end(
+            "a type that is none",
+            "TDCZE",
+            select(),
+            tagged(b'?', b"what"),
+        ),
+        at_end(
+            "a password nobody asked for",
+            "TDCZE",
+            select(),
+            tagged(b'p', b"secret\0"),
+        ),
     ]
 }

@@ -1,8 +1,8 @@
 //! The extended protocol: statements, portals, and what is skipped after an error.
 
 use harness::raw::message::{
-    bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush, parse,
-    query, sync, tagged,
+    bind, close_portal, close_statement, describe_portal, describe_statement, execute, flush,
+    parse, query, sync, tagged,
 };
 
 use super::{Conversation, Turn, batch, talk};
@@ -55,7 +55,11 @@ pub fn statements() -> Vec<Conversation> {
                 sync(),
             ],
         ),
-        batch("never described", "12DCZ", &[whole("select 1, '\\x01'::bytea"), sync()]),
+        batch(
+            "never described",
+            "12DCZ",
+            &[whole("select 1, '\\x01'::bytea"), sync()],
+        ),
         batch(
             "the unnamed statement again and again",
             "12DC12DCZ",
@@ -73,21 +77,47 @@ pub fn statements() -> Vec<Conversation> {
                 sync(),
             ],
         ),
-        batch("an empty statement", "12nIZ", &[parse("", ""), portal(""), describe_portal(""), execute("", 0), sync()]),
+        batch(
+            "an empty statement",
+            "12nIZ",
+            &[
+                parse("", ""),
+                portal(""),
+                describe_portal(""),
+                execute("", 0),
+                sync(),
+            ],
+        ),
         talk(
             "a statement over several batches",
             "1Z2DCZ2DCZ",
             vec![
                 Turn::new(b'Z', &[parse("s", "select $1::int"), sync()]),
-                Turn::new(b'Z', &[bind("", "s", &[Some(b"1")], 0), execute("", 0), sync()]),
-                Turn::new(b'Z', &[bind("", "s", &[Some(b"2")], 1), execute("", 0), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[bind("", "s", &[Some(b"1")], 0), execute("", 0), sync()],
+                ),
+                Turn::new(
+                    b'Z',
+                    &[bind("", "s", &[Some(b"2")], 1), execute("", 0), sync()],
+                ),
             ],
         ),
         talk(
             "several batches sent together",
             "12DCZ12DCZTDCZZ",
             vec![
-                Turn::new(b'Z', &[whole("select 1"), sync(), whole("select 2"), sync(), query("select 3"), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[
+                        whole("select 1"),
+                        sync(),
+                        whole("select 2"),
+                        sync(),
+                        query("select 3"),
+                        sync(),
+                    ],
+                ),
                 Turn::new(b'Z', &[]),
                 Turn::new(b'Z', &[]),
                 Turn::new(b'Z', &[]),
@@ -97,7 +127,16 @@ pub fn statements() -> Vec<Conversation> {
             "a flush, and Sync later",
             "12TDCZ",
             vec![
-                Turn::new(b'C', &[parse("", "select 1"), portal(""), describe_portal(""), execute("", 0), flush()]),
+                Turn::new(
+                    b'C',
+                    &[
+                        parse("", "select 1"),
+                        portal(""),
+                        describe_portal(""),
+                        execute("", 0),
+                        flush(),
+                    ],
+                ),
                 Turn::new(b'Z', &[sync()]),
             ],
         ),
@@ -112,10 +151,11 @@ pub fn statements() -> Vec<Conversation> {
         ),
         talk(
             "everything discarded",
-            "1ZCSZEZ",
+            "1ZCSZCSZEZ",
             vec![
                 Turn::new(b'Z', &[parse("s", "select 1"), sync()]),
-                Turn::new(b'Z', &[query("set datestyle = 'SQL'; discard all")]),
+                Turn::new(b'Z', &[query("set datestyle = 'SQL'")]),
+                Turn::new(b'Z', &[query("discard all")]),
                 Turn::new(b'Z', &[bind("", "s", &[], 0), sync()]),
             ],
         ),
@@ -129,7 +169,11 @@ pub fn statements() -> Vec<Conversation> {
                 Turn::new(b'Z', &[bind("", "s", &[], 0), execute("", 0), sync()]),
             ],
         ),
-        batch("names that nobody knows are closed", "33Z", &[close_portal("none"), close_statement("none"), sync()]),
+        batch(
+            "names that nobody knows are closed",
+            "33Z",
+            &[close_portal("none"), close_statement("none"), sync()],
+        ),
     ]
 }
 
@@ -169,7 +213,10 @@ pub fn portals() -> Vec<Conversation> {
             "CZ12DsZDDsZCZEZ",
             vec![
                 Turn::new(b'Z', &[query("begin")]),
-                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[parse("", NINE), portal("p"), execute("p", 1), sync()],
+                ),
                 Turn::new(b'Z', &[execute("p", 2), sync()]),
                 Turn::new(b'Z', &[query("commit")]),
                 Turn::new(b'Z', &[execute("p", 1), sync()]),
@@ -179,7 +226,10 @@ pub fn portals() -> Vec<Conversation> {
             "a portal over Sync, in autocommit",
             "12DsZEZ",
             vec![
-                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[parse("", NINE), portal("p"), execute("p", 1), sync()],
+                ),
                 Turn::new(b'Z', &[execute("p", 2), sync()]),
             ],
         ),
@@ -188,14 +238,17 @@ pub fn portals() -> Vec<Conversation> {
             "CZ12DsZTDDCZCZ",
             vec![
                 Turn::new(b'Z', &[query("begin")]),
-                Turn::new(b'Z', &[parse("", NINE), portal("p"), execute("p", 1), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[parse("", NINE), portal("p"), execute("p", 1), sync()],
+                ),
                 Turn::new(b'Z', &[query("fetch 2 from p")]),
                 Turn::new(b'Z', &[query("commit")]),
             ],
         ),
         batch(
             "a cursor of SQL that is a portal",
-            "12C12C12DCTDCZ",
+            "12C12C12DCTDsZ",
             &[
                 whole("begin"),
                 whole("declare c cursor for select b from rows"),
@@ -210,9 +263,25 @@ pub fn portals() -> Vec<Conversation> {
         batch(
             "a portal made twice",
             "12EZ",
-            &[parse("", NINE), portal("p"), portal("p"), execute("p", 0), sync()],
+            &[
+                parse("", NINE),
+                portal("p"),
+                portal("p"),
+                execute("p", 0),
+                sync(),
+            ],
         ),
-        batch("a closed portal", "123EZ", &[parse("", NINE), portal("p"), close_portal("p"), execute("p", 0), sync()]),
+        batch(
+            "a closed portal",
+            "123EZ",
+            &[
+                parse("", NINE),
+                portal("p"),
+                close_portal("p"),
+                execute("p", 0),
+                sync(),
+            ],
+        ),
     ]
 }
 
@@ -221,7 +290,15 @@ pub fn errors() -> Vec<Conversation> {
         batch(
             "one that works, one that does not, and what is skipped",
             "12DCEZ",
-            &[whole("select 1"), bad(), portal(""), execute("", 0), close_statement(""), whole("select 2"), sync()],
+            &[
+                whole("select 1"),
+                bad(),
+                portal(""),
+                execute("", 0),
+                close_statement(""),
+                whole("select 2"),
+                sync(),
+            ],
         ),
         talk(
             "a batch after one that failed",
@@ -253,26 +330,80 @@ pub fn errors() -> Vec<Conversation> {
         batch(
             "rows and then an error",
             "12DDEZ",
-            &[whole("select 1 / (3 - x) from generate_series(1, 5) x"), whole("select 1"), sync()],
+            &[
+                whole("select 1 / (3 - x) from generate_series(1, 5) x"),
+                whole("select 1"),
+                sync(),
+            ],
         ),
         talk(
             "an error in a transaction",
-            "12C12CEZEZ12CZ",
+            "12C12C1EZEZ12CZ",
             vec![
-                Turn::new(b'Z', &[whole("begin"), whole("select from rows where false"), whole("select 1 / 0"), whole("select 1"), sync()]),
+                Turn::new(
+                    b'Z',
+                    &[
+                        whole("begin"),
+                        whole("select from rows where false"),
+                        whole("select 1 / 0"),
+                        whole("select 1"),
+                        sync(),
+                    ],
+                ),
                 Turn::new(b'Z', &[whole("select 1"), sync()]),
                 Turn::new(b'Z', &[whole("rollback"), sync()]),
             ],
         ),
-        batch("too few parameters", "1EZ", &[parse("", "select $1::int"), portal(""), sync()]),
-        batch("a parameter that is none", "1EZ", &[parse("", "select $1::int"), bind("", "", &[Some(b"x")], 0), sync()]),
-        batch("a format that is none", "1EZ", &[parse("", "select 1"), bind("", "", &[], 2), execute("", 0), sync()]),
-        batch("a statement nobody knows", "EZ", &[bind("", "none", &[], 0), sync()]),
+        batch(
+            "too few parameters",
+            "1EZ",
+            &[parse("", "select $1::int"), portal(""), sync()],
+        ),
+        batch(
+            "a parameter that is none",
+            "1EZ",
+            &[
+                parse("", "select $1::int"),
+                bind("", "", &[Some(b"x")], 0),
+                sync(),
+            ],
+        ),
+        batch(
+            "a format that is none",
+            "12EZ",
+            &[
+                parse("", "select 1"),
+                bind("", "", &[], 2),
+                execute("", 0),
+                sync(),
+            ],
+        ),
+        batch(
+            "a statement nobody knows",
+            "EZ",
+            &[bind("", "none", &[], 0), sync()],
+        ),
         batch("a portal nobody knows", "EZ", &[execute("none", 0), sync()]),
-        batch("a description of nothing", "EZ", &[describe_statement("none"), sync()]),
-        batch("two statements in one", "EZ", &[parse("", "select 1; select 2"), sync()]),
-        batch("a name used twice", "1EZ", &[parse("s", "select 1"), parse("s", "select 2"), sync()]),
-        batch("a kind of thing to close that is none", "EZ", &[tagged(b'C', b"Xs\0"), sync()]),
+        batch(
+            "a description of nothing",
+            "EZ",
+            &[describe_statement("none"), sync()],
+        ),
+        batch(
+            "two statements in one",
+            "EZ",
+            &[parse("", "select 1; select 2"), sync()],
+        ),
+        batch(
+            "a name used twice",
+            "1EZ",
+            &[parse("s", "select 1"), parse("s", "select 2"), sync()],
+        ),
+        batch(
+            "a kind of thing to close that is none",
+            "EZ",
+            &[tagged(b'C', b"Xs\0"), sync()],
+        ),
         batch("a message too short", "EZ", &[tagged(b'B', b"\0"), sync()]),
     ]
 }

@@ -10,7 +10,11 @@ pub fn statements() -> Vec<Conversation> {
         queries("several statements", "TDCTDCZ", &["select 1; ; select 2"]),
         queries("an empty query", "IZ", &[""]),
         queries("nothing but semicolons", "IZ", &[" ;; "]),
-        queries("a row without columns", "TDDCZ", &["select from generate_series(1, 2)"]),
+        queries(
+            "a row without columns",
+            "TDDCZ",
+            &["select from generate_series(1, 2)"],
+        ),
         queries("no rows", "TCZ", &["select 1 where false"]),
         queries(
             "rows and then an error",
@@ -25,13 +29,26 @@ pub fn statements() -> Vec<Conversation> {
         queries(
             "a transaction that fails",
             "CZTDCZEZEZCZ",
-            &["begin", "select 1", "select nonsense", "select 2", "rollback"],
+            &[
+                "begin",
+                "select 1",
+                "select nonsense",
+                "select 2",
+                "rollback",
+            ],
         ),
-        queries("a transaction in one query", "CTDCCZ", &["begin; select 1; commit"]),
+        queries(
+            "a transaction in one query",
+            "CTDCCZ",
+            &["begin; select 1; commit"],
+        ),
         queries(
             "an implicit transaction",
             "CEZTDCZ",
-            &["insert into target values (1); select 1 / 0", "select count(*) from target"],
+            &[
+                "insert into target values (1); select 1 / 0",
+                "select count(*) from target",
+            ],
         ),
         queries(
             "a parameter that changes",
@@ -41,8 +58,10 @@ pub fn statements() -> Vec<Conversation> {
         queries(
             "a binary cursor",
             "CCTDDCTDCCZ",
-            &["begin; declare c binary cursor for select id, x, b from rows; \
-               fetch 2 from c; fetch 1 from c; commit"],
+            &[
+                "begin; declare c binary cursor for select id, x, b from rows; \
+               fetch 2 from c; fetch 1 from c; commit",
+            ],
         ),
         queries(
             "a cursor held",
@@ -79,13 +98,21 @@ pub fn statements() -> Vec<Conversation> {
 pub fn values() -> Vec<Conversation> {
     let columns = vec!["''::bytea"; 1600].join(",");
     let in_binary = |sql| {
-        [parse("", sql), bind("", "", &[], 1), describe_portal(""), execute("", 0), sync()]
+        [
+            parse("", sql),
+            bind("", "", &[], 1),
+            describe_portal(""),
+            execute("", 0),
+            sync(),
+        ]
     };
     vec![
         queries(
             "values of many types",
             "TDCZ",
-            &[r#"select 1, 'x', null, ''::bytea, '\x25250141'::bytea, '{1,2}'::int[], '{"a":1}'::jsonb, 1.5"#],
+            &[
+                r#"select 1, 'x', null, ''::bytea, '\x25250141'::bytea, '{1,2}'::int[], '{"a":1}'::jsonb, 1.5"#,
+            ],
         ),
         queries(
             "bytea as escapes",
@@ -98,8 +125,10 @@ pub fn values() -> Vec<Conversation> {
         queries(
             "bytea within other values",
             "TDCZ",
-            &["select array[b, null], row(b, x), to_jsonb(b), encode(b, 'base64') \
-               from rows where id = 2"],
+            &[
+                "select array[b, null], row(b, x), to_jsonb(b), encode(b, 'base64') \
+               from rows where id = 2",
+            ],
         ),
         queries(
             "what almost is an envelope",
@@ -111,11 +140,18 @@ pub fn values() -> Vec<Conversation> {
             "TDCZ",
             &["select repeat('x', 200000), decode(repeat('25', 200000), 'hex')"],
         ),
-        queries("as many columns as there can be", "TDCZ", &[&format!("select {columns}")]),
+        queries(
+            "as many columns as there can be",
+            "TDCZ",
+            &[&format!("select {columns}")],
+        ),
         queries(
             "another encoding",
             "CSZTDCZ",
-            &["set client_encoding = 'latin1'", "select U&'n\\00e4mlich', '\\xe4'::bytea"],
+            &[
+                "set client_encoding = 'latin1'",
+                "select U&'n\\00e4mlich', '\\xe4'::bytea",
+            ],
         ),
         batch(
             "results in binary",

@@ -1,0 +1,27 @@
+# Daily commands. `just --list`
+
+# Build all programs, unoptimised.
+build:
+    cargo build --workspace --bins --examples
+
+# Run the Rust tests, end to end on real PostgreSQL too; or those whose names contain a word.
+test *words: build
+    cargo test --workspace {{words}}
+
+# Check format and lints, as CI does.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    shellcheck -x -a examples/demo.sh tests/run.sh .ci/run
+
+# Show the whole chain on this machine; options such as --keep go through.
+demo *options:
+    bash examples/demo.sh {{options}}
+
+# Make the documentation of all crates.
+doc:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# Run everything, as CI does.
+all:
+    bash tests/run.sh

@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# Every check and test there is, in order of how soon they tell something. What is installed, and
+# how programs are run, it shares with the demo.
+# shellcheck source-path=SCRIPTDIR/..
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+Usage: bash tests/run.sh [--quick | --long | --help]
+
+Checks the sources, builds everything, and runs all tests: Rust, Python, end to end on real
+PostgreSQL, and the demo. It installs what is missing with apt-get, if it is root or sudo asks for
+no password. It stops at the first step that fails.
+
+  --quick   leave out the demo
+  --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1)
+  --help    print this
+
+Environment:
+  PGSEAL_POSTGRES_BIN_DIR  PostgreSQL's programs (default: the newest in /usr/lib/postgresql)
+  CARGO_TARGET_DIR         where cargo builds (default: target)
+  NO_COLOR                 no colours
+
+Exit codes: 0 all passed, 1 a step has failed, 2 wrong usage or something is missing.
+Logs of all steps: tests/log in the build directory.
+END
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+work=$target/tests
+program=tests
+
+source examples/demo/terminal.sh
+source examples/demo/processes.sh
+source examples/demo/packages.sh
+
+scripts=(examples/demo.sh tests/run.sh .ci/run)
+names=() times=() counts=()
+expected=0
+
+main() {
+    case "$#:${1:-}" in
+    0: | 1:--quick) ;;
+    1:--long) export PGSEAL_TEST_LONG=1 ;;
+    1:--help | 1:-h) usage && return ;;
+    *) refuse "wrong usage: $*; try --help" ;;
+    esac
+    claim || refuse "it runs already; wait for its end"
+    rm -rf "$work/log"
+    mkdir -p "$work/run" "$work/log"
+    guard
+
+    prepare
+    check_sources
+    test_rust
+    test_python
+    [[ ${1:-} == --quick ]] || run_demo
+    summary
+}
+
+prepare() {
+    step "install what is missing"
+    need_basics
+    need shellcheck "scripts are checked, too" command -v shellcheck
+    install_missing
+    find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
+    if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
+        complete rustup rustup component add rustfmt clippy
+    fi
+    complete fetch cargo fetch --locked
+    python_with "$target/test-venv" "sdk/python/pyproject.toml examples/python/requirements.txt" \
+        "./sdk/python[test]" --requirement examples/python/requirements.txt
+    detail "$("$postgres/postgres" --version), $(python3 --version), $(cargo --version)"
+
+    export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
+    # The tests take the Python package from the source tree, as it is now.
+    export PGSEAL_PYTHON=$target/test-venv/bin/python PYTHONPATH=$PWD/sdk/python/src
+    export PGSEAL_ENVELOPE_TOOL=$target/debug/examples/envelope
+}
+
+check_sources() {
+    check "cargo fmt" cargo fmt --all --check
+    check "shellcheck" shellcheck --external-sources --check-sourced "${scripts[@]}"
+    check "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+    check "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+}
+
+test_rust() {
+    check "cargo build" cargo build --workspace --bins --examples --locked
+    check "cargo test" cargo test --workspace --locked --no-fail-fast
+}
+
+test_python() {
+    local python=$PGSEAL_PYTHON
+    check "mypy, sdk/python" env --chdir=sdk/python "$python" -m mypy --strict
+    check "mypy, examples/python" env --chdir=examples/python "$python" -m mypy --strict .
+    check "ruff check" "$python" -m ruff check sdk/python examples/python
+    check "ruff format" "$python" -m ruff format --check sdk/python examples/python
+    check "pytest" env --chdir=sdk/python "$python" -m pytest
+}
+
+# run_demo: on ports of its own, beside a demo that somebody has left running.
+run_demo() {
+    local base=23000 number
+    export DEMO_DIR=$work/demo
+    for ((number = base; number < base + 12; number++)); do
+        if listening "$number"; then
+            base=$((number + 1))
+        fi
+    done
+    export DEMO_PORT_BASE=$base
+    check "demo" bash examples/demo.sh
+    check "demo, again" bash examples/demo.sh
+    expected=1
+    check "demo, sabotaged" bash examples/demo.sh --sabotage
+    grep -q '^ *Sabotage: .* failed, as it should' "$log" || fail "it noticed nothing (log: $log)"
+}
+
+# check NAME COMMAND...: runs a step, which has to end with exit code `expected`, and notes how long
+# it took and what it counted. Its log is in `log`.
+check() {
+    local name=$1 began=$SECONDS id status=0
+    id=$(printf '%02d-%s' $((${#names[@]} + 1)) "${name//[^a-z]/}")
+    log=$work/log/$id.log
+    shift
+    step "$name"
+    attempt "$id" "$@" || status=$?
+    names+=("$name") times+=($((SECONDS - began)))
+    if ((status != expected)); then
+        counts+=("FAILED")
+        tail -n 60 "$log"
+        summary
+        fail "exit code $status (log: $log)"
+    fi
+    counts+=("$(count "$log")")
+    show_results "$log"
+}
+
+# show_results LOG: what the test programs themselves say, and the demo's table.
+show_results() {
+    local results
+    results=$(grep -E '^ *(Running|Doc-tests) |^test result: |^=+ .* in [0-9.]+s|^  .* (PASS|FAIL)$' "$1") || true
+    [[ -z $results ]] || detail "$results"
+}
+
+# count LOG: all that was tested, as cargo, pytest and the demo count it.
+count() {
+    awk '/^test result: / { passed += $4; failed += $6; skipped += $8; tests = 1 }
+        /^=+ .* in [0-9.]+s/ {
+            for (i = 1; i < NF; i++) {
+                if ($(i + 1) ~ /^passed/) passed += $i
+                if ($(i + 1) ~ /^skipped/) skipped += $i
+            }
+            tests = 1
+        }
+        / of [0-9]+ proved/ { proved = $1 " of " $3 " proved" }
+        END {
+            if (tests) printf "%d passed, %d failed, %d ignored", passed, failed, skipped
+            else print proved ? proved : "ok"
+        }' "$1"
+}
+
+# summary: a line for every step that was run.
+summary() {
+    local i
+    printf '\n'
+    for i in "${!names[@]}"; do
+        printf '  %-24s %4d s   %s\n' "${names[i]}" "${times[i]}" "${counts[i]}"
+    done
+    printf '  %-24s %4d s\n\n' "everything" "$SECONDS"
+}
+
+main "$@"
