@@ -80,7 +80,7 @@ prepare() {
 }
 
 check_sources() {
-    check "cargo fmt" cargo fmt --all --check
+    check "cargo fmt" cargo fmt --all --check -- --color never
     check "shellcheck" shellcheck --external-sources --check-sourced "${scripts[@]}"
     check "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
     check "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked

@@ -39,9 +39,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(only_local_programs))
         .with_state(shared);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the local API has ended");
-    }
+    daemon::serve_http(listener, router).await;
 }
 
 fn problem(status: StatusCode, error: &str) -> Response {

@@ -52,7 +52,7 @@ enum Wish {
 /// # Errors
 /// What to say of it in the log; the application has been told already.
 pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
-    app.set_nodelay(true).map_err(Failed::Application)?;
+    tunnel::tune(&app).map_err(Failed::Application)?;
     let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
         .await
         .map_err(|_| Failed::TooSlow)??;

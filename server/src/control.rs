@@ -1,7 +1,6 @@
 //! The control API, answered to whoever the certificate says is asking.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -14,9 +13,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use control::{ErrorBody, NewZone, OwnerKey, Status, ZoneRequest, path};
 use envelope::{ClientId, Owner, ZoneId};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use keystore::{KeyRecord, Permitted};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
@@ -28,19 +24,9 @@ use crate::shared::Shared;
 /// Longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
-/// How long a request's head may take.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// Answers requests on one connection until it ends.
 pub async fn serve(stream: TlsStream<TcpStream>, identity: Identity, shared: Arc<Shared>) {
-    let service = TowerToHyperService::new(router(shared).layer(Extension(identity)));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
-        tracing::debug!(%error, "a control connection broke off");
-    }
+    daemon::serve_http_connection(stream, router(shared).layer(Extension(identity))).await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {

@@ -159,7 +159,7 @@ impl Database {
             DatabaseAddress::Tcp(address) => {
                 let stream = TcpStream::connect(address.as_str()).await;
                 let stream = stream.map_err(|cause| self.io(cause))?;
-                stream.set_nodelay(true).map_err(|cause| self.io(cause))?;
+                tunnel::tune(&stream).map_err(|cause| self.io(cause))?;
                 Ok(Box::new(stream))
             }
         }

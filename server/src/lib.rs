@@ -67,6 +67,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
     }
+    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -99,7 +99,7 @@ async fn receive(
     acceptor: &TlsAcceptor,
     shared: &Arc<Shared>,
 ) -> Result<Peer, Turned> {
-    tcp.set_nodelay(true)?;
+    tunnel::tune(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,

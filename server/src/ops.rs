@@ -17,9 +17,7 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .with_state(shared);
-    if let Err(error) = axum::serve(listener, router).await {
-        tracing::error!(%error, "the ops port has ended");
-    }
+    daemon::serve_http(listener, router).await;
 }
 
 /// 200 when it takes sessions, its store can be read and its database answers.

@@ -34,6 +34,9 @@ pub struct Keys {
 }
 
 impl Keys {
+    /// The passphrase of the CA's key.
+    pub const CA_PASSPHRASE: &str = "a passphrase for tests";
+
     /// A new store that holds nothing yet.
     pub fn new() -> Self {
         let dir = TestDir::new("keys");
@@ -141,7 +144,7 @@ struct Origin {
 impl Origin {
     fn make() -> Self {
         let dir = TestDir::new("origin");
-        dir.write_private(PASSPHRASE, "a passphrase for tests");
+        dir.write_private(PASSPHRASE, Keys::CA_PASSPHRASE);
         let init = Program::named("pgseal-keymaker")
             .arg("init")
             .args(store_arguments(&dir));

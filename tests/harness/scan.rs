@@ -34,8 +34,9 @@ impl fmt::Debug for Finding {
 }
 
 /// Where the needles occur in the haystack, the first place of each form: raw, hex in both cases,
-/// base64 in both alphabets and all three alignments, UTF-16 in both orders, and as the list of
-/// decimals or escapes that Rust's `Debug` makes of bytes. Empty is what a test hopes for.
+/// base64 in both alphabets and all three alignments, UTF-16 in both orders, as the list of decimals
+/// or escapes that Rust's `Debug` makes of bytes, and as PostgreSQL's escapes, in a result and in
+/// `COPY`. Empty is what a test hopes for.
 pub fn scan<N: AsRef<[u8]>>(haystack: &[u8], needles: &[N]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, needle) in needles.iter().enumerate() {
@@ -88,14 +89,32 @@ fn forms(needle: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
         ),
     ];
     let escapes = needle.escape_ascii().to_string().into_bytes();
-    if escapes != needle {
-        forms.push(("escapes", escapes));
+    let octal = octal_escapes(needle);
+    let doubled = octal.replace('\\', r"\\");
+    for (form, escaped) in [
+        ("escapes", escapes),
+        ("octal escapes", octal.into_bytes()),
+        ("octal escapes, doubled", doubled.into_bytes()),
+    ] {
+        if escaped != needle {
+            forms.push((form, escaped));
+        }
     }
     for alignment in 0..3 {
         forms.push(("base64", base64(&STANDARD_NO_PAD, needle, alignment)));
         forms.push(("base64url", base64(&URL_SAFE_NO_PAD, needle, alignment)));
     }
     forms
+}
+
+/// As PostgreSQL writes a `bytea` with `bytea_output = escape`.
+fn octal_escapes(needle: &[u8]) -> String {
+    let escape = |byte: &u8| match byte {
+        b'\\' => r"\\".to_owned(),
+        0x20..=0x7e => char::from(*byte).to_string(),
+        _ => format!(r"\{byte:03o}"),
+    };
+    needle.iter().map(escape).collect()
 }
 
 /// The characters that `needle` alone decides in the base64 of a text in which it stands behind
@@ -188,6 +207,21 @@ mod tests {
             .map(|f| f.form)
             .collect();
         assert_eq!(forms, ["escapes"]);
+    }
+
+    #[test]
+    fn what_postgresql_prints_is_found() {
+        let bytes = b"\x00\x01k\\y\xfe\xff\x80\x90";
+        let printed = br"select \000\001k\\y\376\377\200\220";
+        let doubled = br"copy: \\000\\001k\\\\y\\376\\377\\200\\220";
+        for (printed, expected) in [
+            (printed.as_slice(), "octal escapes"),
+            (doubled, "octal escapes, doubled"),
+        ] {
+            let findings = scan(printed, &[bytes]);
+            let forms: Vec<_> = findings.iter().map(|f| f.form).collect();
+            assert_eq!(forms, [expected]);
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ async fn handshake(
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(host.to_owned()).map_err(|_| no_address())?;
     let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-    tcp.set_nodelay(true).map_err(unreachable)?;
+    crate::tune(&tcp).map_err(unreachable)?;
     TlsConnector::from(config)
         .connect(name, tcp)
         .await

@@ -126,7 +126,7 @@ pub fn simple() -> Vec<Conversation> {
 
 pub fn extended() -> Vec<Conversation> {
     let select = [
-        parse("", "select b from rows limit 1"),
+        parse("", "select s from rows limit 1"),
         bind("", "", &[], 1),
         describe_portal(""),
         execute("", 0),

@@ -7,7 +7,7 @@ use harness::raw::message::{
 
 use super::{Conversation, Turn, batch, talk};
 
-const NINE: &str = "select id, b from rows order by id";
+const NINE: &str = "select id, s from rows order by id";
 
 /// `Bind` of the unnamed statement without parameters to a portal.
 fn portal(name: &str) -> Vec<u8> {
@@ -251,7 +251,7 @@ pub fn portals() -> Vec<Conversation> {
             "12C12C12DCTDsZ",
             &[
                 whole("begin"),
-                whole("declare c cursor for select b from rows"),
+                whole("declare c cursor for select s from rows"),
                 parse("", "fetch 1 from c"),
                 portal(""),
                 execute("", 0),

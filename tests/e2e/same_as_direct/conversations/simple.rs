@@ -59,7 +59,7 @@ pub fn statements() -> Vec<Conversation> {
             "a binary cursor",
             "CCTDDCTDCCZ",
             &[
-                "begin; declare c binary cursor for select id, x, b from rows; \
+                "begin; declare c binary cursor for select id, x, s from rows; \
                fetch 2 from c; fetch 1 from c; commit",
             ],
         ),
@@ -67,7 +67,7 @@ pub fn statements() -> Vec<Conversation> {
             "a cursor held",
             "CCCZTDDCZCZ",
             &[
-                "begin; declare c cursor with hold for select b from rows; commit",
+                "begin; declare c cursor with hold for select s from rows; commit",
                 "fetch 2 from c",
                 "close c",
             ],
@@ -119,7 +119,7 @@ pub fn values() -> Vec<Conversation> {
             "CZTDCZ",
             &[
                 "set bytea_output = 'escape'",
-                r"select '\x25250141'::bytea, b from rows where id = 1",
+                r"select '\x25250141'::bytea, s from rows where id = 1",
             ],
         ),
         queries(
@@ -156,7 +156,7 @@ pub fn values() -> Vec<Conversation> {
         batch(
             "results in binary",
             "12TDDDCZ",
-            &in_binary("select id, x, b, null, array[b], row(b, x) from rows limit 3"),
+            &in_binary("select id, x, s, null, array[b], row(b, x) from rows limit 3"),
         ),
         batch(
             "a long row in binary",
