@@ -135,8 +135,10 @@ impl<'a> DbToApp<'a> {
         mut ending: Shutdown,
     ) -> Result<(), Ended> {
         let mut input = BytesMut::new();
+        // Behind a long row there may be more that is whole.
+        let mut is_behind_long_row = false;
         loop {
-            if !self.find_memory().await {
+            if !self.find_memory().await && !is_behind_long_row {
                 input.reserve(CHUNK);
                 let read = tokio::select! {
                     read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
@@ -154,7 +156,7 @@ impl<'a> DbToApp<'a> {
             write(app, edits.finish(taken), leaving.is_some())
                 .await
                 .map_err(Ended::Application)?;
-            drop(leaving);
+            is_behind_long_row = leaving.take().is_some();
             readable?;
             input.advance(taken);
             if input.is_empty() && input.capacity() > KEEP {
@@ -247,12 +249,13 @@ impl<'a> DbToApp<'a> {
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        if header.body <= LONG_ROW {
+        let max_open_row = self.session.shared.limits.max_open_row;
+        if header.body <= LONG_ROW && header.total() <= max_open_row {
             return Plan::Open(shape.clone());
         }
         match self.memory {
             Memory::For(_) => return Plan::Open(shape.clone()),
-            Memory::None if header.total() <= self.session.shared.limits.max_open_row => {
+            Memory::None if header.total() <= max_open_row => {
                 self.memory = Memory::Wanted(header.total());
                 return Plan::Wait;
             }

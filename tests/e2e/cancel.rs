@@ -7,6 +7,7 @@ use std::thread;
 use harness::raw::tls::Hello;
 use harness::raw::{Ended, Message, Session, message, tags};
 use harness::{Address, Chain, Keys, Link, Random, rounds, until};
+use memchr::memmem;
 use tokio_postgres::NoTls;
 
 fn start() -> (Keys, Link) {
@@ -163,6 +164,35 @@ fn a_late_cancel_request_never_hits_the_next_query() {
         .count();
     // Some came in time, and some did not.
     assert!((1..rounds).contains(&hits), "{hits} of {rounds}");
+}
+
+#[test]
+fn a_query_waits_for_a_cancel_request_that_is_on_its_way() {
+    let keys = Keys::new();
+    keys.add_client("app");
+    let link = Chain::builder().tapped().start_link(&keys);
+    let tap = link.database_tap.as_ref().unwrap();
+    let sent = |text: &str| memmem::find(&tap.app_to_db(), text.as_bytes()).is_some();
+    let (mut session, key) = open(link.address());
+    let (mut other, _) = open(link.address());
+    // The database does not hear of it yet; what it is to hear is recorded all the same.
+    tap.stall();
+    let mut request = link.address().raw();
+    request.send(message::cancel_request(&key));
+    until("the cancel request to go to the database", || {
+        memmem::find(&tap.app_to_db(), &message::cancel_request(&key))
+    });
+    session.send(message::query("select 'after the cancel request'"));
+    other.send(message::query("select 'of another session'"));
+    until("the other query to go to the database", || {
+        sent("of another session").then_some(())
+    });
+    assert!(!sent("after the cancel request"));
+    tap.flow();
+    assert_eq!(request.read(), Err(Ended::Closed));
+    for session in [&mut session, &mut other] {
+        assert_eq!(tags(&session.read_until_ready()), "TDCZ");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ impl Stand {
 #[track_caller]
 fn read(session: &mut Session, before: &str, value: &[u8]) -> Vec<u8> {
     let answer = session.extended(&format!("select '{before}', {}", literal(value)), 1);
-    match rows(&answer).pop().as_mut().map(Vec::as_mut_slice) {
+    match rows(&answer).pop().as_deref_mut() {
         Some([_, Some(value)]) => std::mem::take(value),
         _ => panic!("no value: {answer:?}"),
     }

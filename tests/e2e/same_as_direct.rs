@@ -1,5 +1,6 @@
 //! Conversations with a database, directly and through the chain, compared message by message: in
-//! turns, with everything sent at once, and with every byte in a packet of its own.
+//! turns, with everything sent at once, and with every byte in a packet of its own. What the one
+//! reads in clear the other reads sealed, and opened on the way.
 
 mod conversations;
 
@@ -10,11 +11,15 @@ use harness::{Address, Chain, Keys, Link};
 
 use conversations::{Conversation, Turn, all};
 
-/// What the conversations speak of, made once.
+/// What the conversations speak of, made once: twice, in a schema where the values of column `s` are
+/// in clear, and in one where they are sealed.
 const TABLES: &str = "
-    create table rows (id int, x text, b bytea);
-    insert into rows select i, 'text ' || i, decode(lpad(i::text, 2, '0'), 'hex')
-        from generate_series(1, 9) i;
+    create schema clear;
+    create table clear.rows (id int, x text, b bytea, s bytea);
+    insert into clear.rows select i, 'text ' || i, decode(lpad(i::text, 2, '0'), 'hex'),
+        convert_to('value ' || i, 'utf8') from generate_series(1, 9) i;
+    create schema sealed;
+    create table sealed.rows (like clear.rows);
     create table target (id int, x text);
     create function noisy(i int) returns int language plpgsql as
         $$ begin raise notice 'row %', i; return i; end $$;
@@ -36,15 +41,28 @@ fn start() -> (Keys, Link) {
     keys.add_client("app");
     let link = Chain::builder().tapped().start_link(&keys);
     link.database.query(TABLES);
+    let app = keys.client("app");
+    for id in 1..=9 {
+        let sealed = app.seal(format!("value {id}").as_bytes()).unwrap();
+        let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+        link.database.query(&format!(
+            "insert into sealed.rows select id, x, b, '\\x{hex}' from clear.rows where id = {id}"
+        ));
+    }
     (keys, link)
 }
 
-/// Holds the conversation and gives every message that came.
-fn hold(address: Address, conversation: &Conversation, pace: Pace) -> Vec<Message> {
+/// Holds the conversation about the tables of a schema, and gives every message that came.
+fn hold(address: Address, schema: &str, conversation: &Conversation, pace: Pace) -> Vec<Message> {
     let mut session = address.raw();
     let mut heard = Vec::new();
-    let start = message::startup(&[("user", "postgres"), ("database", "postgres")]);
-    let start = Turn::new(b'Z', &[start]);
+    let path = format!("-c search_path={schema},public");
+    let parameters = [
+        ("user", "postgres"),
+        ("database", "postgres"),
+        ("options", &path),
+    ];
+    let start = Turn::new(b'Z', &[message::startup(&parameters)]);
     let turns = [&start].into_iter().chain(&conversation.turns);
     if pace == Pace::InTurns {
         for turn in turns {
@@ -92,14 +110,26 @@ fn read_up_to(session: &mut Session, until: u8, heard: &mut Vec<Message>) -> boo
     }
 }
 
-/// Takes out what no two sessions have in common: the cancel key, and who notified.
+/// Takes out what differs between two sessions or two schemas: the cancel key, who notified, and
+/// which table a column is of.
 fn normalise(message: &mut Message) {
-    let own = match message.tag {
-        b'K' => message.body.len(),
-        b'A' => 4,
-        _ => 0,
-    };
-    message.body.iter_mut().take(own).for_each(|byte| *byte = 0);
+    match message.tag {
+        b'K' => message.body.fill(0),
+        b'A' => message.body.iter_mut().take(4).for_each(|byte| *byte = 0),
+        b'T' => without_tables(&mut message.body),
+        _ => {}
+    }
+}
+
+/// A column of `RowDescription` is a name and 18 bytes, of which the first four name its table.
+fn without_tables(body: &mut [u8]) {
+    let mut columns = body.get_mut(2..).unwrap_or_default();
+    while let Some(end) = columns.iter().position(|&byte| byte == 0) {
+        let (_, rest) = columns.split_at_mut(end + 1);
+        let (column, rest) = rest.split_at_mut(18);
+        column[..4].fill(0);
+        columns = rest;
+    }
 }
 
 /// The types of what came after the start-up.
@@ -113,7 +143,7 @@ fn compare(link: &Link, pace: Pace) {
     let mut differences = Vec::new();
     for conversation in all() {
         let name = conversation.name;
-        let direct = hold(link.database.address(), &conversation, pace);
+        let direct = hold(link.database.address(), "clear", &conversation, pace);
         let expected = conversation.types;
         if types(&direct) != expected {
             differences.push(format!(
@@ -121,7 +151,7 @@ fn compare(link: &Link, pace: Pace) {
                 types(&direct)
             ));
         }
-        let by_chain = hold(link.address(), &conversation, pace);
+        let by_chain = hold(link.address(), "sealed", &conversation, pace);
         if by_chain != direct {
             let both = [&direct, &by_chain].map(|heard| types(heard));
             differences.push(format!("{name}: {both:?}\n  {direct:?}\n  {by_chain:?}"));

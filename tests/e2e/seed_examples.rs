@@ -51,7 +51,7 @@ impl Language {
         let api = format!("http://127.0.0.1:{}", link.connector.api_port());
         let port = link.address().port().to_string();
         let stand = [
-            format!("--host=127.0.0.1"),
+            "--host=127.0.0.1".to_owned(),
             format!("--port={port}"),
             format!("--api={api}"),
             "--db_name=test".to_owned(),

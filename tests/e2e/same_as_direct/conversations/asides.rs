@@ -12,7 +12,7 @@ pub fn messages() -> Vec<Conversation> {
         queries(
             "notices between rows",
             "TNDNDNDCZ",
-            &["select noisy(x) from generate_series(1, 3) x"],
+            &["select noisy(id), s from rows where id <= 3"],
         ),
         queries(
             "a notification to itself",

@@ -9,6 +9,9 @@ use super::{Conversation, Turn, batch, talk};
 
 const NINE: &str = "select id, s from rows order by id";
 
+/// A row with a value that the chain opens.
+const ONE: &str = "select s, id from rows where id = 4";
+
 /// `Bind` of the unnamed statement without parameters to a portal.
 fn portal(name: &str) -> Vec<u8> {
     bind(name, "", &[], 0)
@@ -30,9 +33,9 @@ pub fn statements() -> Vec<Conversation> {
             "a statement and a portal with names",
             "1tT2TDC33Z",
             &[
-                parse("s", "select $1::text || $2, '\\x01'::bytea"),
+                parse("s", "select $1 || x, s from rows where x = $2"),
                 describe_statement("s"),
-                bind("p", "s", &[Some(b"a"), Some(b"b")], 0),
+                bind("p", "s", &[Some(b"a"), Some(b"text 2")], 0),
                 describe_portal("p"),
                 execute("p", 0),
                 close_portal("p"),
@@ -44,26 +47,22 @@ pub fn statements() -> Vec<Conversation> {
             "one statement in two formats",
             "1tT2TDC2TDCZ",
             &[
-                parse("s", "select $1::bytea, 1"),
+                parse("s", "select s, 1 from rows where id = $1"),
                 describe_statement("s"),
-                bind("", "s", &[Some(b"a")], 1),
+                bind("", "s", &[Some(b"3")], 1),
                 describe_portal(""),
                 execute("", 0),
-                bind("", "s", &[None], 0),
+                bind("", "s", &[Some(b"4")], 0),
                 describe_portal(""),
                 execute("", 0),
                 sync(),
             ],
         ),
-        batch(
-            "never described",
-            "12DCZ",
-            &[whole("select 1, '\\x01'::bytea"), sync()],
-        ),
+        batch("never described", "12DCZ", &[whole(ONE), sync()]),
         batch(
             "the unnamed statement again and again",
             "12DC12DCZ",
-            &[whole("select 1"), whole("select '\\x02'::bytea"), sync()],
+            &[whole("select 1"), whole(ONE), sync()],
         ),
         batch(
             "what returns no rows",
@@ -305,7 +304,7 @@ pub fn errors() -> Vec<Conversation> {
             "EZ12DCZ",
             vec![
                 Turn::new(b'Z', &[bad(), whole("select 1"), sync()]),
-                Turn::new(b'Z', &[whole("select '\\x01'::bytea"), sync()]),
+                Turn::new(b'Z', &[whole(ONE), sync()]),
             ],
         ),
         batch(
@@ -324,15 +323,15 @@ pub fn errors() -> Vec<Conversation> {
             vec![
                 Turn::new(b'E', &[bad(), flush()]),
                 Turn::new(b'Z', &[whole("select 1"), sync()]),
-                Turn::new(b'Z', &[whole("select 2"), sync()]),
+                Turn::new(b'Z', &[whole(ONE), sync()]),
             ],
         ),
         batch(
             "rows and then an error",
             "12DDEZ",
             &[
-                whole("select 1 / (3 - x) from generate_series(1, 5) x"),
-                whole("select 1"),
+                whole("select s, 1 / (3 - id) from rows"),
+                whole(ONE),
                 sync(),
             ],
         ),

@@ -11,6 +11,22 @@ pub fn statements() -> Vec<Conversation> {
         queries("an empty query", "IZ", &[""]),
         queries("nothing but semicolons", "IZ", &[" ;; "]),
         queries(
+            "values in several statements",
+            "TDCTDDCTCTDCZ",
+            &[
+                "select s from rows where id = 1; select x, s, id from rows where id in (2, 3); \
+               select s from rows where false; select id, s, s from rows where id = 4",
+            ],
+        ),
+        queries(
+            "values and then an error",
+            "TDDEZTDCZ",
+            &[
+                "select s, 1 / (3 - id) from rows",
+                "select s from rows where id = 4",
+            ],
+        ),
+        queries(
             "a row without columns",
             "TDDCZ",
             &["select from generate_series(1, 2)"],
