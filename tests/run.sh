@@ -92,11 +92,12 @@ test_rust() {
 }
 
 test_python() {
-    local python=$PGSEAL_PYTHON
-    check "mypy, sdk/python" env --chdir=sdk/python "$python" -m mypy --strict
-    check "mypy, examples/python" env --chdir=examples/python "$python" -m mypy --strict .
-    check "ruff check" "$python" -m ruff check sdk/python examples/python
-    check "ruff format" "$python" -m ruff format --check sdk/python examples/python
+    local python=$PGSEAL_PYTHON part
+    for part in sdk/python examples/python; do
+        check "mypy, $part" env --chdir="$part" "$python" -m mypy --strict .
+        check "ruff check, $part" env --chdir="$part" "$python" -m ruff check --no-cache .
+        check "ruff format, $part" env --chdir="$part" "$python" -m ruff format --no-cache --check .
+    done
     check "pytest" env --chdir=sdk/python "$python" -m pytest
 }
 

@@ -238,10 +238,14 @@ impl<'a> DbToApp<'a> {
         let shape = match &self.rows {
             Some(shape) => shape,
             None => {
-                let Some(count) = rest.get(Header::LEN..).and_then(<[u8]>::first_chunk) else {
-                    return Plan::Wait;
-                };
                 let shape = self.session.flow.conversation().row_shape();
+                let Some(count) = rest.get(Header::LEN..).and_then(<[u8]>::first_chunk) else {
+                    // Without a count it is malformed, whatever its shape.
+                    return match header.body {
+                        ..2 => Plan::Open(shape),
+                        2.. => Plan::Wait,
+                    };
+                };
                 let refitted = shape.refit(u16::from_be_bytes(*count)).map(Arc::new);
                 self.rows.insert(refitted.unwrap_or(shape))
             }

@@ -53,7 +53,7 @@ fn leaks(places: &[(String, Vec<u8>)], needles: &[(String, Vec<u8>)]) -> Vec<Str
     found.collect()
 }
 
-/// The files of a database, as they are after a checkpoint.
+/// The files of a database, WAL included, as they are after a checkpoint.
 fn files(link: &Link, role: &str) -> Vec<(String, Vec<u8>)> {
     link.database.query("checkpoint");
     let read = |path: &Path| Some((format!("{role}: {}", path.display()), fs::read(path).ok()?));
@@ -261,7 +261,6 @@ fn theirs(chain: &Chain) -> Vec<(String, Vec<u8>)> {
     let mut places = Vec::new();
     for (role, link) in [("primary", &chain.primary), ("replica", &chain.replica)] {
         places.push((format!("{role}: dump"), link.database.dump()));
-        places.push((format!("{role}: WAL"), link.database.wal()));
         let log = link.database.log().into_bytes();
         places.push((format!("{role}: PostgreSQL's log"), log));
         places.extend(files(link, role));

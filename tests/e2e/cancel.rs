@@ -3,10 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use harness::raw::tls::Hello;
 use harness::raw::{Ended, Message, Session, message, tags};
-use harness::{Address, Chain, Keys, Link, Random, rounds, until};
+use harness::{Address, Chain, Keys, Link, PATIENCE, Random, rounds, until};
 use memchr::memmem;
 use tokio_postgres::NoTls;
 
@@ -188,6 +189,10 @@ fn a_query_waits_for_a_cancel_request_that_is_on_its_way() {
         sent("of another session").then_some(())
     });
     assert!(!sent("after the cancel request"));
+    // Whoever cancelled may rely on it that the request is done when its connection closes.
+    request.set_timeout(Duration::from_millis(100));
+    assert_eq!(request.read(), Err(Ended::TimedOut));
+    request.set_timeout(PATIENCE);
     tap.flow();
     assert_eq!(request.read(), Err(Ended::Closed));
     for session in [&mut session, &mut other] {

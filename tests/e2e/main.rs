@@ -20,6 +20,8 @@ mod lost;
 mod modes;
 mod opening;
 mod peers;
+mod refusals_in_flight;
 mod same_as_direct;
 mod seed_examples;
+mod under_pressure;
 mod usage;

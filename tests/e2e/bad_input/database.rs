@@ -11,7 +11,7 @@ use harness::{Connector, Keys, PATIENCE, Random, Server, rounds};
 use super::{LENGTHS, messages};
 
 /// How much more memory the programs may have used in the end, in bytes.
-const ROOM: u64 = 48 << 20;
+const ROOM: u64 = 8 << 20;
 
 /// One connection to the database, as the script has it.
 #[derive(Clone)]

@@ -7,7 +7,7 @@ use harness::{Chain, Identity, Keys, Link, Process, until};
 
 /// How much more memory than at the start a program may ever have used, in bytes. Hundreds of
 /// gigabytes are announced to it.
-const ROOM: u64 = 48 << 20;
+const ROOM: u64 = 8 << 20;
 
 /// A way in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

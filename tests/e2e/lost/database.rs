@@ -7,6 +7,14 @@ use harness::until;
 
 use super::{Stand, farewell, is_served, plain, turned_away};
 
+/// Waits until the server's health is this; it looks at the database once in a while only.
+#[track_caller]
+fn health_becomes(stand: &Stand, status: u16) {
+    until("the server to notice", || {
+        (stand.link.server.ops("/health").status == status).then_some(())
+    });
+}
+
 #[test]
 fn postgresqls_own_words_pass_when_it_is_stopped() {
     let mut stand = Stand::start(&plain());
@@ -26,10 +34,10 @@ fn postgresqls_own_words_pass_when_it_is_stopped() {
             .unwrap()
             .contains("cannot reach its database")
     );
-    assert_eq!(stand.link.server.ops("/health").status, 503);
+    health_becomes(&stand, 503);
     stand.link.database.start_again();
     is_served(stand.link.address());
-    assert_eq!(stand.link.server.ops("/health").status, 200);
+    health_becomes(&stand, 200);
 }
 
 #[test]

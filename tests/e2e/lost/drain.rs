@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use harness::raw::{Ended, Session, message, tags};
+use harness::raw::{Ended, Message, Session, message, tags};
 use harness::{Process, Signal, until};
 
 use super::{Stand, farewell, plain, turned_away};
@@ -27,6 +27,17 @@ impl Which {
             Self::Server => [stand.link.server.port(), stand.link.server.ops_port()],
             Self::Connector => [stand.link.address().port(), stand.link.connector.api_port()],
         }
+    }
+
+    /// It was this program that ended the session, and why.
+    #[track_caller]
+    fn said_so(self, farewell: &Message) {
+        let says = match self {
+            Self::Server => "the pgseal server is shutting down",
+            Self::Connector => "pgseal-connector is shutting down",
+        };
+        assert_eq!(farewell.sqlstate(), "57P01");
+        assert_eq!(farewell.field(b'M').as_deref(), Some(says));
     }
 
     fn stand(self, drain_timeout: &str) -> Stand {
@@ -73,11 +84,7 @@ fn a_running_query_finishes_and_idle_sessions_are_told_after_drain_timeout() {
         // There is time for one more.
         assert_eq!(tags(&running.query("select 1")), "TDCZ", "{which:?}");
         for session in [idle, running] {
-            assert_eq!(
-                farewell(session, "the drained one").sqlstate(),
-                "57P01",
-                "{which:?}"
-            );
+            which.said_so(&farewell(session, "the drained one"));
         }
         has_ended_well(which, &stand);
     }
@@ -106,7 +113,7 @@ fn a_query_that_does_not_finish_in_time_is_ended_with_an_error() {
         let running = stand.running("select pg_sleep(600)");
         let process = which.process(&stand);
         process.signal(Signal::INT);
-        assert_eq!(farewell(running, "the unfinished one").sqlstate(), "57P01");
+        which.said_so(&farewell(running, "the unfinished one"));
         has_ended_well(which, &stand);
     }
 }

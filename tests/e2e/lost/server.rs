@@ -1,9 +1,10 @@
 //! A server that is killed or hangs.
 
+use std::fs;
 use std::thread;
 
 use harness::raw::{Ended, message, tags};
-use harness::{Signal, until};
+use harness::{Process, Signal, until};
 
 use super::{Stand, farewell, is_served, plain, turned_away};
 
@@ -90,14 +91,25 @@ fn a_server_killed_under_load_ends_every_session_with_an_error() {
     assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
 }
 
+/// Whether every thread of it has come to its stop.
+fn is_stopped(process: &Process) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.pid())).unwrap();
+    let mut stats = threads.map(|thread| fs::read_to_string(thread.unwrap().path().join("stat")));
+    stats.all(|stat| stat.unwrap().contains(") T "))
+}
+
 #[test]
 fn a_server_that_hangs_is_given_up_after_connect_timeout() {
     let stand = Stand::start(&plain().connector("connect_timeout = '500ms'"));
     let mut running = stand.session();
-    stand.link.server.process().signal(Signal::STOP);
+    let server = stand.link.server.process();
+    server.signal(Signal::STOP);
+    until("all of the server to stop", || {
+        is_stopped(server).then_some(())
+    });
     assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
     running.send(message::query("select 1"));
-    stand.link.server.process().signal(Signal::CONT);
+    server.signal(Signal::CONT);
     assert_eq!(tags(&running.read_until_ready()), "TDCZ");
     is_served(stand.link.address());
 }

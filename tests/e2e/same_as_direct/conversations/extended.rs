@@ -58,7 +58,25 @@ pub fn statements() -> Vec<Conversation> {
                 sync(),
             ],
         ),
+        batch(
+            "a statement described, and its portals not",
+            "1tT2DC2DCZ",
+            &[
+                parse("s", ONE),
+                describe_statement("s"),
+                bind("", "s", &[], 1),
+                execute("", 0),
+                bind("", "s", &[], 0),
+                execute("", 0),
+                sync(),
+            ],
+        ),
         batch("never described", "12DCZ", &[whole(ONE), sync()]),
+        batch(
+            "never described, in binary",
+            "12DCZ",
+            &[parse("", ONE), bind("", "", &[], 1), execute("", 0), sync()],
+        ),
         batch(
             "the unnamed statement again and again",
             "12DC12DCZ",

@@ -1,0 +1,111 @@
+//! Batches behind a refused value, whole and half sent.
+
+use harness::raw::{message, tags};
+use harness::until;
+
+use super::{
+    BAD, FAILS, GOOD, Stand, batch, is_usable, is_usable_after_rollback, next_error, read_up_to,
+    run, seen,
+};
+
+#[test]
+fn a_batch_half_sent_behind_a_refusal_in_a_block_fails_at_its_sync() {
+    let stand = Stand::start();
+    for (second, error) in [
+        (GOOD, "25P02"),
+        ("savepoint a", "25P02"),
+        (BAD, "42501"),
+        (FAILS, "22012"),
+        ("nonsense", "42601"),
+    ] {
+        let mut session = stand.in_block();
+        session.send([run(BAD), message::sync(), run(second)].concat());
+        assert_eq!(seen(&session.read_until_ready()), "1 2 E42501 ZE");
+        session.send(message::sync());
+        assert_eq!(next_error(&mut session, second).as_deref(), Some(error));
+        is_usable_after_rollback(session);
+    }
+}
+
+#[test]
+fn a_batch_that_stays_half_sent_behind_a_refusal_in_a_block_hears_of_its_failure() {
+    let stand = Stand::start();
+    let mut session = stand.in_block();
+    session.send([run(BAD), message::sync(), run(GOOD), message::flush()].concat());
+    assert_eq!(seen(&session.read_until_ready()), "1 2 E42501 ZE");
+    assert_eq!(seen(&read_up_to(&mut session, b'E')), "1 2 D C E25P02");
+    // PostgreSQL would ignore all of this.
+    session.send([run(GOOD), run(FAILS), run("commit"), message::sync()].concat());
+    assert_eq!(seen(&session.read_until_ready()), "ZE");
+    is_usable_after_rollback(session);
+}
+
+#[test]
+fn whole_batches_behind_a_refusal_in_a_block_are_answered_and_the_block_is_lost() {
+    let stand = Stand::start();
+    let insert = "insert into made values (1)";
+    type Way = fn(&str) -> Vec<u8>;
+    let ways: [[Way; 2]; 3] = [
+        [batch, batch],
+        [batch, message::query],
+        [message::query, batch],
+    ];
+    for [first, second] in ways {
+        let mut session = stand.in_block();
+        session.send([first(BAD), second(insert), first(BAD), second(FAILS)].concat());
+        for expected in ["E42501 ZE", "C ZE", "E42501 ZE", "E22012 ZE"] {
+            let answer = seen(&session.read_until_ready());
+            assert!(answer.ends_with(expected), "{answer}, not {expected}");
+        }
+        is_usable_after_rollback(session);
+    }
+    assert_eq!(stand.link.database.value("select count(*) from made"), "0");
+}
+
+#[test]
+fn postgresqls_last_words_reach_an_application_that_waits_behind_a_refusal() {
+    let stand = Stand::start();
+    let mut session = stand.session();
+    // So many rows that the first of them leave PostgreSQL before it sleeps.
+    session.send(message::query(
+        "select value from bad, generate_series(1, 1000); select pg_sleep(600)",
+    ));
+    assert_eq!(seen(&read_up_to(&mut session, b'E')), "T E42501");
+    let end = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
+    until("the query to sleep, and to be ended", || {
+        (!stand.link.database.query(end).is_empty()).then_some(())
+    });
+    let rest = session.read_until_closed();
+    assert_eq!(seen(&rest), "E57P01");
+    assert_eq!(rest[0].field(b'V').as_deref(), Some("FATAL"));
+    let says = rest[0].field(b'M').unwrap();
+    assert!(says.contains("administrator"), "PostgreSQL's own: {says}");
+}
+
+#[test]
+fn a_goodbye_behind_a_refusal_ends_the_session() {
+    let stand = Stand::start();
+    let goodbyes = [
+        [message::query(BAD), message::terminate()].concat(),
+        [batch(BAD), message::terminate()].concat(),
+        [run(BAD), message::flush(), message::terminate()].concat(),
+        [
+            message::query(BAD),
+            message::query(BAD),
+            message::terminate(),
+        ]
+        .concat(),
+    ];
+    for goodbye in goodbyes {
+        for mut session in [stand.session(), stand.in_block()] {
+            session.send(&goodbye);
+            let heard = session.read_until_closed();
+            assert!(
+                heard.iter().all(|message| message.tag != b'D'),
+                "{}",
+                tags(&heard)
+            );
+        }
+    }
+    is_usable(stand.session());
+}
