@@ -87,7 +87,7 @@ pub struct Conversation {
     untyped: Arc<Shape>,
     /// After an error PostgreSQL ignores what comes before the next Sync, which is not yet here.
     skipping: bool,
-    /// PostgreSQL takes in a COPY of the extended protocol.
+    /// PostgreSQL takes in a COPY.
     copying: bool,
     refusal: Refusal,
     injection: Option<Injection>,
@@ -113,12 +113,6 @@ impl Default for Conversation {
 impl Conversation {
     /// Takes note of a request that goes to the database next.
     pub fn ask(&mut self, request: Request) {
-        if matches!(
-            request,
-            Request::Sync | Request::Query | Request::FunctionCall
-        ) {
-            self.batch_ends_before_bad_parse();
-        }
         if self.skipping && request != Request::Sync {
             return;
         }
@@ -149,6 +143,7 @@ impl Conversation {
             Request::Terminate | Request::Other => return,
         };
         self.pending.push_back(pending);
+        self.overtaken();
     }
 
     /// True while the application's next message must wait.
@@ -197,10 +192,20 @@ impl Conversation {
 
     /// Takes note of a CommandComplete with this tag, such as `SELECT 1`.
     pub fn completed(&mut self, tag: &[u8]) -> Reply {
-        // SQL can put another statement or cursor behind a name that the protocol has described.
-        const REDEFINE: [&[u8]; 4] = [b"DEALLOCATE", b"DISCARD ALL", b"PREPARE", b"CLOSE CURSOR"];
+        // SQL can put another statement or cursor behind a name that the protocol has described; and
+        // portals and cursors share their names.
+        const REDEFINE: [&[u8]; 5] = [
+            b"DEALLOCATE",
+            b"DISCARD ALL",
+            b"PREPARE",
+            b"CLOSE CURSOR",
+            b"DECLARE CURSOR",
+        ];
         if REDEFINE.iter().any(|command| tag.starts_with(command)) {
             self.statements.clear();
+            for shape in self.portals.values_mut() {
+                *shape = Arc::new(shape.without_types());
+            }
         }
         self.reply(b'C', None)
     }
@@ -280,13 +285,18 @@ impl Conversation {
 
     fn executed(&mut self) {
         self.drop_stale_syncs();
-        if !matches!(self.pending.front(), Some(Pending::Execute(_))) {
-            return;
-        }
-        self.pending.pop_front();
-        if std::mem::take(&mut self.copying) {
-            // A Sync before the COPY's end was ignored.
-            self.drop_through_copy_end();
+        let copied = std::mem::take(&mut self.copying);
+        let kept = match self.pending.front() {
+            // Other statements of it may follow.
+            Some(Pending::Query) => 1,
+            Some(Pending::Execute(_)) => {
+                self.pending.pop_front();
+                0
+            }
+            _ => return,
+        };
+        if copied {
+            self.drop_through_copy_end(kept);
         }
     }
 
@@ -296,7 +306,10 @@ impl Conversation {
             _ if self.refusal.drops() => Reply::Drop,
             Some(Pending::BadQuery) => Reply::Drop,
             Some(Pending::BadParse) => Reply::BlockFailed,
-            _ => Reply::Pass,
+            _ => {
+                self.block_has_failed();
+                Reply::Pass
+            }
         };
         if matches!(
             self.pending.front(),
@@ -306,7 +319,7 @@ impl Conversation {
         }
         if std::mem::take(&mut self.copying) {
             self.pending.pop_front();
-            self.drop_through_copy_end();
+            self.drop_through_copy_end(0);
         }
         while self
             .pending
@@ -363,11 +376,13 @@ impl Conversation {
         }
     }
 
-    fn drop_through_copy_end(&mut self) {
-        while self.pending.iter().any(Pending::is_copy) {
-            if self.pending.pop_front() == Some(Pending::CopyEnd) {
-                break;
-            }
+    /// The data of a COPY that is over, behind the first `kept` requests, and a Sync among it that
+    /// was ignored.
+    fn drop_through_copy_end(&mut self, kept: usize) {
+        let end = self.pending.iter().position(|it| *it == Pending::CopyEnd);
+        let end = end.or_else(|| self.pending.iter().rposition(Pending::is_copy));
+        if let Some(end) = end {
+            self.pending.drain(kept..=end);
         }
     }
 }

@@ -29,8 +29,8 @@ const CHUNK: usize = 64 << 10;
 /// A buffer larger than this is given back when it is empty.
 const KEEP: usize = 256 << 10;
 
-/// RowDescription, BackendKeyData and AuthenticationSASL are read whole up to this length; 1,600
-/// columns with the longest names need a tenth of it. Longer ones pass unread.
+/// RowDescription, ErrorResponse, AuthenticationSASL and other short ones are read whole up to this
+/// length; 1,600 columns with the longest names need a tenth of it. Longer ones pass unread.
 const MAX_READ_WHOLE: usize = 1 << 20;
 
 /// The memory of rows over this length is accounted for.
@@ -227,9 +227,7 @@ impl<'a> DbToApp<'a> {
         match header.tag {
             b'D' if self.dropping || self.session.passes_rows => Plan::Pass,
             b'D' => self.plan_row(header, rest),
-            b'T' | b'K' | b'R' | b'Z' | b'C' if header.body <= MAX_READ_WHOLE => Plan::Read,
-            // Whether it ends the session is worth knowing, where it would be dropped.
-            b'E' if self.dropping && header.body <= MAX_READ_WHOLE => Plan::Read,
+            b'T' | b'K' | b'R' | b'Z' | b'C' | b'E' if header.body <= MAX_READ_WHOLE => Plan::Read,
             _ => Plan::Pass,
         }
     }
@@ -321,7 +319,7 @@ impl<'a> DbToApp<'a> {
             }
             b'E' => match conversation.reply(tag, None) {
                 // PostgreSQL's last words are not kept back.
-                Reply::Drop if is_fatal(body) => Reply::Pass,
+                Reply::Drop | Reply::BlockFailed if is_fatal(body) => Reply::Pass,
                 reply => reply,
             },
             b'K' => {

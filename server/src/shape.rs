@@ -92,15 +92,22 @@ impl Shape {
         let Self::Typed(columns) = self else {
             return None;
         };
-        if columns.len() == usize::from(count) {
-            return None;
-        }
+        (columns.len() != usize::from(count)).then(|| self.without_types())
+    }
+
+    /// The same formats, where the types may have become others.
+    #[must_use]
+    pub fn without_types(&self) -> Self {
+        let columns = match self {
+            Self::Untyped(formats) => return Self::Untyped(formats.clone()),
+            Self::Typed(columns) => columns,
+        };
         let formats: Box<[Format]> = columns.iter().map(|(_, format)| *format).collect();
-        Some(Self::Untyped(match formats.first() {
+        Self::Untyped(match formats.first() {
             Some(first) if formats.iter().all(|format| format == first) => Formats::All(*first),
             None => Formats::All(Format::Text),
             Some(_) => Formats::Each(formats),
-        }))
+        })
     }
 
     /// False when no row of this result can hold an envelope.

@@ -41,6 +41,19 @@ impl Stand {
         session
     }
 
+    /// A session directly with the database.
+    fn direct(&self) -> Session {
+        let mut session = self.link.database.address().raw();
+        session.start();
+        session
+    }
+
+    /// Applies a line of the server's configuration while it runs.
+    #[track_caller]
+    fn apply(&mut self, line: &str) {
+        self.link.server.apply(&[line]);
+    }
+
     /// The id of the zone.
     fn tag(&self) -> &str {
         self.zone.owner().id()

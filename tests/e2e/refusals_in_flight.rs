@@ -14,6 +14,9 @@ use harness::{Chain, Keys, Link};
 /// A statement whose result holds a value that is sealed to another client.
 const BAD: &str = "select value from bad";
 
+/// The same with so many rows that the first of them leave PostgreSQL before it goes on.
+const BAD_MANY: &str = "select value from bad, generate_series(1, 1000)";
+
 /// A statement whose result holds a value that opens.
 const GOOD: &str = "select value from good";
 

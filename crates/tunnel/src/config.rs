@@ -91,7 +91,7 @@ struct RoleVerifier {
 }
 
 /// The peer's certificate is good, but not for this.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 enum WrongPeer {
     #[error("{0}")]
     Nobody(#[from] IdentityError),
@@ -99,6 +99,13 @@ enum WrongPeer {
     Role(Identity),
     #[error("the peer is {0}, which server_ids does not name")]
     Id(Identity),
+}
+
+/// rustls shows the cause of a refusal in this form only.
+impl std::fmt::Debug for WrongPeer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }
 
 impl RoleVerifier {

@@ -53,8 +53,6 @@ impl Conversation {
         let ended = self.pending.iter().any(Pending::ends_batch);
         self.refusal = Refusal::Dropping { ended };
         if !ended {
-            self.pending.clear();
-            self.skipping = true;
             self.injection = Some(Injection::BadParse);
         }
     }
@@ -70,27 +68,43 @@ impl Conversation {
         let injection = self.injection.take()?;
         match injection {
             Injection::BadQuery => self.pending.push_back(Pending::BadQuery),
-            Injection::BadParse if self.refusal == Refusal::BlockStands => {
-                // PostgreSQL fails the block and skips to the application's Sync.
+            Injection::BadParse => {
+                // PostgreSQL fails the block, if there is one, and skips to the application's Sync.
                 self.pending.push_back(Pending::BadParse);
-                self.refusal = Refusal::None;
                 self.skipping = true;
+                if self.refusal == Refusal::BlockStands {
+                    self.refusal = Refusal::None;
+                }
             }
-            Injection::BadParse | Injection::CopyFail | Injection::CopyFailSync => {}
+            Injection::CopyFail | Injection::CopyFailSync => {}
         }
         Some(injection)
     }
 
-    /// The end of a batch was half-way through when a Parse of ours became due: it is too late for
-    /// that one.
-    pub(super) fn batch_ends_before_bad_parse(&mut self) {
-        if self.injection != Some(Injection::BadParse) {
-            return;
+    /// A request has been taken note of. It goes before a message of ours that is due if part of it
+    /// was on its way already; then something else may be due, or nothing.
+    pub(super) fn overtaken(&mut self) {
+        match (self.refusal, self.injection) {
+            (Refusal::BlockStands, Some(Injection::BadQuery | Injection::BadParse)) => {
+                self.injection = self
+                    .what_fails_the_block()
+                    .or_else(|| self.what_ends_the_copy());
+            }
+            (Refusal::Dropping { ended: false }, Some(Injection::BadParse))
+                if self.pending.back().is_some_and(Pending::ends_batch) =>
+            {
+                self.refusal = Refusal::Dropping { ended: true };
+                self.injection = self.what_ends_the_copy();
+            }
+            _ => {}
         }
-        self.injection = None;
-        self.skipping = false;
-        if let Refusal::Dropping { ended } = &mut self.refusal {
-            *ended = true;
+    }
+
+    /// PostgreSQL itself has failed something; a block that was to be failed has been.
+    pub(super) fn block_has_failed(&mut self) {
+        if self.refusal == Refusal::BlockStands {
+            self.refusal = Refusal::None;
+            self.injection = None;
         }
     }
 
@@ -105,34 +119,45 @@ impl Conversation {
             return Reply::Pass;
         }
         self.refusal = Refusal::BlockStands;
-        self.injection = match self.pending.iter().rev().find(|pending| !pending.is_copy()) {
-            None => Some(Injection::BadQuery),
-            // Its ReadyForQuery brings us here again.
-            Some(last) if last.ends_batch() => None,
-            Some(_) => Some(Injection::BadParse),
-        };
+        self.injection = self.what_fails_the_block();
         Reply::Ready(b'E')
+    }
+
+    fn what_fails_the_block(&self) -> Option<Injection> {
+        if self.pending.iter().any(Pending::ends_batch) {
+            // It may end the block itself, and its ReadyForQuery asks again.
+            None
+        } else if self.pending.iter().all(Pending::is_copy) {
+            Some(Injection::BadQuery)
+        } else {
+            Some(Injection::BadParse)
+        }
     }
 
     /// A COPY that begins after a refusal: the application does not hear of it, so it is ended.
     pub(super) fn copy_in_begins(&mut self) -> Reply {
         self.drop_stale_syncs();
-        self.copying = matches!(self.pending.front(), Some(Pending::Execute(_)));
+        self.copying = true;
         if self.refusal == Refusal::None {
             return Reply::Pass;
         }
-        // Its end may be on its way: our BadParse, or the application's own.
-        let ends = self.refusal == Refusal::Dropping { ended: false }
-            || self.injection.is_some()
-            || self.pending.contains(&Pending::CopyEnd);
-        if !ends {
-            let sync_ignored = self.copying && self.pending.contains(&Pending::Sync);
-            self.injection = Some(if sync_ignored {
-                Injection::CopyFailSync
-            } else {
-                Injection::CopyFail
-            });
+        if self.injection != Some(Injection::BadParse) {
+            self.injection = self.what_ends_the_copy();
         }
         Reply::Drop
+    }
+
+    /// Nothing, where there is no COPY, or its end is on its way: the application's own, or that
+    /// before a Parse of ours.
+    fn what_ends_the_copy(&self) -> Option<Injection> {
+        let ends = |pending: &Pending| matches!(pending, Pending::CopyEnd | Pending::BadParse);
+        if !self.copying || self.pending.iter().any(ends) {
+            return None;
+        }
+        let extended = matches!(self.pending.front(), Some(Pending::Execute(_)));
+        if extended && self.pending.contains(&Pending::Sync) {
+            return Some(Injection::CopyFailSync);
+        }
+        Some(Injection::CopyFail)
     }
 }

@@ -389,6 +389,99 @@ fn a_batch_whose_end_was_half_way_through_needs_no_failing_parse() {
 }
 
 #[test]
+fn a_query_that_was_half_way_through_goes_before_what_fails_its_block() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    // The rest of it arrives before the Query that fails could go.
+    talk.ask(Request::Query);
+    assert_eq!(talk.take_injection(), None);
+    assert!(talk.holds());
+    assert_eq!(talk.reply(b'C', None), Reply::Pass);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), Some(Injection::BadQuery));
+}
+
+#[test]
+fn a_block_that_fails_by_itself_behind_a_refusal_is_not_failed_again() {
+    let mut talk = Conversation::default();
+    talk.ask(Request::Query);
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    talk.ask(parse());
+    assert_eq!(talk.reply(b'E', None), Reply::Pass);
+    assert_eq!(talk.take_injection(), None);
+    assert!(
+        !talk.holds(),
+        "the database waits for the application's Sync"
+    );
+    talk.ask(Request::Sync);
+    assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn what_fails_a_block_waits_for_the_batches_before_it() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [Request::Query, Request::Query, parse()]);
+    talk.refuse();
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), None);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), Some(Injection::BadParse));
+}
+
+#[test]
+fn what_runs_on_behind_a_refusal_answers_nothing_of_the_next_batch() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [bind(""), execute(""), parse(), execute("")]);
+    replies(&mut talk, b"2");
+    talk.refuse();
+    assert_eq!(talk.take_injection(), Some(Injection::BadParse));
+    ask(&mut talk, [Request::Sync, Request::Query]);
+    assert_eq!(replies(&mut talk, b"C1CE"), [Reply::Drop; 4]);
+    assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+    assert_eq!(talk.pending, [Pending::Query]);
+}
+
+#[test]
+fn a_sync_that_was_half_way_through_and_met_a_copy_is_made_good() {
+    for copy_began_first in [true, false] {
+        let mut talk = Conversation::default();
+        ask(&mut talk, [execute("rows"), execute("copy")]);
+        talk.refuse();
+        talk.reply(b'C', None);
+        if copy_began_first {
+            assert_eq!(talk.reply(b'G', None), Reply::Drop);
+        }
+        talk.ask(Request::Sync);
+        if !copy_began_first {
+            assert_eq!(talk.take_injection(), None);
+            assert_eq!(talk.reply(b'G', None), Reply::Drop);
+        }
+        assert_eq!(talk.take_injection(), Some(Injection::CopyFailSync));
+        assert_eq!(talk.reply(b'E', None), Reply::Drop);
+        assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
+        assert!(talk.pending.is_empty() && !talk.holds());
+    }
+}
+
+#[test]
+fn every_copy_of_a_query_has_data_of_its_own() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [Request::Query, Request::CopyData, Request::CopyEnd],
+    );
+    talk.refuse();
+    replies(&mut talk, b"CG");
+    assert_eq!(talk.take_injection(), None, "its end is on its way");
+    replies(&mut talk, b"CG");
+    assert_eq!(talk.take_injection(), Some(Injection::CopyFail));
+}
+
+#[test]
 fn a_copy_behind_a_refusal_in_a_block_is_ended_and_says_so() {
     let mut talk = Conversation::default();
     ask(&mut talk, [Request::Query, Request::Query]);
@@ -452,6 +545,7 @@ fn sql_that_redefines_names_makes_described_statements_forgotten() {
         "DISCARD ALL",
         "PREPARE",
         "CLOSE CURSOR",
+        "DECLARE CURSOR",
     ] {
         let mut talk = Conversation::default();
         ask(
@@ -472,6 +566,23 @@ fn sql_that_redefines_names_makes_described_statements_forgotten() {
         replies(&mut talk, b"2");
         assert!(is_searched(&mut talk), "{command}");
     }
+}
+
+#[test]
+fn sql_that_redefines_cursors_makes_types_of_open_portals_forgotten() {
+    let mut talk = Conversation::default();
+    let describe = Request::DescribeStatement("s".into());
+    ask(&mut talk, [parse(), describe, bind("p"), Request::Sync]);
+    replies(&mut talk, b"1t");
+    talk.described(&description(TEXT));
+    replies(&mut talk, b"2");
+    talk.reply(b'Z', Some(b'T'));
+    talk.ask(Request::Query);
+    talk.completed(b"CLOSE CURSOR");
+    talk.reply(b'Z', Some(b'T'));
+    talk.ask(execute("p"));
+    assert!(is_searched(&mut talk));
+    assert_eq!(talk.row_shape().column(0).1, Format::Binary);
 }
 
 #[test]

@@ -1,135 +1,13 @@
 //! A database that lies: what comes from its side is not trusted either. The application gets what
 //! was whole, and then one error or a closed connection.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::thread::{self, JoinHandle};
+mod script;
 
 use harness::raw::{message, tags};
-use harness::{Connector, Keys, PATIENCE, Random, Server, rounds};
+use harness::{Random, rounds};
 
 use super::{LENGTHS, messages};
-
-/// How much more memory the programs may have used in the end, in bytes.
-const ROOM: u64 = 8 << 20;
-
-/// One connection to the database, as the script has it.
-#[derive(Clone)]
-struct Script {
-    name: String,
-    /// Whether it speaks after the first that it hears, a start-up packet or a request for TLS;
-    /// otherwise it hears the application's query first.
-    at_once: bool,
-    says: Vec<u8>,
-    /// Whether it hangs up then; otherwise it waits until the server does.
-    closes: bool,
-}
-
-impl Script {
-    fn new(name: &str, says: &[u8]) -> Self {
-        Self {
-            name: name.to_owned(),
-            at_once: false,
-            says: says.to_vec(),
-            closes: false,
-        }
-    }
-
-    fn at_once(name: &str, says: &[u8]) -> Self {
-        Self {
-            at_once: true,
-            ..Self::new(name, says)
-        }
-    }
-
-    fn then_closes(self) -> Self {
-        Self {
-            closes: true,
-            ..self
-        }
-    }
-}
-
-/// A server and a connector before a database that follows one script after the other.
-struct Stand {
-    connector: Connector,
-    server: Server,
-    peaks: [u64; 2],
-    database: JoinHandle<()>,
-    _keys: Keys,
-}
-
-impl Stand {
-    fn start(scripts: Vec<Script>, lines: &[&str]) -> Self {
-        let keys = Keys::new();
-        keys.add_client("app");
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let identity = keys.server_identity("primary");
-        let server = Server::start("server", &identity, &keys, &address, lines);
-        let identity = keys.client_identity("app");
-        let connector = Connector::start("connector", &identity, server.port(), &[]);
-        let peaks = [server.process(), connector.process()].map(|process| process.peak_memory());
-        let database = thread::spawn(move || {
-            for (script, stream) in scripts.iter().zip(listener.incoming()) {
-                // The server may hang up before it has heard all.
-                let _ = follow(script, stream.unwrap());
-            }
-        });
-        Self {
-            connector,
-            server,
-            peaks,
-            database,
-            _keys: keys,
-        }
-    }
-
-    /// Logs in and asks something, and gives all that comes until the session is closed.
-    fn ask(&self, case: &str) -> Vec<u8> {
-        let mut session = self.connector.address().raw();
-        session.send(message::startup(&[("user", "postgres")]));
-        // It may be over already.
-        let _ = session.try_send(message::query("select 1"));
-        session.last_words(case)
-    }
-
-    /// All scripts have been followed, and nothing has happened to the programs.
-    fn is_unharmed(self) {
-        self.database.join().unwrap();
-        assert_eq!(self.server.ops("/metrics").status, 200);
-        let programs = [self.server.process(), self.connector.process()];
-        for (process, before) in programs.into_iter().zip(self.peaks) {
-            assert_eq!(process.ended(), None);
-            assert!(!process.panicked());
-            let grown = process.peak_memory() - before;
-            assert!(grown < ROOM, "{grown} bytes more than before: {process:?}");
-        }
-    }
-}
-
-fn follow(script: &Script, mut stream: TcpStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    hear(&mut stream)?;
-    if !script.at_once {
-        stream.read_exact(&mut [0])?;
-        hear(&mut stream)?;
-    }
-    stream.write_all(&script.says)?;
-    if !script.closes {
-        io::copy(&mut stream, &mut io::sink())?;
-    }
-    Ok(())
-}
-
-/// Reads a length and as much as it says.
-fn hear(stream: &mut TcpStream) -> io::Result<()> {
-    let mut length = [0; 4];
-    stream.read_exact(&mut length)?;
-    let rest = u32::from_be_bytes(length).saturating_sub(4);
-    io::copy(&mut stream.take(rest.into()), &mut io::sink())?;
-    Ok(())
-}
+use script::{Script, Stand};
 
 /// Lets an application in.
 fn login() -> Vec<u8> {
@@ -322,7 +200,7 @@ fn a_lying_database_ends_the_session_with_one_error_in_its_place() {
             );
         }
     }
-    stand.is_unharmed();
+    stand.ends_unharmed();
 }
 
 #[test]
@@ -355,7 +233,7 @@ fn whatever_a_database_sends_the_session_ends_and_the_programs_live() {
     for name in names {
         stand.ask(&name);
     }
-    stand.is_unharmed();
+    stand.ends_unharmed();
 }
 
 #[test]
@@ -386,5 +264,5 @@ fn a_database_that_answers_the_request_for_tls_with_nonsense_is_not_reached() {
         assert_eq!(tags(&heard), "E", "{name}");
         assert_eq!(heard[0].sqlstate(), "08006", "{name}");
     }
-    stand.is_unharmed();
+    stand.ends_unharmed();
 }

@@ -1,10 +1,16 @@
 //! What each value of `on_refused` does; above all that a query which fails for a refused value
 //! leaves the session as an error of PostgreSQL's own would.
 
+mod conversations;
+
 use harness::raw::{Message, Session, literal, message, rows};
-use harness::{Chain, PATIENCE};
+use harness::{Chain, Keys, PATIENCE};
 
 use super::{Stand, forged};
+use Ask::Run;
+
+/// Fails in the second of three rows; see [`Ask::bytes`].
+const FAILS: &str = "select id, {x} from stored";
 
 #[test]
 fn a_refused_value_stays_as_it_is_or_becomes_null() {
@@ -21,10 +27,7 @@ fn a_refused_value_stays_as_it_is_or_becomes_null() {
     ];
     let mut session = stand.session();
     for (policy, refused, mixed) in cases {
-        stand
-            .link
-            .server
-            .apply(&[&format!("on_refused = '{policy}'")]);
+        stand.apply(&format!("on_refused = '{policy}'"));
         let expected = [
             refused,
             Some(b"good".to_vec()),
@@ -37,17 +40,7 @@ fn a_refused_value_stays_as_it_is_or_becomes_null() {
     }
 }
 
-/// One send of a conversation, and the `ReadyForQuery` messages it brings. In SQL, `{x}` stands for
-/// the expression that fails in the second of three rows.
-enum Step {
-    Query(&'static str),
-    /// A query that ends in `COPY … FROM STDIN`, and the data behind it at once.
-    CopyIn(&'static str),
-    Queries(&'static [&'static str]),
-    Batches(&'static [&'static [Ask]]),
-}
-
-/// A part of a batch that ends with Sync.
+/// A part of a batch that ends with Sync. In SQL, `{x}` stands for the expression that fails.
 #[derive(Clone, Copy)]
 enum Ask {
     /// `Parse`, `Bind`, `Describe` and `Execute` of all rows.
@@ -89,27 +82,6 @@ impl Ask {
     }
 }
 
-impl Step {
-    /// Sends it and returns the answer, one part for each `ReadyForQuery`.
-    fn run(&self, session: &mut Session, failing: &str) -> Vec<Vec<Message>> {
-        let query = |sql: &str| message::query(&sql.replace("{x}", failing));
-        let sent: Vec<Vec<u8>> = match self {
-            Self::Query(sql) => vec![query(sql)],
-            Self::CopyIn(sql) => vec![[query(sql), Data.bytes(failing)].concat()],
-            Self::Queries(several) => several.iter().map(|sql| query(sql)).collect(),
-            Self::Batches(batches) => {
-                let batch = |asks: &&[Ask]| {
-                    let asks = asks.iter().map(|ask| ask.bytes(failing));
-                    asks.chain([message::sync()]).collect::<Vec<_>>().concat()
-                };
-                batches.iter().map(batch).collect()
-            }
-        };
-        session.send(sent.concat());
-        sent.iter().map(|_| session.read_until_ready()).collect()
-    }
-}
-
 /// What an application sees of an answer: types of messages, `ReadyForQuery`'s status, the SQLSTATE
 /// of errors. Whichever of the two errors it was that had to come is `failed`.
 fn transcript(answer: &[Message]) -> String {
@@ -123,127 +95,6 @@ fn transcript(answer: &[Message]) -> String {
     };
     answer.iter().map(seen).collect::<Vec<_>>().join(" ")
 }
-
-use Ask::{Data, Fetch, Open, Prepare, Run, RunPrepared};
-use Step::{Batches, CopyIn, Queries, Query};
-
-const FAILS: &str = "select id, {x} from stored";
-
-/// Conversations in which a value is refused, each in a session of its own.
-const CONVERSATIONS: &[&[Step]] = &[
-    // Autocommit.
-    &[Query(FAILS)],
-    &[Query(
-        "select 1; select id, {x} from stored; select 2; select 3",
-    )],
-    &[Queries(&[FAILS, "select 1", FAILS, "select 2"])],
-    &[Batches(&[&[Run(FAILS)]])],
-    &[Batches(&[&[Run("select 1"), Run(FAILS), Run("select 2")]])],
-    &[Batches(&[&[Run(FAILS), Run(FAILS)]])],
-    &[Batches(&[
-        &[Run("select 1")],
-        &[Run(FAILS)],
-        &[Run("select 2")],
-        &[Run(FAILS)],
-    ])],
-    &[
-        Batches(&[&[Prepare("s", FAILS)]]),
-        Batches(&[&[RunPrepared("s")], &[RunPrepared("s")]]),
-    ],
-    &[Batches(&[&[
-        Prepare("s", FAILS),
-        Open("p", "s"),
-        Fetch("p", 1),
-        Fetch("p", 1),
-        Fetch("p", 1),
-    ]])],
-    // A transaction block.
-    &[
-        Query("begin"),
-        Query(FAILS),
-        Query("select 1"),
-        Query("rollback"),
-    ],
-    &[
-        Query("begin"),
-        Query(FAILS),
-        Query("commit"),
-        Query("select 1"),
-    ],
-    &[
-        Query("begin; select id, {x} from stored"),
-        Query("select 1"),
-        Query("rollback"),
-    ],
-    &[
-        Query("begin"),
-        Batches(&[&[
-            Run("insert into made values (1)"),
-            Run(FAILS),
-            Run("select 2"),
-        ]]),
-        Batches(&[&[Run("select 1")]]),
-        Batches(&[&[Run("rollback")]]),
-        Query("select * from made"),
-    ],
-    &[
-        Query("begin"),
-        Query("savepoint a"),
-        Query("insert into made values (1)"),
-        Query(FAILS),
-        Query("select 1"),
-        Query("rollback to a"),
-        Query("select * from made"),
-        Query(FAILS),
-        Query("release a"),
-        Query("rollback"),
-    ],
-    &[
-        Query("begin"),
-        Batches(&[&[Prepare("s", FAILS), Open("p", "s"), Fetch("p", 1)]]),
-        Batches(&[&[Fetch("p", 1)]]),
-        Batches(&[&[Fetch("p", 1)]]),
-        Query("rollback"),
-        Batches(&[&[RunPrepared("s")]]),
-    ],
-    // COPY behind it in the same batch.
-    &[Query(
-        "select id, {x} from stored; copy made from stdin; select 2",
-    )],
-    &[Query(
-        "select id, {x} from stored; copy stored to stdout; select 2",
-    )],
-    &[
-        Query("begin"),
-        Query("select id, {x} from stored; copy made from stdin"),
-        Query("rollback"),
-    ],
-    &[
-        CopyIn("select id, {x} from stored; copy copied from stdin"),
-        CopyIn("copy copied from stdin"),
-        Query("select 1"),
-    ],
-    &[Batches(&[&[Run(FAILS), Run("copy made from stdin")]])],
-    &[Batches(&[&[
-        Run(FAILS),
-        Run("copy copied from stdin"),
-        Data,
-    ]])],
-    &[Batches(&[
-        &[Run(FAILS), Run("copy copied from stdin"), Data],
-        &[Run("select 3")],
-        &[Run("select 4")],
-    ])],
-    &[Batches(&[
-        &[Run(FAILS), Run("copy stored to stdout"), Run("select 2")],
-        &[Run("select 3")],
-    ])],
-    // After COPY has come and gone.
-    &[
-        Query("copy stored to stdout; select id, {x} from stored"),
-        Query(FAILS),
-    ],
-];
 
 /// A stand under `on_refused = error` with a table of three rows, of which the second holds a value
 /// that is refused.
@@ -261,37 +112,10 @@ fn with_errors() -> Stand {
 }
 
 #[test]
-fn a_query_that_fails_for_a_refused_value_fails_like_one_of_postgresqls_own_errors() {
-    let stand = with_errors();
-    for (index, conversation) in CONVERSATIONS.iter().enumerate() {
-        let [refused, own] = ["value", "1 / (2 - id)"].map(|failing| {
-            let mut session = stand.session();
-            let mut seen = Vec::new();
-            for step in *conversation {
-                for answer in step.run(&mut session, failing) {
-                    let errors = answer.iter().filter(|message| message.tag == b'E').count();
-                    assert!(errors <= 1, "conversation {index}: {answer:?}");
-                    seen.push(transcript(&answer));
-                }
-            }
-            assert!(
-                seen.iter().any(|answer| answer.contains("E(failed)")),
-                "{index}: {seen:?}"
-            );
-            seen.push(transcript(&session.query("select 'usable'")));
-            seen
-        });
-        assert_eq!(refused, own, "conversation {index}");
-        assert_eq!(refused.last().unwrap(), "T D C ZI", "conversation {index}");
-    }
-    assert_eq!(stand.link.database.value("select count(*) from made"), "0");
-}
-
-#[test]
 fn the_error_says_no_more_than_that_a_value_was_refused() {
     let stand = with_errors();
     let mut session = stand.session();
-    let other = literal(&Stand::start(&Chain::builder()).app.seal(b"x").unwrap());
+    let other = literal(&Keys::new().add_client("app").seal(b"x").unwrap());
     let (zone, forged) = (
         literal(&stand.zone.seal(b"x").unwrap()),
         "(select value from stored where id = 2)",
@@ -405,12 +229,10 @@ fn batches_on_their_way_behind_a_refused_value_in_a_block_end_in_a_failed_block(
     let stand = with_errors();
     let mut session = stand.session();
     session.query("begin");
-    let answers = Batches(&[
-        &[Run(FAILS)],
-        &[Run("insert into made values (1)")],
-        &[Run("select 2")],
-    ])
-    .run(&mut session, "value");
+    let batches = [FAILS, "insert into made values (1)", "select 2"];
+    let batch = |sql| [Run(sql).bytes("value"), message::sync()].concat();
+    session.send(batches.map(batch).concat());
+    let answers = batches.map(|_| session.read_until_ready());
     assert_eq!(transcript(&answers[0]), "1 2 T D E(failed) ZE");
     for answer in &answers[1..] {
         let errors = answer.iter().filter(|message| message.tag == b'E').count();

@@ -61,7 +61,7 @@ fn each_mode_opens_its_kind_of_owner_in_a_session_that_is_already_open() {
     // The first is the default; the others come by SIGHUP.
     for (mode, index) in [("", 0), ("on", 1), ("mixed", 2), ("off", 0)] {
         if !mode.is_empty() {
-            stand.link.server.apply(&[&format!("zone_mode = '{mode}'")]);
+            stand.apply(&format!("zone_mode = '{mode}'"));
         }
         for (case, (before, sealed, clear, opens)) in cases.iter().enumerate() {
             let answer = session.extended(&format!("select '{before}', {}", literal(sealed)), 1);

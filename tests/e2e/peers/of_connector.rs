@@ -39,12 +39,12 @@ fn an_impostor_hears_nothing_and_the_application_is_told() {
         (
             "a client",
             ca.issue(&Leaf::client("primary").any_usage()),
-            "",
+            "the peer is client primary, and not a server",
         ),
         (
             "an admin",
             ca.issue(&Leaf::admin("primary").any_usage()),
-            "",
+            "the peer is admin primary, and not a server",
         ),
         (
             "a client, by usage too",
@@ -54,22 +54,22 @@ fn an_impostor_hears_nothing_and_the_application_is_told() {
         (
             "of an unexpected id",
             ca.issue(&Leaf::server("tertiary")),
-            "",
+            "server tertiary, which server_ids does not name",
         ),
         (
             "of an id in other letters",
             ca.issue(&Leaf::server("Primary")),
-            "",
+            "server Primary",
         ),
         (
             "with two names",
             ca.issue(&server().and_uri("pgseal://server/replica")),
-            "",
+            "2 URI names",
         ),
         (
             "with a host name alone",
             ca.issue(&server().without_uri().and_host("127.0.0.1")),
-            "",
+            "0 URI names",
         ),
     ];
     for (case, identity, why) in &impostors {

@@ -4,8 +4,8 @@ use harness::raw::{message, tags};
 use harness::until;
 
 use super::{
-    BAD, FAILS, GOOD, Stand, batch, is_usable, is_usable_after_rollback, next_error, read_up_to,
-    run, seen,
+    BAD, BAD_MANY, FAILS, GOOD, Stand, batch, is_usable, is_usable_after_rollback, next_error,
+    read_up_to, run, seen,
 };
 
 #[test]
@@ -66,10 +66,7 @@ fn whole_batches_behind_a_refusal_in_a_block_are_answered_and_the_block_is_lost(
 fn postgresqls_last_words_reach_an_application_that_waits_behind_a_refusal() {
     let stand = Stand::start();
     let mut session = stand.session();
-    // So many rows that the first of them leave PostgreSQL before it sleeps.
-    session.send(message::query(
-        "select value from bad, generate_series(1, 1000); select pg_sleep(600)",
-    ));
+    session.send(message::query(&format!("{BAD_MANY}; select pg_sleep(600)")));
     assert_eq!(seen(&read_up_to(&mut session, b'E')), "T E42501");
     let end = "select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'";
     until("the query to sleep, and to be ended", || {
@@ -80,6 +77,31 @@ fn postgresqls_last_words_reach_an_application_that_waits_behind_a_refusal() {
     assert_eq!(rest[0].field(b'V').as_deref(), Some("FATAL"));
     let says = rest[0].field(b'M').unwrap();
     assert!(says.contains("administrator"), "PostgreSQL's own: {says}");
+}
+
+#[test]
+fn what_runs_on_behind_a_refusal_is_not_taken_for_an_answer_to_what_comes_next() {
+    let stand = Stand::start();
+    let sleep = "do $$ begin perform pg_sleep(0.2); end $$";
+    let begun = [run(BAD_MANY), run(sleep), run(GOOD), message::flush()].concat();
+    let next = [message::query(GOOD), message::query(BAD_MANY)].concat();
+    let rest = [message::sync(), next].concat();
+    let mut session = stand.session();
+    session.send(&begun);
+    assert_eq!(seen(&read_up_to(&mut session, b'E')), "1 2 E42501");
+    session.send(&rest);
+    for expected in ["ZI", "T D C ZI", "T E42501 ZI"] {
+        assert_eq!(seen(&session.read_until_ready()), expected);
+    }
+    is_usable(session);
+    let mut session = stand.in_block();
+    session.send(&begun);
+    assert_eq!(seen(&read_up_to(&mut session, b'E')), "1 2 E42501");
+    session.send(&rest);
+    for expected in ["ZE", "E25P02 ZE", "E25P02 ZE"] {
+        assert_eq!(seen(&session.read_until_ready()), expected);
+    }
+    is_usable_after_rollback(session);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use harness::raw::{Ended, Message, Session, Stream, message};
 use harness::{PATIENCE, Random, rounds};
 
-use super::{BAD, CLEAR, COPY, FAILS, GOOD, Stand, errors, hex, run, seen};
+use super::{BAD, BAD_MANY, CLEAR, COPY, FAILS, GOOD, Stand, errors, hex, run, seen};
 
 /// Conversations that are held at the same time.
 const AT_ONCE: usize = 4;
@@ -20,7 +20,7 @@ enum Part {
     Good,
     Bad,
     Sql(&'static str),
-    /// SQL that fails, or that cannot even be parsed.
+    /// SQL that fails, cannot even be parsed, or has values refused.
     Fails(&'static str),
     /// Ends or begins a block, or part of one.
     Control(&'static str),
@@ -44,7 +44,9 @@ const PARTS: &[Part] = &[
     Bad,
     Bad,
     Bad,
-    Bad,
+    Fails(BAD_MANY),
+    Fails(BAD_MANY),
+    Sql("do $$ begin perform pg_sleep(0.01); end $$"),
     Sql("insert into made values (1)"),
     Sql("set search_path = public"),
     Fails(FAILS),

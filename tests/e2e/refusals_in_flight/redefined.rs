@@ -3,7 +3,7 @@
 
 use harness::raw::{Message, Session, message};
 
-use super::{BAD, CLEAR, GOOD, Stand, hex, is_usable, seen};
+use super::{BAD, CLEAR, GOOD, Stand, hex, is_usable, is_usable_after_rollback, seen};
 
 /// Prepares a statement and has it described.
 #[track_caller]
@@ -97,4 +97,28 @@ fn a_fetch_is_read_by_what_its_cursor_is_now() {
         is_read_anew(&mut session, "s", redefine, between);
         is_usable(session);
     }
+}
+
+#[test]
+fn a_portal_that_is_a_cursor_now_is_read_by_what_that_is() {
+    let stand = Stand::start();
+    let mut session = stand.in_block();
+    let begun = [
+        message::parse("s", "select 1"),
+        message::bind("k", "s", &[], 0),
+        message::describe_portal("k"),
+        message::sync(),
+    ];
+    session.send(begun.concat());
+    assert_eq!(seen(&session.read_until_ready()), "1 2 T ZT");
+    session.query(&format!("close k; declare k cursor for {GOOD}"));
+    session.send([message::execute("k", 0), message::sync()].concat());
+    let answer = session.read_until_ready();
+    assert_eq!(seen(&answer), "D C ZT");
+    let opened = format!(r"\x{}", hex(CLEAR)).into_bytes();
+    assert_eq!(answer[0].row(), [Some(opened)]);
+    session.query(&format!("close k; declare k cursor for {BAD}"));
+    session.send([message::execute("k", 0), message::sync()].concat());
+    assert_eq!(seen(&session.read_until_ready()), "E42501 ZE");
+    is_usable_after_rollback(session);
 }

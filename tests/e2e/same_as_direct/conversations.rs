@@ -3,6 +3,7 @@
 mod asides;
 mod copies;
 mod extended;
+mod portals;
 mod simple;
 
 use harness::raw::message::{self, query};
@@ -38,7 +39,7 @@ pub fn all() -> Vec<Conversation> {
         simple::statements(),
         simple::values(),
         extended::statements(),
-        extended::portals(),
+        portals::portals(),
         extended::errors(),
         copies::simple(),
         copies::extended(),

@@ -125,14 +125,11 @@ pub fn simple() -> Vec<Conversation> {
 }
 
 pub fn extended() -> Vec<Conversation> {
-    let select = [
-        parse("", "select s from rows limit 1"),
-        bind("", "", &[], 1),
-        describe_portal(""),
-        execute("", 0),
-        sync(),
-    ]
-    .concat();
+    let then_a_value = || {
+        let select = parse("", "select s from rows limit 1");
+        let (bind, describe) = (bind("", "", &[], 1), describe_portal(""));
+        Turn::new(b'Z', &[select, bind, describe, execute("", 0), sync()])
+    };
     vec![
         talk(
             "extended out",
@@ -156,7 +153,7 @@ pub fn extended() -> Vec<Conversation> {
                         sync(),
                     ],
                 ),
-                Turn::new(b'Z', &[select.clone()]),
+                then_a_value(),
             ],
         ),
         talk(
@@ -165,7 +162,7 @@ pub fn extended() -> Vec<Conversation> {
             vec![
                 Turn::new(b'G', &[begun(IN), sync()]),
                 Turn::new(b'Z', &[copy_data(b"1\tone\n"), copy_done(), sync()]),
-                Turn::new(b'Z', &[select.clone()]),
+                then_a_value(),
             ],
         ),
         talk(
@@ -175,7 +172,7 @@ pub fn extended() -> Vec<Conversation> {
                 Turn::new(b'G', &[begun(IN), flush()]),
                 Turn::new(b'E', &[copy_data(b"x\ty\n")]),
                 Turn::new(b'Z', &[copy_data(b"2\ttwo\n"), copy_done(), sync()]),
-                Turn::new(b'Z', &[select.clone()]),
+                then_a_value(),
             ],
         ),
         talk(
@@ -187,7 +184,7 @@ pub fn extended() -> Vec<Conversation> {
                     b'Z',
                     &[copy_data(b"1\tone\n"), copy_fail("no more"), sync()],
                 ),
-                Turn::new(b'Z', &[select.clone()]),
+                then_a_value(),
             ],
         ),
         talk(
@@ -204,7 +201,7 @@ pub fn extended() -> Vec<Conversation> {
                         sync(),
                     ],
                 ),
-                Turn::new(b'Z', &[select]),
+                then_a_value(),
             ],
         ),
     ]
