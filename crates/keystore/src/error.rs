@@ -26,6 +26,11 @@ pub enum Error {
         /// The file asked for.
         path: PathBuf,
     },
+    /// A master key was given where its file's name belongs, and is not repeated.
+    #[error(
+        "the name of the master key's file is asked for, not the key itself; make a new key if others could see this one"
+    )]
+    KeyForPath,
     /// A file that was to be made is there already.
     #[error("{path} exists already and is left as it is; choose another name or move it away")]
     Exists {

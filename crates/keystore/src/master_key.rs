@@ -34,6 +34,10 @@ impl MasterKey {
 
     /// The key in a file that only its owner can reach.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
+        // The key itself in place of its file's name must not go on into an error.
+        if path.to_string_lossy().starts_with(PREFIX) {
+            return Err(Error::KeyForPath);
+        }
         Self::from_secret(&Secret::from_file(path)?, || path.display().to_string())
     }
 
@@ -108,6 +112,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_key_given_for_its_files_name_is_not_repeated() {
+        let mut text = String::new();
+        MasterKey::generate().unwrap().write_text(&mut text);
+        let error = MasterKey::from_file(Path::new(&text)).err().unwrap();
+        assert!(!error.to_string().contains(&text));
+        assert!(matches!(error, Error::KeyForPath));
+    }
 
     #[test]
     fn a_key_reads_back_from_the_file_it_was_written_to() {
