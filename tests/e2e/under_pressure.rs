@@ -1,1 +1,36 @@
-//! To be written.
+//! Much at once: long pipelines, a store that changes while it is read, little memory, rows that
+//! take long to open, and peers that keep others waiting. Everything valid opens, in time.
+
+mod cancels;
+mod http;
+mod memory;
+mod pipelines;
+mod store;
+mod turns;
+
+use envelope::Recipient;
+use harness::raw::Session;
+use harness::{ChainBuilder, Keys, Link};
+
+/// A link whose client is `app`, which may create zones.
+struct Stand {
+    link: Link,
+    keys: Keys,
+    app: Recipient,
+}
+
+impl Stand {
+    fn start(chain: &ChainBuilder) -> Self {
+        let keys = Keys::new();
+        let app = keys.add_zone_creator("app");
+        let link = chain.start_link(&keys);
+        Self { link, keys, app }
+    }
+
+    /// A session through the link.
+    fn session(&self) -> Session {
+        let mut session = self.link.address().raw();
+        session.start();
+        session
+    }
+}

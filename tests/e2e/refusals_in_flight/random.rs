@@ -231,7 +231,7 @@ impl Conversation {
             }
             before = answer.last().map_or(b'I', |ready| ready.body[0]);
         }
-        talk.is_usable(self);
+        talk.goes_on_well(self);
     }
 }
 
@@ -318,7 +318,7 @@ impl Talk {
     }
 
     /// Nothing is left of what was said: a block still fails for a refusal, and ends.
-    fn is_usable(mut self, conversation: &Conversation) {
+    fn goes_on_well(mut self, conversation: &Conversation) {
         self.session.send(message::query("rollback"));
         let answers = self.answers(1, conversation);
         let status = answers[0].last().map(|ready| ready.body[0]);
