@@ -130,12 +130,20 @@ check() {
     names+=("$name") times+=($((SECONDS - began)))
     if ((status != expected)); then
         counts+=("FAILED")
-        tail -n 60 "$log"
+        show_failure
         summary
         fail "exit code $status (log: $log)"
     fi
     counts+=("$(count "$log")")
     show_results "$log"
+}
+
+# show_failure: what in the log tells of it, and how it ends.
+show_failure() {
+    printf '\n'
+    grep -E '^(error|test .* FAILED|thread .* panicked at|FAILED )' "$log" | head -n 30 || true
+    printf '%s\n' "  --- the last lines of $log"
+    tail -n 40 "$log"
 }
 
 # show_results LOG: what the test programs themselves say, and the demo's table.

@@ -1,8 +1,8 @@
 //! `pgseal-connector`: stands beside an application, takes its PostgreSQL connections in clear, and
 //! carries them to a server through a tunnel of TLS with certificates on both sides.
 //!
-//! It holds no keys but that of its own certificate, and changes no byte: [`session`] is all of the
-//! data path. [`api`] gives applications what they need to seal: public keys, and new zones.
+//! It holds no keys but that of its own certificate, and changes no byte: `session` is all of the
+//! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
 pub mod config;

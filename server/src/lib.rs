@@ -1,8 +1,8 @@
 //! `pgseal-server`: opens sealed values in what a PostgreSQL database sends, for those who may.
 //!
-//! The path of a connection: [`listen`] (TLS, who is it, what does it want) → [`session`] →
-//! [`app_to_db`] and [`db_to_app`], which share a [`conversation`] → [`opener`], one row in, one
-//! row out. Beside it, [`control`] answers the control API and [`ops`] the operator's tools.
+//! The path of a connection: `listen` (TLS, who is it, what does it want) → `session` →
+//! `app_to_db` and `db_to_app`, which share a `conversation` → `opener`, one row in, one
+//! row out. Beside it, `control` answers the control API and `ops` the operator's tools.
 
 mod app_to_db;
 mod cancel;

@@ -4,8 +4,8 @@
 use harness::raw::message;
 
 use super::{
-    BAD, COPY, FAILS, GOOD, Stand, batch, is_usable, is_usable_after_rollback, next_error,
-    read_up_to, run, seen,
+    BAD, BAD_MANY, COPY, FAILS, GOOD, Stand, batch, is_usable, is_usable_after_rollback,
+    next_error, read_up_to, run, seen,
 };
 
 /// What an application that does not wait sends behind its `COPY`.
@@ -51,22 +51,26 @@ fn a_copy_in_the_same_batch_as_a_refusal_is_ended() {
 #[test]
 fn a_copy_with_its_sync_still_to_come_behind_a_refusal_is_ended() {
     let stand = Stand::start();
-    let begun = [run(BAD), run(COPY), message::flush()].concat();
-    for rest in [
+    let rests = [
         message::sync(),
         [data(), message::sync()].concat(),
         [message::copy_fail("no"), message::sync()].concat(),
-    ] {
+    ];
+    for (refused, rest) in [BAD, BAD_MANY]
+        .iter()
+        .flat_map(|sql| rests.iter().map(move |rest| (sql, rest)))
+    {
+        let begun = [run(refused), run(COPY), message::flush()].concat();
         let mut session = stand.session();
         session.send(&begun);
         assert_eq!(seen(&read_up_to(&mut session, b'E')), "1 2 E42501");
-        session.send(&rest);
+        session.send(rest);
         assert_eq!(seen(&session.read_until_ready()), "ZI");
         is_usable(session);
         let mut session = stand.in_block();
         session.send(&begun);
         assert_eq!(seen(&read_up_to(&mut session, b'E')), "1 2 E42501");
-        session.send(&rest);
+        session.send(rest);
         assert_eq!(seen(&session.read_until_ready()), "ZE");
         is_usable_after_rollback(session);
     }
@@ -92,19 +96,27 @@ fn a_copy_that_is_over_leaves_nothing_behind_for_a_refusal() {
     let stand = Stand::start();
     let end = |data: &[u8]| [&message::copy_data(data), message::copy_done().as_slice()].concat();
     for (data, outcome) in [(b"1\n", "C ZI"), (b"x\n", "E22P02 ZI")] {
-        let mut session = stand.session();
-        session.send(message::query(COPY));
-        assert_eq!(seen(&read_up_to(&mut session, b'G')), "G");
-        session.send(end(data));
-        assert_eq!(seen(&session.read_until_ready()), outcome);
+        let mut simple = stand.session();
+        simple.send(message::query(COPY));
+        assert_eq!(seen(&read_up_to(&mut simple, b'G')), "G");
+        simple.send(end(data));
         // As libpq does it: PostgreSQL ignores the first Sync.
-        session.send(batch(COPY));
-        assert_eq!(seen(&read_up_to(&mut session, b'G')), "1 2 G");
-        session.send([end(data), message::sync()].concat());
-        assert_eq!(seen(&session.read_until_ready()), outcome);
-        assert_eq!(seen(&session.query(FAILS)), "E22012 ZI");
-        assert_eq!(seen(&session.query("begin")), "C ZT");
-        assert_eq!(seen(&session.query(BAD)), "T E42501 ZE");
-        is_usable_after_rollback(session);
+        let mut extended = stand.session();
+        extended.send(batch(COPY));
+        assert_eq!(seen(&read_up_to(&mut extended, b'G')), "1 2 G");
+        extended.send([end(data), message::sync()].concat());
+        for mut session in [simple, extended] {
+            assert_eq!(seen(&session.read_until_ready()), outcome);
+            for (sql, expected) in [
+                (FAILS, "E22012 ZI"),
+                (BAD_MANY, "T E42501 ZI"),
+                (GOOD, "T D C ZI"),
+                ("begin", "C ZT"),
+                (BAD, "T E42501 ZE"),
+            ] {
+                assert_eq!(seen(&session.query(sql)), expected, "{sql}");
+            }
+            is_usable_after_rollback(session);
+        }
     }
 }
