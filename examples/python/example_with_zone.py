@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-import pgseal
-
 import application
+import pgseal
 
 TABLE = """
     CREATE TABLE IF NOT EXISTS test_example_with_zone (
