@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-import application
 import pgseal
+
+import application
 
 TABLE = """
     CREATE TABLE IF NOT EXISTS test_example_without_zone (

@@ -9,7 +9,7 @@ mod random;
 mod redefined;
 
 use harness::raw::{Message, Session, message};
-use harness::{Chain, Keys, Link};
+use harness::{Chain, ChainBuilder, Keys, Link};
 
 /// A statement whose result holds a value that is sealed to another client.
 const BAD: &str = "select value from bad";
@@ -36,9 +36,13 @@ struct Stand {
 
 impl Stand {
     fn start() -> Self {
+        Self::with(&Chain::builder())
+    }
+
+    fn with(chain: &ChainBuilder) -> Self {
         let keys = Keys::new();
         let (app, other) = (keys.add_client("app"), keys.add_client("other"));
-        let link = Chain::builder().on_refused("error").start_link(&keys);
+        let link = chain.clone().on_refused("error").start_link(&keys);
         let [good, bad] =
             [app, other].map(|owner| harness::raw::literal(&owner.seal(CLEAR).unwrap()));
         link.database.query(&format!(

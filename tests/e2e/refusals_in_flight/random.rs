@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::raw::{Ended, Message, Session, Stream, message};
-use harness::{PATIENCE, Random, rounds};
+use harness::{Chain, PATIENCE, Random, rounds};
 
 use super::{BAD, BAD_MANY, CLEAR, COPY, FAILS, GOOD, Stand, errors, hex, run, seen};
 
@@ -96,6 +96,8 @@ impl Part {
 #[derive(Debug)]
 struct Batch {
     extended: bool,
+    /// Portals are described, in the extended protocol.
+    described: bool,
     parts: Vec<Part>,
 }
 
@@ -104,6 +106,7 @@ impl Batch {
         let count = 1 + random.below(4);
         Self {
             extended: random.below(2) == 0,
+            described: random.below(2) == 0,
             parts: (0..count)
                 .map(|_| PARTS[random.below(PARTS.len())])
                 .collect(),
@@ -113,7 +116,7 @@ impl Batch {
     fn bytes(&self) -> Vec<u8> {
         if self.extended {
             let parts = self.parts.iter().flat_map(|part| {
-                let asks = part.sql().map_or_else(message::flush, run);
+                let asks = part.sql().map_or_else(message::flush, |sql| self.asks(sql));
                 [asks, part.data()]
             });
             return parts.chain([message::sync()]).flatten().collect();
@@ -124,6 +127,19 @@ impl Batch {
             .into_iter()
             .chain(data)
             .collect()
+    }
+
+    fn asks(&self, sql: &str) -> Vec<u8> {
+        if !self.described {
+            return run(sql);
+        }
+        [
+            message::parse("", sql),
+            message::bind("", "", &[], 0),
+            message::describe_portal(""),
+            message::execute("", 0),
+        ]
+        .concat()
     }
 
     /// What is wrong with an answer to it; `before` is the status that the one before it left.
@@ -346,14 +362,17 @@ impl Talk {
 
 #[test]
 fn random_conversations_with_refusals_never_hang_and_always_add_up() {
-    let stand = Stand::start();
+    // In one of them, what comes from the database comes in small pieces.
+    let stands = [Stand::start(), Stand::with(&Chain::builder().tapped())];
+    let tap = stands[1].link.database_tap.as_ref().unwrap();
+    tap.in_pieces(100);
     let mut random = Random::new();
     let conversations: Vec<_> = (0..rounds(400))
         .map(|_| Conversation::draw(&mut random))
         .collect();
     thread::scope(|scope| {
-        for some in conversations.chunks(conversations.len().div_ceil(AT_ONCE)) {
-            let stand = &stand;
+        let parts = conversations.chunks(conversations.len().div_ceil(AT_ONCE));
+        for (some, stand) in parts.zip(stands.iter().cycle()) {
             scope.spawn(move || {
                 for conversation in some {
                     conversation.hold(stand.session());
