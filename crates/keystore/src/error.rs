@@ -73,6 +73,12 @@ pub enum Error {
         /// The master key that was given.
         given: MasterKeyId,
     },
+    /// Another file stands where the store was: what is written there is not seen here.
+    #[error("{path} was moved away or replaced; restart the program to use what is there now")]
+    Replaced {
+        /// Where the store was.
+        path: PathBuf,
+    },
     /// Another process kept the store locked for longer than the busy timeout.
     #[error(
         "{path} is locked by another process (waited {waited:?}); try again, or see who holds it with `fuser {path}`"

@@ -10,6 +10,7 @@
 
 mod cache;
 mod durable;
+mod engine;
 mod error;
 mod master_key;
 mod name;

@@ -1,70 +1,41 @@
-//! The engine: named values in one SQLite file, changed by compare-and-set.
+//! The engine for one host: named values in one SQLite file.
 //!
 //! All SQL is here and in `sqlite/open`, which makes and opens the file; nothing else knows of
-//! SQLite. What the values are, and their sealing, is `store`'s business. Another engine (etcd) has
-//! to offer the same four operations: [`Sqlite::get`], [`Sqlite::scan`], [`Sqlite::commit`] and
-//! [`Sqlite::revision`].
+//! SQLite.
 
 mod open;
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{
     Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params,
 };
 
 use crate::Error;
+use crate::engine::{Changes, Commit, Condition, Edit, Engine, Found, Listed, MAX_PAGE, Named};
 
-/// The longest value, in bytes.
-pub(crate) const MAX_VALUE: usize = 1 << 20;
-/// The most values that one scan returns.
-pub(crate) const MAX_PAGE: usize = 1000;
-
-/// A value, and when it was last written.
-pub(crate) struct Found {
-    pub value: Vec<u8>,
-    pub revision: i64,
-}
-
-/// A named value.
-pub(crate) struct Named {
-    pub name: String,
-    pub value: Vec<u8>,
-}
-
-/// What a commit depends on: that a value is of this revision; 0 that there is none.
-#[derive(Clone)]
-pub(crate) struct Condition {
-    pub name: String,
-    pub revision: i64,
-}
-
-/// What became of a commit.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Commit {
-    /// All was written.
-    Done,
-    /// Nothing was: the condition of this place in the list does not hold.
-    Conflict(usize),
-}
+/// Changed names that are told one by one.
+const MAX_CHANGES: usize = 10_000;
 
 /// An open SQLite file; shared by threads, and its file by processes of one host.
 pub(crate) struct Sqlite {
     connection: Mutex<Connection>,
     path: PathBuf,
+    /// Which file it is, by device and inode.
+    file: (u64, u64),
     busy_timeout: Duration,
 }
 
-impl Sqlite {
-    /// Where the file is.
-    pub fn path(&self) -> &Path {
+impl Engine for Sqlite {
+    fn place(&self) -> &Path {
         &self.path
     }
 
-    /// The value of this name.
-    pub fn get(&self, name: &str) -> Result<Option<Found>, Error> {
+    fn get(&self, name: &str) -> Result<Option<Found>, Error> {
         let found = |row: &Row<'_>| {
             Ok(Found {
                 value: row.get(0)?,
@@ -79,63 +50,105 @@ impl Sqlite {
         })
     }
 
-    /// The values whose names begin with `prefix` and follow `after`, sorted by name; at most
-    /// `limit`, and at most [`MAX_PAGE`]. `prefix` ends with `/`.
-    pub fn scan(
-        &self,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<Named>, Error> {
+    fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, Error> {
         let limit = i64::try_from(limit.min(MAX_PAGE)).expect("a page is short");
-        // `0` follows `/` in ASCII: the end of all names that begin with the prefix.
+        // What follows `/` in ASCII ends all names that begin with the prefix, and all names.
         let end = format!("{}0", prefix.trim_end_matches('/'));
-        let named = |row: &Row<'_>| {
-            Ok(Named {
+        let end = if prefix.is_empty() { "\u{7f}" } else { &end };
+        let listed = |row: &Row<'_>| {
+            Ok(Listed {
                 name: row.get(0)?,
                 value: row.get(1)?,
+                revision: row.get(2)?,
             })
         };
         self.with(|connection| {
             connection
                 .prepare_cached(
-                    "SELECT name, value FROM record WHERE name > ?1 AND name < ?2 \
+                    "SELECT name, value, revision FROM record WHERE name > ?1 AND name < ?2 \
                      ORDER BY name LIMIT ?3",
                 )?
-                .query_map(params![after.unwrap_or(prefix), end, limit], named)?
+                .query_map(params![after.unwrap_or(prefix), end, limit], listed)?
                 .collect()
         })
     }
 
-    /// Writes all values as one change if every condition holds, and nothing if not.
-    pub fn commit(&self, conditions: &[Condition], writes: &[Named]) -> Result<Commit, Error> {
+    fn commit(&self, conditions: &[Condition], edits: &[Edit]) -> Result<Commit, Error> {
         self.with(|connection| {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            for (place, condition) in conditions.iter().enumerate() {
+            for condition in conditions {
                 let found: Option<i64> = transaction
                     .prepare_cached("SELECT revision FROM record WHERE name = ?1")?
                     .query_row([&condition.name], |row| row.get(0))
                     .optional()?;
                 if found.unwrap_or(0) != condition.revision {
-                    return Ok(Commit::Conflict(place));
+                    return Ok(Commit::Conflict);
                 }
             }
-            write(&transaction, writes)?;
+            let revision = write(&transaction, edits)?;
             transaction.commit()?;
-            Ok(Commit::Done)
+            Ok(Commit::Done(revision))
         })
     }
 
-    /// How many changes were committed, by whatever process.
-    pub fn revision(&self) -> Result<i64, Error> {
+    fn changes(&self, since: i64) -> Result<Changes, Error> {
         self.with(|connection| {
-            connection
+            // One transaction, so that names and revision belong together.
+            let transaction = connection.transaction()?;
+            let revision: i64 = transaction
                 .prepare_cached("SELECT number FROM revision")?
-                .query_row([], |row| row.get(0))
+                .query_row([], |row| row.get(0))?;
+            let names = if revision == since {
+                Some(Vec::new())
+            } else if since == 0 || revision < since {
+                // Nothing is known yet, or an older file was put in the place of this one.
+                None
+            } else {
+                let limit = i64::try_from(MAX_CHANGES + 1).expect("not many");
+                let names = transaction
+                    .prepare_cached("SELECT name FROM record WHERE revision > ?1 LIMIT ?2")?
+                    .query_map([since, limit], |row| row.get(0))?
+                    .collect::<Result<Vec<String>, _>>()?;
+                (names.len() <= MAX_CHANGES).then_some(names)
+            };
+            Ok(Changes { revision, names })
         })
     }
 
+    /// Freed pages are overwritten as they are freed (`secure_delete`); what is left of them is in
+    /// the log, which is written back and cut to nothing.
+    fn purge(&self) -> Result<(), Error> {
+        let deadline = Instant::now() + self.busy_timeout;
+        loop {
+            let busy: i64 = self.with(|connection| {
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            })?;
+            if busy == 0 {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::Locked {
+                    path: self.path.clone(),
+                    waited: self.busy_timeout,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn check_place(&self) -> Result<(), Error> {
+        if identity(&self.path).is_some_and(|file| file == self.file) {
+            Ok(())
+        } else {
+            Err(Error::Replaced {
+                path: self.path.clone(),
+            })
+        }
+    }
+}
+
+impl Sqlite {
     /// The error of a file whose structure is broken.
     pub fn damaged(&self, what: impl Into<String>) -> Error {
         Error::Damaged {
@@ -160,19 +173,29 @@ impl Sqlite {
     }
 }
 
-/// Counts one change, and writes its values.
-fn write(transaction: &Transaction<'_>, values: &[Named]) -> rusqlite::Result<()> {
+/// Counts one change, and makes its edits.
+fn write(transaction: &Transaction<'_>, edits: &[Edit]) -> rusqlite::Result<i64> {
     let revision: i64 = transaction.query_row(
         "UPDATE revision SET number = number + 1 RETURNING number",
         [],
         |row| row.get(0),
     )?;
-    let mut write =
+    let mut put =
         transaction.prepare_cached("INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3)")?;
-    for Named { name, value } in values {
-        write.execute(params![name, value, revision])?;
+    let mut remove = transaction.prepare_cached("DELETE FROM record WHERE name = ?1")?;
+    for edit in edits {
+        match edit {
+            Edit::Put(Named { name, value }) => put.execute(params![name, value, revision])?,
+            Edit::Remove(name) => remove.execute([name])?,
+        };
     }
-    Ok(())
+    Ok(revision)
+}
+
+/// Which file stands at the path, by device and inode.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let file = fs::metadata(path).ok()?;
+    Some((file.dev(), file.ino()))
 }
 
 /// What SQLite's error means for a store.
@@ -205,15 +228,19 @@ mod tests {
     /// An engine with the values `a/1` to `a/3` and `b/1`, written as one change.
     fn engine(directory: &tempfile::TempDir) -> Sqlite {
         let path = directory.path().join("store.db");
-        let values = ["a/1", "a/2", "a/3", "b/1"].map(|name| named(name, "old"));
+        let values = ["a/1", "a/2", "a/3", "b/1"].map(|name| put(name, "old"));
         Sqlite::create(&path, Duration::from_millis(50), &values).unwrap()
     }
 
-    fn named(name: &str, value: &str) -> Named {
-        Named {
+    fn put(name: &str, value: &str) -> Edit {
+        Edit::Put(Named {
             name: name.into(),
             value: value.into(),
-        }
+        })
+    }
+
+    fn revision(engine: &Sqlite) -> i64 {
+        engine.changes(0).unwrap().revision
     }
 
     fn condition(name: &str, revision: i64) -> Condition {
@@ -232,7 +259,7 @@ mod tests {
     fn a_connection_syncs_every_commit_wipes_what_it_overwrites_and_trusts_no_schema() {
         let directory = tempfile::tempdir().unwrap();
         let made = engine(&directory);
-        let opened = Sqlite::open(made.path(), Duration::from_millis(50)).unwrap();
+        let opened = Sqlite::open(made.place(), Duration::from_millis(50)).unwrap();
         for engine in [made, opened] {
             let number = |pragma| {
                 engine
@@ -258,21 +285,24 @@ mod tests {
     fn a_commit_writes_all_its_values_at_the_next_revision() {
         let directory = tempfile::tempdir().unwrap();
         let engine = engine(&directory);
-        assert_eq!(engine.revision().unwrap(), 1);
+        assert_eq!(revision(&engine), 1);
         let conditions = [condition("a/1", 1), condition("c/1", 0)];
-        let writes = [named("a/1", "new"), named("c/1", "new")];
-        assert_eq!(engine.commit(&conditions, &writes).unwrap(), Commit::Done);
-        assert_eq!(engine.revision().unwrap(), 2);
+        let writes = [put("a/1", "new"), put("c/1", "new")];
+        assert_eq!(
+            engine.commit(&conditions, &writes).unwrap(),
+            Commit::Done(2)
+        );
+        assert_eq!(revision(&engine), 2);
         assert_eq!(value(&engine, "a/1"), Some((b"new".into(), 2)));
         assert_eq!(value(&engine, "c/1"), Some((b"new".into(), 2)));
         assert_eq!(value(&engine, "a/2"), Some((b"old".into(), 1)));
     }
 
     #[test]
-    fn a_condition_that_does_not_hold_is_named_and_nothing_is_written() {
+    fn nothing_is_written_when_a_condition_does_not_hold() {
         let directory = tempfile::tempdir().unwrap();
         let engine = engine(&directory);
-        let writes = [named("c/1", "new"), named("a/2", "new")];
+        let writes = [put("c/1", "new"), put("a/2", "new")];
         // A value that was written since, one that must not be there, one that must.
         for broken in [
             condition("a/1", 2),
@@ -281,8 +311,8 @@ mod tests {
         ] {
             let conditions = [condition("b/1", 1), broken];
             let commit = engine.commit(&conditions, &writes).unwrap();
-            assert_eq!(commit, Commit::Conflict(1));
-            assert_eq!(engine.revision().unwrap(), 1);
+            assert_eq!(commit, Commit::Conflict);
+            assert_eq!(revision(&engine), 1);
             assert_eq!(value(&engine, "c/1"), None);
             assert_eq!(value(&engine, "a/2"), Some((b"old".into(), 1)));
         }
@@ -292,14 +322,14 @@ mod tests {
     fn of_two_writers_that_read_the_same_revision_one_must_read_again() {
         let directory = tempfile::tempdir().unwrap();
         let one = engine(&directory);
-        let other = Sqlite::open(one.path(), Duration::from_millis(50)).unwrap();
+        let other = Sqlite::open(one.place(), Duration::from_millis(50)).unwrap();
         let read = [condition("a/1", one.get("a/1").unwrap().unwrap().revision)];
         assert_eq!(
-            one.commit(&read, &[named("a/1", "one")]).unwrap(),
-            Commit::Done
+            one.commit(&read, &[put("a/1", "one")]).unwrap(),
+            Commit::Done(2)
         );
-        let late = other.commit(&read, &[named("a/1", "other")]).unwrap();
-        assert_eq!(late, Commit::Conflict(0));
+        let late = other.commit(&read, &[put("a/1", "other")]).unwrap();
+        assert_eq!(late, Commit::Conflict);
         assert_eq!(value(&other, "a/1"), Some((b"one".into(), 2)));
     }
 
@@ -316,5 +346,57 @@ mod tests {
         assert_eq!(names(Some("a/2"), 2), ["a/3"]);
         assert!(names(Some("a/3"), 2).is_empty());
         assert!(names(None, 0).is_empty());
+    }
+
+    #[test]
+    fn names_written_after_a_revision_are_told_and_an_older_file_tells_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(&directory);
+        let changes = |since| engine.changes(since).unwrap();
+        assert_eq!(changes(1).names, Some(Vec::new()));
+        engine
+            .commit(&[], &[put("a/2", "new"), put("c/1", "new")])
+            .unwrap();
+        engine.commit(&[], &[put("a/2", "newer")]).unwrap();
+        assert_eq!(changes(1).names, Some(vec!["c/1".into(), "a/2".into()]));
+        assert_eq!(changes(2).names, Some(vec!["a/2".into()]));
+        assert_eq!(changes(3).names, Some(Vec::new()));
+        assert_eq!((changes(4).names, changes(4).revision), (None, 3));
+        assert_eq!(changes(0).names, None);
+    }
+
+    #[test]
+    fn a_removed_value_is_gone_from_the_file_and_its_log_once_they_are_purged() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(&directory);
+        let secret = "a value that nobody is to find again";
+        engine.commit(&[], &[put("a/9", secret)]).unwrap();
+        let found = || {
+            fs::read_dir(directory.path()).unwrap().any(|file| {
+                let bytes = fs::read(file.unwrap().path()).unwrap();
+                memchr_in(&bytes, secret.as_bytes())
+            })
+        };
+        assert!(found());
+        engine.commit(&[], &[Edit::Remove("a/9".into())]).unwrap();
+        assert!(engine.get("a/9").unwrap().is_none());
+        assert!(found(), "the log still has it");
+        engine.purge().unwrap();
+        assert!(!found());
+    }
+
+    fn memchr_in(bytes: &[u8], sought: &[u8]) -> bool {
+        bytes.windows(sought.len()).any(|window| window == sought)
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_not_taken_for_the_one_that_was_opened() {
+        let directory = tempfile::tempdir().unwrap();
+        let engine = engine(&directory);
+        engine.check_place().unwrap();
+        fs::rename(engine.place(), directory.path().join("moved.db")).unwrap();
+        assert!(matches!(engine.check_place(), Err(Error::Replaced { .. })));
+        fs::write(engine.place(), "").unwrap();
+        assert!(matches!(engine.check_place(), Err(Error::Replaced { .. })));
     }
 }

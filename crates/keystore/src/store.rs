@@ -16,25 +16,26 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::Error;
+use crate::engine::{Commit, Condition, Edit, Engine, Listed, MAX_VALUE, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
 use crate::record::{HeaderBody, Timestamp};
 use crate::seal::{self, StoreId};
-use crate::sqlite::{Commit, Condition, MAX_VALUE, Named, Sqlite};
+use crate::sqlite::Sqlite;
 
 pub use owners::NewZone;
 
 /// How long a store is waited for that another process has locked.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most records that one page holds, however many are asked for.
-pub const MAX_PAGE: usize = crate::sqlite::MAX_PAGE;
+pub const MAX_PAGE: usize = crate::engine::MAX_PAGE;
 
 /// An open store; shared by threads, and its file by processes of one host.
 ///
 /// Every call reads the file and may wait for another process, up to the busy timeout: async
 /// callers keep it off their threads.
 pub struct Store {
-    engine: Sqlite,
+    engine: Box<dyn Engine>,
     master: MasterKey,
     id: StoreId,
 }
@@ -49,12 +50,12 @@ impl Store {
             created: Timestamp::now(),
         };
         let sealed = seal::seal(&master, id, &RecordName::Header, &json(&body))?;
-        let header = Named {
+        let header = Edit::Put(Named {
             name: RecordName::Header.to_string(),
             value: [id.0.as_slice(), &master.id().0, &sealed].concat(),
-        };
+        });
         Ok(Store {
-            engine: Sqlite::create(path, BUSY_TIMEOUT, &[header])?,
+            engine: Box::new(Sqlite::create(path, BUSY_TIMEOUT, &[header])?),
             master,
             id,
         })
@@ -94,7 +95,11 @@ impl Store {
                 given,
             });
         }
-        let store = Store { engine, master, id };
+        let store = Store {
+            engine: Box::new(engine),
+            master,
+            id,
+        };
         let body = store.unseal(&RecordName::Header, sealed)?;
         let _: HeaderBody = store.parse(&RecordName::Header, &body)?;
         Ok(store)
@@ -102,7 +107,7 @@ impl Store {
 
     /// Where the store is.
     pub fn path(&self) -> &Path {
-        self.engine.path()
+        self.engine.place()
     }
 
     /// The id of the master key that the store is sealed under.
@@ -115,7 +120,8 @@ impl Store {
     /// Who keeps something he has read (a [`KeyCache`](crate::KeyCache)) compares it once a second
     /// and reads anew when it differs. It is not sealed, so it proves nothing.
     pub fn revision(&self) -> Result<Revision, Error> {
-        self.engine.revision().map(Revision)
+        let changes = self.engine.changes(0)?;
+        Ok(Revision(changes.revision))
     }
 
     /// A record; `None` if there is none of this name.
@@ -149,7 +155,9 @@ impl Store {
     ) -> Result<Vec<(RecordName, T)>, Error> {
         let after = after.map(RecordName::to_string);
         let found = self.engine.scan(prefix, after.as_deref(), limit)?;
-        let record = |Named { name: text, value }: Named| {
+        let record = |Listed {
+                          name: text, value, ..
+                      }: Listed| {
             let Ok(name) = text.parse() else {
                 return Err(self.altered(text));
             };
@@ -177,18 +185,15 @@ impl Store {
                 name: name.to_string(),
                 revision: 0,
             });
-            values.push(Named {
+            values.push(Edit::Put(Named {
                 name: name.to_string(),
                 value: seal::seal(&self.master, self.id, name, body)?,
-            });
+            }));
         }
         conditions.extend_from_slice(unchanged);
         Ok(match self.engine.commit(&conditions, &values)? {
-            Commit::Done => Insert::Done,
-            Commit::Conflict(place) => match records.get(place) {
-                Some(record) => Insert::Taken(record.name.clone()),
-                None => Insert::Changed,
-            },
+            Commit::Done(_) => Insert::Done,
+            Commit::Conflict => Insert::Changed,
         })
     }
 

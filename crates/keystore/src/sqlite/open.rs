@@ -10,7 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{MAX_VALUE, Named, Sqlite, fault, write};
+use super::{Sqlite, fault, identity, write};
+use crate::engine::{Edit, MAX_VALUE};
 use crate::secret::check_mode;
 use crate::{Error, durable};
 
@@ -19,15 +20,16 @@ const APPLICATION_ID: i64 = 0x7067_7365;
 /// The version of the store's format, in SQLite's `user_version`.
 const FORMAT: i64 = 1;
 /// The tables, as they stand in `sqlite_schema`, in the order of their names.
-const SCHEMA: [&str; 2] = [
+const SCHEMA: [&str; 3] = [
     "CREATE TABLE record (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL, \
      revision INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    "CREATE INDEX record_by_revision ON record (revision)",
     "CREATE TABLE revision (number INTEGER NOT NULL) STRICT",
 ];
 
 impl Sqlite {
     /// Makes a new file with these values in it, complete or not at all.
-    pub fn create(path: &Path, busy_timeout: Duration, values: &[Named]) -> Result<Self, Error> {
+    pub fn create(path: &Path, busy_timeout: Duration, values: &[Edit]) -> Result<Self, Error> {
         // A log that an earlier store left behind would become part of this one.
         for companion in companions(path) {
             if companion.exists() {
@@ -106,6 +108,7 @@ impl Sqlite {
         match connect() {
             Ok(connection) => Ok(Sqlite {
                 connection: Mutex::new(connection),
+                file: identity(path).ok_or_else(|| Error::NoStore { path: path.into() })?,
                 path: path.into(),
                 busy_timeout,
             }),
@@ -114,7 +117,7 @@ impl Sqlite {
     }
 
     /// Turns an empty file into a store, in one transaction.
-    fn fill(path: &Path, busy_timeout: Duration, values: &[Named]) -> Result<Self, Error> {
+    fn fill(path: &Path, busy_timeout: Duration, values: &[Edit]) -> Result<Self, Error> {
         let engine = Self::connect(path, busy_timeout)?;
         engine.with(|connection| {
             connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;

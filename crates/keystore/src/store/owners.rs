@@ -7,12 +7,12 @@ use zeroize::Zeroizing;
 
 use super::{Body, Insert, Store, json};
 use crate::Error;
+use crate::engine::Condition;
 use crate::name::RecordName;
 use crate::record::{
     Client, ClientBody, KeyBody, KeyIdBody, KeyRecord, KeyState, Permitted, Timestamp, Zone,
     ZoneBody,
 };
-use crate::sqlite::Condition;
 
 /// How often an id is drawn anew that is taken; a second time is a chance below 2^-60 already.
 const MAX_DRAWS: usize = 8;
@@ -152,7 +152,10 @@ impl Store {
                 Insert::Taken(RecordName::KeyId(_)) => {}
                 Insert::Taken(name) => {
                     let what = format!("record {name} is there, its {} is not", owner.kind());
-                    return Err(self.engine.damaged(what));
+                    return Err(Error::Damaged {
+                        path: self.path().into(),
+                        what,
+                    });
                 }
             }
         }
@@ -278,7 +281,7 @@ mod tests {
     fn a_record_that_is_too_large_is_refused_by_name() {
         let directory = tempfile::tempdir().unwrap();
         let store = store(&directory);
-        let most = crate::sqlite::MAX_VALUE - crate::seal::OVERHEAD;
+        let most = crate::engine::MAX_VALUE - crate::seal::OVERHEAD;
         let record = |length| Body {
             name: RecordName::Owner(Owner::Zone("tenant-1".parse().unwrap())),
             body: Zeroizing::new(vec![b' '; length]),
