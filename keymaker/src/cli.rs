@@ -81,6 +81,9 @@ pub struct ClientAdd {
     /// Let it create zones through the control API
     #[arg(long)]
     pub create_zones: bool,
+    /// How many zones it may create in a day (UTC); any number if it is left out
+    #[arg(long, value_name = "N", requires = "create_zones")]
+    pub zones_per_day: Option<u32>,
     #[command(flatten)]
     pub store: StoreArgs,
 }

@@ -7,7 +7,7 @@ use crate::Error;
 use crate::cli;
 use crate::key::PublicKeyAnswer;
 use crate::output::{Line, Output, Text};
-use crate::source::open_store;
+use crate::source::{open_store, operator};
 
 pub fn run(command: cli::Client, output: &mut Output<'_>) -> Result<(), Error> {
     match command {
@@ -24,7 +24,9 @@ pub fn run(command: cli::Client, output: &mut Output<'_>) -> Result<(), Error> {
 
 fn add(args: cli::ClientAdd, output: &mut Output<'_>) -> Result<(), Error> {
     let store = open_store(args.store)?;
-    let key = store.add_client(&args.id, args.create_zones)?;
+    let key = store
+        .by(operator())
+        .add_client(&args.id, args.create_zones, args.zones_per_day)?;
     let answer = PublicKeyAnswer::from(&key);
     let zones = if args.create_zones {
         "may create them"

@@ -67,7 +67,7 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         Source::Value(secret) => MasterKey::from_environment(&secret)?,
     };
     let master_key_id = master.id().to_string();
-    let made = Store::create(&store, master)?;
+    let made = Store::create(&store, master, &source::operator())?;
     files.made(&store);
     drop(made);
 

@@ -35,6 +35,17 @@ pub fn open_store(args: StoreArgs) -> Result<Store, Error> {
     Ok(Store::open(&args.store, master)?)
 }
 
+/// Who runs this program, as the audit log says it: `operator <user>@<host>`.
+pub fn operator() -> String {
+    let user = env::var("SUDO_USER").or_else(|_| env::var("USER"));
+    let user = user.unwrap_or_else(|_| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned();
+    format!("operator {user}@{host}")
+}
+
 /// Where the master key is; an error if nothing says so.
 pub fn master_key_source(args: MasterKeyArgs) -> Result<Source, Error> {
     source(

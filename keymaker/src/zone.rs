@@ -8,7 +8,7 @@ use crate::Error;
 use crate::cli::{self, ZoneClient};
 use crate::key::{KeyLine, PublicKeyAnswer};
 use crate::output::{Line, Output, Text};
-use crate::source::open_store;
+use crate::source::{open_store, operator};
 
 pub fn run(command: cli::Zone, output: &mut Output<'_>) -> Result<(), Error> {
     match command {
@@ -26,7 +26,7 @@ pub fn run(command: cli::Zone, output: &mut Output<'_>) -> Result<(), Error> {
 fn add(args: cli::ZoneAdd, output: &mut Output<'_>) -> Result<(), Error> {
     let clients = permitted(args.clients)?;
     let store = open_store(args.store)?;
-    let key = store.add_zone(NewZone {
+    let key = store.by(operator()).add_zone(&NewZone {
         id: args.id,
         clients: clients.clone(),
         creator: None,

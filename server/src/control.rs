@@ -66,6 +66,15 @@ impl From<KeysError> for Problem {
             KeysError::Store(Error::ClientExists(_) | Error::ZoneExists(_)) => {
                 Self(StatusCode::CONFLICT, error.to_string())
             }
+            KeysError::Store(Error::ZoneGoing(_) | Error::ZoneGone(_)) => {
+                Self(StatusCode::GONE, error.to_string())
+            }
+            KeysError::Store(Error::ZonesUsedUp { .. }) => {
+                Self(StatusCode::TOO_MANY_REQUESTS, error.to_string())
+            }
+            KeysError::Store(Error::MayNotCreateZones(_)) => {
+                Self(StatusCode::FORBIDDEN, error.to_string())
+            }
             _ => {
                 tracing::error!(%error, "the store does not answer");
                 Self(
@@ -184,12 +193,16 @@ async fn create_zone(
             format!("client {creator} may not create zones; an operator may allow it"),
         ));
     }
+    let by = shared.keys.author(&creator);
     let zone = keystore::NewZone {
         id,
         clients: Permitted::Only([creator.clone()].into()),
         creator: Some(creator),
     };
-    Ok(shared.keys.ask(move |store| store.add_zone(zone)).await?)
+    Ok(shared
+        .keys
+        .ask(move |store| store.by(by).add_zone(&zone))
+        .await?)
 }
 
 fn caller(identity: &Identity) -> Result<ClientId, Problem> {

@@ -1,13 +1,13 @@
 //! The store as the server uses it: off the async threads, and watched for changes.
 
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::Shutdown;
 use envelope::KeyId;
 use keystore::{KeyCache, Revision, Store};
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::opener::Fetched;
 
@@ -20,12 +20,15 @@ const MAX_SCHEDULES: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero")
 /// How often the store is asked whether it has changed; readers must see a change within a second.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How often it is written down which keys were used, and looked for zones to be destroyed.
+const CHORES_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The store and what of it is in memory. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
     store: Arc<Store>,
-    /// Which file the store is, by device and inode.
-    file: (u64, u64),
+    /// In whose name this server changes the store.
+    by: Arc<str>,
     /// Keys and schedules in memory.
     pub cache: Arc<KeyCache>,
 }
@@ -36,26 +39,26 @@ pub enum KeysError {
     /// It says why.
     #[error(transparent)]
     Store(#[from] keystore::Error),
-    /// Another file stands where the store was: what is written there is not seen here.
-    #[error("the store's file was moved away or replaced; restart the server")]
-    Replaced,
     /// The task that asked it ended early: the process is ending, or has a defect.
     #[error("the store was not asked to the end")]
     Interrupted,
 }
 
 impl Keys {
-    /// Over an open store.
-    ///
-    /// # Errors
-    /// The store's file is gone already.
-    pub fn new(store: Store) -> std::io::Result<Self> {
-        let file = identity(&store)?;
-        Ok(Self {
-            file,
+    /// Over an open store, for the server of this id.
+    #[must_use]
+    pub fn new(store: Store, server: &str) -> Self {
+        Self {
+            by: format!("server {server}").into(),
             cache: Arc::new(KeyCache::new(MAX_KEYS, MAX_SCHEDULES)),
             store: Arc::new(store),
-        })
+        }
+    }
+
+    /// In whose name a client's change is made through this server.
+    #[must_use]
+    pub fn author(&self, client: &envelope::ClientId) -> String {
+        format!("client {client} through {}", self.by)
     }
 
     /// Asks the store, which may take a disk's time.
@@ -76,19 +79,10 @@ impl Keys {
     /// How many changes the store has seen, if it is still the one that was opened.
     ///
     /// # Errors
-    /// What the store says, or that its file was replaced.
+    /// What the store says.
     pub async fn revision(&self) -> Result<Revision, KeysError> {
-        let file = self.file;
-        let ask = move |store: &Store| {
-            Ok((
-                store.revision()?,
-                identity(store).is_ok_and(|now| now == file),
-            ))
-        };
-        match self.ask(ask).await? {
-            (revision, true) => Ok(revision),
-            (_, false) => Err(KeysError::Replaced),
-        }
+        let ask = |store: &Store| store.changes(Revision::default());
+        Ok(self.ask(ask).await?.revision)
     }
 
     /// Fetches these keys, for one row and into memory. What goes wrong is logged, and the values
@@ -118,18 +112,17 @@ impl Keys {
 
     /// Forgets what is in memory whenever the store has changed; until shutdown.
     pub async fn watch(self, mut shutdown: Shutdown) {
-        let mut known = None;
+        let mut known = Revision::default();
         let mut well = true;
         loop {
-            match self.revision().await {
-                Ok(revision) => {
+            let since = known;
+            match self.ask(move |store| store.changes(since)).await {
+                Ok(changed) => {
                     if !std::mem::replace(&mut well, true) {
                         tracing::info!("the store can be read again");
                     }
-                    if known.is_some_and(|known| known != revision) {
-                        self.cache.invalidate();
-                    }
-                    known = Some(revision);
+                    self.cache.forget(&changed);
+                    known = changed.revision;
                 }
                 // Said once: it is asked five times a second.
                 Err(error) if std::mem::replace(&mut well, false) => {
@@ -143,9 +136,49 @@ impl Keys {
             }
         }
     }
-}
 
-fn identity(store: &Store) -> std::io::Result<(u64, u64)> {
-    let file = std::fs::metadata(store.path())?;
-    Ok((file.dev(), file.ino()))
+    /// Writes down which keys are used, and destroys zones whose grace has ended; until shutdown.
+    pub async fn keep(self, mut shutdown: Shutdown) {
+        let mut ticks = tokio::time::interval_at(Instant::now() + CHORES_INTERVAL, CHORES_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = shutdown.begun() => return self.note_used().await,
+            }
+            self.note_used().await;
+            self.sweep().await;
+        }
+    }
+
+    async fn note_used(&self) {
+        let used = self.cache.take_used();
+        if used.is_empty() {
+            return;
+        }
+        let count = used.len();
+        if let Err(error) = self.ask(move |store| store.note_use(&used)).await {
+            // A key's next use is noted again within an hour.
+            tracing::warn!(%error, keys = count, "the use of keys could not be written down");
+        }
+    }
+
+    async fn sweep(&self) {
+        let by = self.by.clone();
+        match self.ask(move |store| store.by(&*by).sweep()).await {
+            Ok(swept) => {
+                if swept.jumped {
+                    tracing::warn!(
+                        waiting = swept.waiting,
+                        "the system's clock was set, or no server ran for over an hour: that time \
+                         does not count towards the grace of zones to be destroyed"
+                    );
+                }
+                for zone in swept.destroyed {
+                    tracing::info!(%zone, "a zone's grace has ended: its keys are destroyed");
+                }
+            }
+            Err(error) => tracing::debug!(%error, "zones to be destroyed could not be looked for"),
+        }
+    }
 }

@@ -115,11 +115,10 @@ impl Prepared {
         let store = Store::open(&config.store, master_key(config)?)
             .map_err(|error| Failure::Failed(error.to_string()))?;
         Ok(Self {
+            keys: Keys::new(store, &identity.id),
             id: identity.id,
             tls,
             database,
-            keys: Keys::new(store)
-                .map_err(|cause| Failure::failed(config.store.display(), cause))?,
         })
     }
 }
@@ -176,7 +175,8 @@ async fn run(
 
     let accepting = tokio::spawn(listen::serve(listener, tls, shared.clone()));
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
-    tokio::spawn(shared.keys.clone().watch(ending));
+    tokio::spawn(shared.keys.clone().watch(ending.clone()));
+    let keeping = tokio::spawn(shared.keys.clone().keep(ending));
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
@@ -188,6 +188,8 @@ async fn run(
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
+    // It has a last word to write; a store that does not answer must not keep the program.
+    let _ = tokio::time::timeout(Duration::from_secs(1), keeping).await;
     tracing::info!("ended");
     Ok(())
 }

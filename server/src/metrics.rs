@@ -2,6 +2,7 @@
 
 use std::sync::atomic::AtomicI64;
 
+use keystore::Withheld;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -21,6 +22,12 @@ pub enum Reason {
     NotPermitted,
     /// The zone's tag does not stand before it in the row.
     NotTagged,
+    /// Its key was retired.
+    Retired,
+    /// Its zone is to be destroyed.
+    Destroying,
+    /// Its key was destroyed, and with it every value that was sealed to it.
+    Shredded,
     /// It has been altered, or sealed wrong.
     NotAuthentic,
     /// Too many of its row were not authentic; this one was not tried.
@@ -30,12 +37,15 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::Unsupported,
         Self::UnknownKey,
         Self::ZoneMode,
         Self::NotPermitted,
         Self::NotTagged,
+        Self::Retired,
+        Self::Destroying,
+        Self::Shredded,
         Self::NotAuthentic,
         Self::Untried,
         Self::RowTooLong,
@@ -50,9 +60,22 @@ impl Reason {
             Self::ZoneMode => "zone_mode",
             Self::NotPermitted => "not_permitted",
             Self::NotTagged => "not_tagged",
+            Self::Retired => "retired",
+            Self::Destroying => "destroying",
+            Self::Shredded => "shredded",
             Self::NotAuthentic => "not_authentic",
             Self::Untried => "untried",
             Self::RowTooLong => "row_too_long",
+        }
+    }
+}
+
+impl From<Withheld> for Reason {
+    fn from(why: Withheld) -> Self {
+        match why {
+            Withheld::Retired => Self::Retired,
+            Withheld::Destroying => Self::Destroying,
+            Withheld::Destroyed => Self::Shredded,
         }
     }
 }

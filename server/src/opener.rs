@@ -5,8 +5,8 @@
 
 use bytes::BytesMut;
 use control::{OnRefused, ZoneMode};
-use envelope::{Candidate, ClientId, KeyId, Kind, Owner, Schedule, Verdict};
-use keystore::{KeyCache, OpenKey};
+use envelope::{Candidate, ClientId, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict};
+use keystore::{KeyCache, OpenKey, Use};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wire::row::{Fields, RowTooLong, RowWriter};
@@ -222,18 +222,23 @@ impl Opener<'_> {
             Owner::Zone(_) => return Err(Reason::NotTagged),
         };
         // 5. It opens.
+        let private = match &key.private {
+            Use::Opens(private) => private,
+            Use::Withheld(why) => return Err((*why).into()),
+        };
         if tally.failures >= MAX_FAILURES {
             return Err(Reason::Untried);
         }
         let (schedule, fresh) = match self.keys.schedule(&schedule_id) {
             Some(schedule) => (schedule, false),
-            None => (derive(candidate, &key, tally)?, true),
+            None => (derive(candidate, &key.owner, private, tally)?, true),
         };
         let plaintext = schedule.open(envelope).map_err(|_| failed(tally))?;
         if fresh {
             // Only what has opened a value is kept: forged ones would push out the others.
-            self.keys.put_schedule(&key, schedule_id, schedule);
+            self.keys.put_schedule(&key, id, schedule_id, schedule);
         }
+        self.keys.note_use(&key);
         match tag {
             None => tally.opened_client += 1,
             Some(_) => tally.opened_zone += 1,
@@ -258,11 +263,12 @@ impl Opener<'_> {
 
 fn derive(
     candidate: &Candidate<'_>,
-    key: &OpenKey,
+    owner: &Owner,
+    private: &PrivateKey,
     tally: &mut Tally<'_>,
 ) -> Result<Arc<Schedule>, Reason> {
     tally.operations += 1;
-    Schedule::derive(&candidate.envelope, &key.owner, &key.private)
+    Schedule::derive(&candidate.envelope, owner, private)
         .map(Arc::new)
         .map_err(|_| failed(tally))
 }

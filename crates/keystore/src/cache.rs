@@ -7,26 +7,53 @@
 use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use envelope::{ClientId, KeyId, Owner, PrivateKey, Schedule, ScheduleId};
 use lru::LruCache;
 
-use crate::record::{KeyState, Permitted};
+use crate::name::RecordName;
+use crate::record::{Fate, KeyState, Permitted, Timestamp};
+use crate::store::Changed;
 use crate::{Error, Store};
 
-/// A key with its private half, ready to open.
+/// Seconds in which a key's use is noted once.
+const USE_STEP: u64 = 60 * 60;
+/// Keys whose use waits to be written down; further ones are noted at their next use.
+const MAX_USED: usize = 100_000;
+
+/// A key, ready to open, or to say why it does not.
 pub struct OpenKey {
     /// Whose key it is.
     pub owner: Owner,
     /// Its version, for metrics.
     pub version: u32,
-    /// The private half.
-    pub private: PrivateKey,
     /// Who may open values sealed to it: a client for itself, the listed clients for a zone.
     pub clients: Permitted,
-    /// The cache's generation it belongs to.
-    generation: u64,
+    /// Its private half, or why it is not used.
+    pub private: Use,
+    /// The hour, since 1970, in which its use was noted last.
+    noted: AtomicU64,
+}
+
+/// What a key can be used for.
+pub enum Use {
+    /// It opens.
+    Opens(PrivateKey),
+    /// It does not, for this reason.
+    Withheld(Withheld),
+}
+
+/// Why a key that the store knows opens nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withheld {
+    /// It was retired, and can be restored.
+    Retired,
+    /// Its zone is to be destroyed, and can be kept.
+    Destroying,
+    /// It was destroyed: what was sealed to it is shredded.
+    Destroyed,
 }
 
 impl OpenKey {
@@ -39,7 +66,7 @@ impl OpenKey {
 /// What [`KeyCache::load`] found.
 #[derive(Default)]
 pub struct Loaded {
-    /// The keys that open. They are here even if the cache is too small for all of them.
+    /// The keys that the store has. They are here even if the cache is too small for all of them.
     pub keys: HashMap<KeyId, Arc<OpenKey>>,
     /// Keys whose records cannot be used, each with the reason; their values are refused.
     pub failed: Vec<(KeyId, Error)>,
@@ -48,15 +75,17 @@ pub struct Loaded {
 /// A cache of opened keys and of key schedules, shared by all sessions of a server.
 pub struct KeyCache {
     state: Mutex<State>,
+    used: Mutex<HashSet<(Owner, u32)>>,
 }
 
 struct State {
-    /// Counts invalidations: what was read before one is not put in after it.
+    /// Counts changes of the store: what was read before one is not put in after it.
     generation: u64,
     keys: LruCache<KeyId, Arc<OpenKey>>,
     /// Ids that a load has found no usable key for: hostile rows must not cause a read each.
     refused: LruCache<KeyId, ()>,
-    schedules: LruCache<ScheduleId, Arc<Schedule>>,
+    /// Schedules, each with the id of its key.
+    schedules: LruCache<ScheduleId, (KeyId, Arc<Schedule>)>,
 }
 
 impl KeyCache {
@@ -71,6 +100,7 @@ impl KeyCache {
                 refused: LruCache::new(keys),
                 schedules: LruCache::new(schedules),
             }),
+            used: Mutex::default(),
         }
     }
 
@@ -97,7 +127,7 @@ impl KeyCache {
             let generation = self.lock().generation;
             let mut loaded = Loaded::default();
             for &id in ids {
-                match open_key(store, id, generation) {
+                match open_key(store, id) {
                     Ok(Some(key)) => {
                         loaded.keys.insert(id, Arc::new(key));
                     }
@@ -115,22 +145,94 @@ impl KeyCache {
 
     /// The schedule of this id, if one was put in.
     pub fn schedule(&self, id: &ScheduleId) -> Option<Arc<Schedule>> {
-        self.lock().schedules.get(id).cloned()
+        let mut state = self.lock();
+        state
+            .schedules
+            .get(id)
+            .map(|(_, schedule)| schedule.clone())
     }
 
     /// Keeps a schedule that was derived with `key`. Only one that has opened a value belongs
     /// here: otherwise anybody who can write rows could push out the others.
     ///
-    /// Left out when the cache was invalidated since the key was loaded.
-    pub fn put_schedule(&self, key: &OpenKey, id: ScheduleId, schedule: Arc<Schedule>) {
+    /// Left out when the key is not the one in the cache (any more).
+    pub fn put_schedule(
+        &self,
+        key: &Arc<OpenKey>,
+        key_id: KeyId,
+        id: ScheduleId,
+        schedule: Arc<Schedule>,
+    ) {
         let mut state = self.lock();
-        if state.generation == key.generation {
-            state.schedules.put(id, schedule);
+        let known = state.keys.peek(&key_id);
+        if known.is_some_and(|known| Arc::ptr_eq(known, key)) {
+            state.schedules.put(id, (key_id, schedule));
         }
     }
 
-    /// Forgets everything: the store has changed.
-    pub fn invalidate(&self) {
+    /// Takes note that a value was opened with this key; cheap but for the first time in an hour.
+    pub fn note_use(&self, key: &OpenKey) {
+        let hour = Timestamp::now().seconds() / USE_STEP;
+        if key.noted.load(Ordering::Relaxed) == hour {
+            return;
+        }
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.len() < MAX_USED {
+            key.noted.store(hour, Ordering::Relaxed);
+            used.insert((key.owner.clone(), key.version));
+        }
+    }
+
+    /// The keys that were used since this was asked last, to be written down with
+    /// [`Store::note_use`].
+    pub fn take_used(&self) -> Vec<(Owner, u32)> {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *used).into_iter().collect()
+    }
+
+    /// Forgets what has changed in the store.
+    pub fn forget(&self, changed: &Changed) {
+        let Some(names) = changed.names() else {
+            return self.forget_all();
+        };
+        let owners: HashSet<&Owner> = names.iter().filter_map(RecordName::owner).collect();
+        let ids = names.iter().filter_map(|name| match name {
+            RecordName::KeyId(id) => Some(id),
+            _ => None,
+        });
+        let forgotten = {
+            let mut state = self.lock();
+            let mut new_ids = false;
+            for id in ids {
+                new_ids = true;
+                state.refused.pop(id);
+            }
+            if owners.is_empty() && !new_ids {
+                return;
+            }
+            state.generation += 1;
+            let of_owners =
+                |(id, key): (&KeyId, &Arc<OpenKey>)| owners.contains(&key.owner).then_some(*id);
+            let stale: HashSet<KeyId> = state.keys.iter().filter_map(of_owners).collect();
+            if stale.is_empty() {
+                return;
+            }
+            let of_keys =
+                |(id, (key, _)): (&ScheduleId, &(KeyId, _))| stale.contains(key).then_some(*id);
+            let schedules: Vec<ScheduleId> = state.schedules.iter().filter_map(of_keys).collect();
+            let schedules: Vec<_> = schedules
+                .iter()
+                .filter_map(|id| state.schedules.pop(id))
+                .collect();
+            let keys: Vec<_> = stale.iter().filter_map(|id| state.keys.pop(id)).collect();
+            (keys, schedules)
+        };
+        // Wiped after the lock was let go.
+        drop(forgotten);
+    }
+
+    /// Forgets everything.
+    pub fn forget_all(&self) {
         let forgotten = {
             let mut state = self.lock();
             state.generation += 1;
@@ -142,7 +244,6 @@ impl KeyCache {
                 mem::replace(&mut state.schedules, LruCache::new(schedules)),
             )
         };
-        // Wiped after the lock was let go.
         drop(forgotten);
     }
 
@@ -167,28 +268,33 @@ impl KeyCache {
     }
 }
 
-/// Reads and unwraps a key; `None` when the store has no key of this id, or not any more.
-fn open_key(store: &Store, id: KeyId, generation: u64) -> Result<Option<OpenKey>, Error> {
+/// Reads a key, and unwraps it if it opens; `None` when the store has no key of this id.
+fn open_key(store: &Store, id: KeyId) -> Result<Option<OpenKey>, Error> {
     let Some(key) = store.key_by_id(id)? else {
         return Ok(None);
     };
-    if key.state == KeyState::Destroyed {
-        return Ok(None);
-    }
-    let clients = match &key.owner {
-        Owner::Client(client) => Permitted::Only([client.clone()].into()),
+    let (clients, fate) = match &key.owner {
+        Owner::Client(client) => (Permitted::Only([client.clone()].into()), Fate::Kept),
         Owner::Zone(id) => {
             let zone = store.zone(id)?;
-            zone.ok_or_else(|| Error::UnknownZone(id.clone()))?.clients
+            let zone = zone.ok_or_else(|| Error::UnknownZone(id.clone()))?;
+            (zone.clients, zone.fate)
         }
     };
-    let private = store.private_key(&key)?;
+    let private = match (key.state, fate) {
+        (KeyState::Destroyed, _) => Use::Withheld(Withheld::Destroyed),
+        (_, Fate::Destroying { .. } | Fate::Destroyed { .. }) => {
+            Use::Withheld(Withheld::Destroying)
+        }
+        (KeyState::Retired, _) => Use::Withheld(Withheld::Retired),
+        (KeyState::Active | KeyState::OpenOnly, Fate::Kept) => Use::Opens(store.private_key(&key)?),
+    };
     Ok(Some(OpenKey {
         owner: key.owner,
         version: key.version,
-        private,
         clients,
-        generation,
+        private,
+        noted: AtomicU64::new(0),
     }))
 }
 
@@ -225,13 +331,14 @@ mod tests {
     fn fixture() -> Fixture {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store.db");
-        let store = Store::create(&path, MasterKey::generate().unwrap()).unwrap();
+        let store = Store::create(&path, MasterKey::generate().unwrap(), "a test").unwrap();
         let [app, other] = ["app", "other"].map(client);
         Fixture {
-            app: store.add_client(&app, false).unwrap(),
-            other: store.add_client(&other, false).unwrap(),
+            app: store.by("a test").add_client(&app, false, None).unwrap(),
+            other: store.by("a test").add_client(&other, false, None).unwrap(),
             zone: store
-                .add_zone(NewZone {
+                .by("a test")
+                .add_zone(&NewZone {
                     id: None,
                     clients: Permitted::Only([app].into()),
                     creator: None,
@@ -256,10 +363,17 @@ mod tests {
         let recipient = Recipient::new(key.owner.clone(), key.public_key);
         let sealed = recipient.seal(b"value").unwrap();
         let (_, envelope) = find(&sealed).unwrap();
-        let schedule = Schedule::derive(&envelope, &open.owner, &open.private).unwrap();
+        let schedule = Schedule::derive(&envelope, &open.owner, private(open)).unwrap();
         let plaintext = schedule.open(&envelope).unwrap();
         assert_eq!(plaintext.expose_secret(), b"value");
         (envelope.schedule_id().unwrap(), Arc::new(schedule))
+    }
+
+    fn private(key: &OpenKey) -> &PrivateKey {
+        match &key.private {
+            Use::Opens(private) => private,
+            Use::Withheld(why) => panic!("it is withheld: {why:?}"),
+        }
     }
 
     fn alter(path: &Path, name: &str) {
@@ -307,7 +421,7 @@ mod tests {
         assert!(loaded.keys.is_empty() && loaded.failed.is_empty());
         assert!(cache.get(unknown).is_none());
         assert!(cache.unread([unknown]).is_empty());
-        cache.invalidate();
+        cache.forget_all();
         assert_eq!(cache.unread([unknown]), [unknown]);
     }
 
@@ -322,26 +436,27 @@ mod tests {
         assert_eq!(Arc::strong_count(&loaded.keys[&ids[0]]), 1);
         assert!(cache.get(ids[1]).is_some() && cache.get(ids[2]).is_some());
 
+        let loaded = cache.load(&it.store, &[it.app.key_id]).unwrap();
         let key = &loaded.keys[&it.app.key_id];
         let [one, other] = [(); 2].map(|()| opened(&it.app, key));
-        cache.put_schedule(key, one.0, Arc::clone(&one.1));
+        cache.put_schedule(key, it.app.key_id, one.0, Arc::clone(&one.1));
         assert!(cache.schedule(&one.0).is_some());
-        cache.put_schedule(key, other.0, other.1);
+        cache.put_schedule(key, it.app.key_id, other.0, other.1);
         assert!(cache.schedule(&one.0).is_none());
         assert_eq!(Arc::strong_count(&one.1), 1);
         assert!(cache.schedule(&other.0).is_some());
     }
 
     #[test]
-    fn invalidating_forgets_keys_and_schedules_and_takes_no_late_ones() {
+    fn forgetting_all_forgets_keys_and_schedules_and_takes_no_late_ones() {
         let it = fixture();
         let cache = cache(8, 8);
         let id = it.app.key_id;
         let loaded = cache.load(&it.store, &[id]).unwrap();
         let key = &loaded.keys[&id];
         let (schedule_id, schedule) = opened(&it.app, key);
-        cache.put_schedule(key, schedule_id, Arc::clone(&schedule));
-        cache.invalidate();
+        cache.put_schedule(key, it.app.key_id, schedule_id, Arc::clone(&schedule));
+        cache.forget_all();
         assert!(cache.get(id).is_none());
         assert!(cache.schedule(&schedule_id).is_none());
         assert_eq!(
@@ -351,7 +466,7 @@ mod tests {
 
         // Read, or derived, before the change, and put in after it.
         assert!(!cache.put(0, &[id], &loaded));
-        cache.put_schedule(key, schedule_id, schedule);
+        cache.put_schedule(key, it.app.key_id, schedule_id, schedule);
         assert!(cache.get(id).is_none());
         assert!(cache.schedule(&schedule_id).is_none());
     }
@@ -382,5 +497,98 @@ mod tests {
         let id = it.app.key_id;
         assert!(cache.load(&it.store, &[id]).is_err());
         assert_eq!(cache.unread([id]), [id]);
+    }
+
+    /// Forgets what has changed since the store was at `since`.
+    fn forget(cache: &KeyCache, store: &Store, since: crate::Revision) {
+        cache.forget(&store.changes(since).unwrap());
+    }
+
+    #[test]
+    fn a_change_of_one_owner_leaves_the_others_keys_and_schedules_where_they_are() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let ids = [it.app.key_id, it.zone.key_id];
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        let schedules = [&it.app, &it.zone].map(|record| {
+            let key = &loaded.keys[&record.key_id];
+            let (id, schedule) = opened(record, key);
+            cache.put_schedule(key, record.key_id, id, schedule);
+            id
+        });
+        let unknown = KeyId::from_bytes([1; 8]);
+        cache.load(&it.store, &[unknown]).unwrap();
+
+        let before = it.store.revision().unwrap();
+        it.store.by("a test").rotate_key(&it.zone.owner).unwrap();
+        forget(&cache, &it.store, before);
+        assert!(cache.get(ids[0]).is_some() && cache.schedule(&schedules[0]).is_some());
+        assert!(cache.get(ids[1]).is_none() && cache.schedule(&schedules[1]).is_none());
+        assert!(
+            cache.unread([unknown]).is_empty(),
+            "it is still no key's id"
+        );
+    }
+
+    #[test]
+    fn an_id_that_was_none_is_looked_for_again_when_a_key_has_come_that_has_it() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let elsewhere = fixture();
+        let id = it.app.key_id;
+        cache.load(&elsewhere.store, &[id]).unwrap();
+        assert!(cache.unread([id]).is_empty());
+        cache.forget(&it.store.changes(crate::Revision::default()).unwrap());
+        assert_eq!(cache.unread([id]), [id]);
+    }
+
+    #[test]
+    fn a_key_that_is_retired_or_destroyed_is_there_and_says_why_it_does_not_open() {
+        let it = fixture();
+        let author = it.store.by("a test");
+        let withheld = |id| {
+            let loaded = cache(8, 8).load(&it.store, &[id]).unwrap();
+            match loaded.keys[&id].private {
+                Use::Opens(_) => None,
+                Use::Withheld(why) => Some(why),
+            }
+        };
+        author.rotate_key(&it.app.owner).unwrap();
+        assert_eq!(withheld(it.app.key_id), None);
+        author.retire_key(&it.app.owner, 1, false).unwrap();
+        assert_eq!(withheld(it.app.key_id), Some(Withheld::Retired));
+        author.destroy_key(&it.app.owner, 1, false).unwrap();
+        assert_eq!(withheld(it.app.key_id), Some(Withheld::Destroyed));
+
+        let zone: envelope::ZoneId = it.zone.owner.id().parse().unwrap();
+        author
+            .order_destruction(&zone, std::time::Duration::from_secs(60))
+            .unwrap();
+        assert_eq!(withheld(it.zone.key_id), Some(Withheld::Destroying));
+        author.cancel_destruction(&zone).unwrap();
+        assert_eq!(withheld(it.zone.key_id), None);
+        author
+            .order_destruction(&zone, std::time::Duration::from_secs(60))
+            .unwrap();
+        author.destroy_zone(&zone).unwrap();
+        assert_eq!(withheld(it.zone.key_id), Some(Withheld::Destroyed));
+    }
+
+    #[test]
+    fn a_use_is_told_once_an_hour_and_for_each_key() {
+        let it = fixture();
+        let cache = cache(8, 8);
+        let ids = [it.app.key_id, it.other.key_id];
+        let loaded = cache.load(&it.store, &ids).unwrap();
+        for _ in 0..3 {
+            cache.note_use(&loaded.keys[&ids[0]]);
+        }
+        let used = cache.take_used();
+        assert_eq!(used, [(it.app.owner.clone(), 1)]);
+        it.store.note_use(&used).unwrap();
+        assert!(it.store.last_use(&it.app.owner, 1).unwrap().is_some());
+        assert!(it.store.last_use(&it.other.owner, 1).unwrap().is_none());
+        cache.note_use(&loaded.keys[&ids[0]]);
+        assert!(cache.take_used().is_empty());
     }
 }

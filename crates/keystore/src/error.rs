@@ -10,6 +10,7 @@ use std::time::Duration;
 use envelope::{ClientId, KeyId, Owner, ZoneId};
 
 use crate::master_key::MasterKeyId;
+use crate::record::{KeyState, Timestamp};
 
 /// A failure of the keystore. Nothing was changed when one is returned.
 #[derive(Debug, thiserror::Error)]
@@ -149,6 +150,89 @@ pub enum Error {
     /// The client's record does not allow it to create zones.
     #[error("client {0} may not create zones")]
     MayNotCreateZones(ClientId),
+    /// The client has created as many zones today as it may.
+    #[error(
+        "client {client} may create {most} zones a day (UTC), and has; an operator may allow more"
+    )]
+    ZonesUsedUp {
+        /// Which client.
+        client: ClientId,
+        /// How many it may create in a day.
+        most: u32,
+    },
+    /// Every client may open for the zone, so the right cannot be taken from one.
+    #[error("zone {0} is open to all clients (`*`); remove `*` first, and then add those that may")]
+    GrantedToAll(ZoneId),
+    /// The zone is to be destroyed.
+    #[error("zone {0} is to be destroyed; `pgseal-keymaker zone keep` keeps it")]
+    ZoneGoing(ZoneId),
+    /// The zone's keys are gone for good.
+    #[error("zone {0} was destroyed")]
+    ZoneGone(ZoneId),
+    /// The zone is not to be destroyed.
+    #[error("zone {0} is not to be destroyed, or not any more")]
+    ZoneKept(ZoneId),
+    /// No such version of an owner's key.
+    #[error("there is no key of {owner} with version {version}")]
+    UnknownKey {
+        /// Whose key.
+        owner: Owner,
+        /// The version asked for.
+        version: u32,
+    },
+    /// A key is not in the state that a change needs.
+    #[error(
+        "key version {version} of {owner} is {state}, and must be {needed} for this; an active one is replaced with `pgseal-keymaker key rotate` first"
+    )]
+    OtherState {
+        /// Whose key it is.
+        owner: Owner,
+        /// Its version.
+        version: u32,
+        /// The state it is in.
+        state: KeyState,
+        /// The state it must be in.
+        needed: KeyState,
+    },
+    /// A key was used lately, so that values sealed to it are likely to be read again.
+    #[error(
+        "key version {version} of {owner} was last used {last}, less than 30 days ago; seal anew what is sealed to it, or give --force"
+    )]
+    RecentlyUsed {
+        /// Whose key it is.
+        owner: Owner,
+        /// Its version.
+        version: u32,
+        /// When it was used last.
+        last: Timestamp,
+    },
+    /// The store is under this master key already.
+    #[error("the store is sealed under this master key already; make a new one")]
+    SameMasterKey,
+    /// A change of master keys was begun and not finished.
+    #[error(
+        "{path}: the master key is being replaced already; finish that with the same new key, then `pgseal-keymaker master forget`"
+    )]
+    MasterRotating {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The store takes no more changes here.
+    #[error("{path} has moved to {to} and takes no more changes here; use the new place")]
+    Moved {
+        /// The store.
+        path: PathBuf,
+        /// Where it is now.
+        to: String,
+    },
+    /// Others write the same records all the time.
+    #[error("{path}: {attempts} attempts to write collided with other writers; try again")]
+    Contended {
+        /// The store.
+        path: PathBuf,
+        /// How often it was tried.
+        attempts: u32,
+    },
     /// The key has no private half any more.
     #[error("key {key_id} ({owner}, version {version}) was destroyed")]
     Destroyed {

@@ -20,10 +20,16 @@ mod secret;
 mod sqlite;
 mod store;
 
-pub use cache::{KeyCache, Loaded, OpenKey};
+pub use cache::{KeyCache, Loaded, OpenKey, Use, Withheld};
 pub use durable::write_new_file;
 pub use error::Error;
-pub use master_key::{MasterKey, MasterKeyId};
-pub use record::{Client, KeyRecord, KeyState, Permitted, Timestamp, Zone};
+pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
+pub use record::{
+    Certificate, Client, Entry, Event, Fate, KeyRecord, KeyState, NotASerial, Permitted, Receipt,
+    Revocations, Revoked, Serial, Timestamp, Zone,
+};
 pub use secret::{MAX_SECRET, Secret};
-pub use store::{BUSY_TIMEOUT, MAX_PAGE, NewZone, Revision, Store};
+pub use store::{
+    Anchor, Audited, Author, BUSY_TIMEOUT, Changed, MAX_PAGE, NewZone, RECENT, Revision, Store,
+    Swept,
+};

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -67,6 +68,16 @@ impl MasterKey {
         MasterKeyId(seal::master_key_id(self))
     }
 
+    /// Of 32 bytes; `None` for another number of them.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let mut key = MasterKey(Box::default());
+        let fits = bytes.len() == key.0.len();
+        fits.then(|| {
+            key.0.copy_from_slice(bytes);
+            key
+        })
+    }
+
     pub(crate) fn expose_secret(&self) -> &[u8; 32] {
         &self.0
     }
@@ -97,8 +108,25 @@ impl MasterKey {
 }
 
 /// Names a master key: 8 bytes derived from it, shown as 16 hexadecimal digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MasterKeyId(pub(crate) [u8; 8]);
+
+impl FromStr for MasterKeyId {
+    type Err = NotAMasterKeyId;
+
+    fn from_str(text: &str) -> Result<Self, NotAMasterKeyId> {
+        u64::from_str_radix(text, 16)
+            .map(|id| MasterKeyId(id.to_be_bytes()))
+            .ok()
+            .filter(|id| id.to_string() == text)
+            .ok_or(NotAMasterKeyId)
+    }
+}
+
+/// A text that is no master key's id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a master key's id, which is 16 hexadecimal digits in lower case")]
+pub struct NotAMasterKeyId;
 
 impl fmt::Display for MasterKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

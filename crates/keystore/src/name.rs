@@ -6,7 +6,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use envelope::{KeyId, Kind, Owner};
+use envelope::{ClientId, KeyId, Kind, Owner, ZoneId};
+
+use crate::master_key::MasterKeyId;
+use crate::record::Serial;
 
 /// The name of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +24,28 @@ pub(crate) enum RecordName {
     Private(Owner, u32),
     /// `key-id/<16 hex>`: which key has this id.
     KeyId(KeyId),
+    /// `used/<kind>/<id>/<version>`: when a key was used last.
+    Used(Owner, u32),
+    /// `usage/<client id>`: what a client has used up today.
+    Usage(ClientId),
+    /// `pending/<due>/<zone id>`: a zone to be destroyed.
+    Pending(u64, ZoneId),
+    /// `clock`: how long servers have run.
+    Clock,
+    /// `receipt-key`: what receipts are signed with.
+    ReceiptKey,
+    /// `receipt/<kind>/<id>/<version>`: proof that a key was destroyed.
+    Receipt(Owner, u32),
+    /// `certificate/<serial>`: a certificate that was issued.
+    Certificate(Serial),
+    /// `revocations`: the certificates that were revoked.
+    Revocations,
+    /// `audit`: how far the audit log goes.
+    AuditHead,
+    /// `audit/<number>`: one of its entries.
+    Audit(u64),
+    /// `master/<master key id>`: sealed under that master key, the other one of a rotation.
+    Master(MasterKeyId),
 }
 
 impl RecordName {
@@ -36,6 +61,27 @@ impl RecordName {
             None => "key/".into(),
         }
     }
+
+    /// What the names of all zones to be destroyed begin with; they sort by when.
+    pub(crate) const PENDING: &str = "pending/";
+    /// What the names of all certificates begin with.
+    pub(crate) const CERTIFICATES: &str = "certificate/";
+    /// What the names of the audit log's entries begin with.
+    pub(crate) const AUDIT: &str = "audit/";
+    /// What the names of receipts begin with.
+    pub(crate) const RECEIPTS: &str = "receipt/";
+    /// What the names of the keys of an unfinished change of master keys begin with.
+    pub(crate) const MASTERS: &str = "master/";
+
+    /// The owner whose keys, or what is said of them, the record is part of.
+    pub(crate) fn owner(&self) -> Option<&Owner> {
+        match self {
+            RecordName::Owner(owner)
+            | RecordName::Key(owner, _)
+            | RecordName::Private(owner, _) => Some(owner),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for RecordName {
@@ -49,6 +95,17 @@ impl fmt::Display for RecordName {
             RecordName::Key(owner, version) => versioned(f, "key", owner, version),
             RecordName::Private(owner, version) => versioned(f, "private", owner, version),
             RecordName::KeyId(id) => write!(f, "key-id/{id}"),
+            RecordName::Used(owner, version) => versioned(f, "used", owner, version),
+            RecordName::Usage(client) => write!(f, "usage/{client}"),
+            RecordName::Pending(due, zone) => write!(f, "pending/{due:020}/{zone}"),
+            RecordName::Clock => f.write_str("clock"),
+            RecordName::ReceiptKey => f.write_str("receipt-key"),
+            RecordName::Receipt(owner, version) => versioned(f, "receipt", owner, version),
+            RecordName::Certificate(serial) => write!(f, "certificate/{serial}"),
+            RecordName::Revocations => f.write_str("revocations"),
+            RecordName::AuditHead => f.write_str("audit"),
+            RecordName::Audit(number) => write!(f, "audit/{number:020}"),
+            RecordName::Master(id) => write!(f, "master/{id}"),
         }
     }
 }
@@ -65,13 +122,26 @@ impl FromStr for RecordName {
         let parts: Vec<&str> = text.splitn(5, '/').collect();
         let name = match parts[..] {
             ["header"] => RecordName::Header,
-            [kind, id] if kind == "client" || kind == "zone" => RecordName::Owner(owner(kind, id)?),
-            ["key-id", id] => RecordName::KeyId(id.parse().map_err(|_| NotAName)?),
-            ["key", kind, id, version] => {
-                RecordName::Key(owner(kind, id)?, version.parse().map_err(|_| NotAName)?)
-            }
-            ["private", kind, id, version] => {
-                RecordName::Private(owner(kind, id)?, version.parse().map_err(|_| NotAName)?)
+            ["clock"] => RecordName::Clock,
+            ["receipt-key"] => RecordName::ReceiptKey,
+            ["revocations"] => RecordName::Revocations,
+            ["audit"] => RecordName::AuditHead,
+            ["audit", number] => RecordName::Audit(read(number)?),
+            ["master", id] => RecordName::Master(read(id)?),
+            ["certificate", serial] => RecordName::Certificate(read(serial)?),
+            ["usage", client] => RecordName::Usage(read(client)?),
+            ["pending", due, zone] => RecordName::Pending(read(due)?, read(zone)?),
+            ["key-id", id] => RecordName::KeyId(read(id)?),
+            [kind @ ("client" | "zone"), id] => RecordName::Owner(owner(kind, id)?),
+            [what, kind, id, version] => {
+                let (owner, version) = (owner(kind, id)?, read(version)?);
+                match what {
+                    "key" => RecordName::Key(owner, version),
+                    "private" => RecordName::Private(owner, version),
+                    "used" => RecordName::Used(owner, version),
+                    "receipt" => RecordName::Receipt(owner, version),
+                    _ => return Err(NotAName),
+                }
             }
             _ => return Err(NotAName),
         };
@@ -82,6 +152,10 @@ impl FromStr for RecordName {
             Err(NotAName)
         }
     }
+}
+
+fn read<T: FromStr>(text: &str) -> Result<T, NotAName> {
+    text.parse().map_err(|_| NotAName)
 }
 
 fn owner(kind: &str, id: &str) -> Result<Owner, NotAName> {
@@ -108,6 +182,17 @@ mod tests {
             "key/client/app/0000000001",
             "private/zone/tenant-1/4294967295",
             "key-id/60ae988d541df243",
+            "used/zone/tenant-1/0000000003",
+            "usage/app",
+            "pending/00000000000000604800/tenant-1",
+            "clock",
+            "receipt-key",
+            "receipt/client/app/0000000001",
+            "certificate/0a1b",
+            "revocations",
+            "audit",
+            "audit/00000000000000000001",
+            "master/60ae988d541df243",
         ] {
             assert_eq!(good.parse::<RecordName>().unwrap().to_string(), good);
         }
@@ -127,6 +212,12 @@ mod tests {
             "key/app/app/0000000001",
             "key-id/60AE988D541DF243",
             "key-id/60ae988d541df24",
+            "other/client/app/0000000001",
+            "pending/604800/tenant-1",
+            "certificate/A1B",
+            "certificate/a1b",
+            "audit/1",
+            "master/60AE988D541DF243",
         ] {
             assert_eq!(bad.parse::<RecordName>(), Err(NotAName), "{bad}");
         }

@@ -1,67 +1,96 @@
 //! The store: sealed records above an engine.
 //!
-//! Here are making and opening a store, and reading and writing sealed records. What the records
-//! mean is in `store/owners` (clients and zones) and `store/keys`; SQL is in `sqlite`; the format
-//! is written down in `docs/keystore-format.md`.
+//! Here are making and opening a store, and reading sealed records. Changes are `store/transaction`;
+//! the master keys they are sealed under, `store/ring` and `store/master`. What the records mean is
+//! in `store/owners` (clients, zones, grants), `store/keys` (rotation, states), `store/shred`
+//! (destruction), `store/certificates`, and `store/audit`. `docs/keystore-format.md` is the format.
 
+mod audit;
+mod certificates;
 mod keys;
+mod master;
 mod owners;
+mod ring;
+mod shred;
+mod transaction;
+mod used;
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::Error;
-use crate::engine::{Commit, Condition, Edit, Engine, Listed, MAX_VALUE, Named};
+use crate::engine::{Edit, Engine, Listed, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
-use crate::record::{HeaderBody, Timestamp};
+use crate::record::{HeadBody, HeaderBody, RevocationsBody, SigningKey, Timestamp};
 use crate::seal::{self, StoreId};
 use crate::sqlite::Sqlite;
 
+use ring::Ring;
+use transaction::Transaction;
+
+pub use audit::{Anchor, Audited};
+pub use keys::RECENT;
 pub use owners::NewZone;
+pub use shred::Swept;
+pub use transaction::Author;
 
 /// How long a store is waited for that another process has locked.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most records that one page holds, however many are asked for.
 pub const MAX_PAGE: usize = crate::engine::MAX_PAGE;
 
-/// An open store; shared by threads, and its file by processes of one host.
+/// An open store; shared by threads, and what it stands on by processes.
 ///
-/// Every call reads the file and may wait for another process, up to the busy timeout: async
-/// callers keep it off their threads.
+/// Every call reads from the engine and may wait, up to the busy timeout: async callers keep it off
+/// their threads. Changes are made in somebody's name: [`Store::by`].
 pub struct Store {
     engine: Box<dyn Engine>,
-    master: MasterKey,
-    id: StoreId,
+    /// The master key that was given when the store was opened.
+    given: Arc<MasterKey>,
+    ring: RwLock<Arc<Ring>>,
 }
 
 impl Store {
     /// Makes a new store under this master key, in a file of mode 0600. No file is overwritten,
     /// and nothing is left behind when it fails.
-    pub fn create(path: &Path, master: MasterKey) -> Result<Self, Error> {
+    pub fn create(path: &Path, master: MasterKey, by: &str) -> Result<Self, Error> {
         let mut id = StoreId([0; 16]);
         getrandom::fill(&mut id.0).map_err(|_| Error::NoRandom)?;
         let body = HeaderBody {
             created: Timestamp::now(),
+            previous: None,
+            moved: None,
         };
-        let sealed = seal::seal(&master, id, &RecordName::Header, &json(&body))?;
-        let header = Edit::Put(Named {
-            name: RecordName::Header.to_string(),
-            value: [id.0.as_slice(), &master.id().0, &sealed].concat(),
-        });
-        Ok(Store {
-            engine: Box::new(Sqlite::create(path, BUSY_TIMEOUT, &[header])?),
-            master,
-            id,
-        })
+        let receipts = SigningKey::generate()?;
+        let sealed = |name: RecordName, body: &[u8]| -> Result<Edit, Error> {
+            Ok(Edit::Put(Named {
+                value: seal::seal(&master, id, &name, body)?,
+                name: name.to_string(),
+            }))
+        };
+        let (first, head) = audit::beginning(&master, &receipts, by);
+        let records = [
+            Edit::Put(Named {
+                name: RecordName::Header.to_string(),
+                value: Ring::seal_header(id, &master, &body)?,
+            }),
+            sealed(RecordName::ReceiptKey, &receipts.seed())?,
+            sealed(RecordName::Revocations, &json(&RevocationsBody::default()))?,
+            sealed(RecordName::Audit(1), &first)?,
+            sealed(RecordName::AuditHead, &json::<HeadBody>(&head))?,
+        ];
+        let engine = Sqlite::create(path, BUSY_TIMEOUT, &records)?;
+        Self::over(Box::new(engine), master)
     }
 
-    /// Opens a store with its master key.
+    /// Opens a store with its master key, or with the one that was replaced last, until that is
+    /// forgotten.
     ///
     /// Refused without a change to the file: one that others can read or write, that is no store,
     /// or of a newer format, or of another master key, or damaged so far that this shows here.
@@ -76,33 +105,17 @@ impl Store {
         master: MasterKey,
         busy_timeout: Duration,
     ) -> Result<Self, Error> {
-        let engine = Sqlite::open(path, busy_timeout)?;
-        let Some(header) = engine.get(&RecordName::Header.to_string())? else {
-            return Err(engine.damaged("its header is missing"));
-        };
-        let parts = header.value.split_first_chunk().and_then(|(id, rest)| {
-            let (key, sealed) = rest.split_first_chunk()?;
-            Some((StoreId(*id), MasterKeyId(*key), sealed))
-        });
-        let Some((id, needed, sealed)) = parts else {
-            return Err(engine.damaged("its header is cut short"));
-        };
-        let given = master.id();
-        if !bool::from(needed.0.ct_eq(&given.0)) {
-            return Err(Error::WrongMasterKey {
-                path: path.into(),
-                needed,
-                given,
-            });
-        }
-        let store = Store {
-            engine: Box::new(engine),
-            master,
-            id,
-        };
-        let body = store.unseal(&RecordName::Header, sealed)?;
-        let _: HeaderBody = store.parse(&RecordName::Header, &body)?;
-        Ok(store)
+        Self::over(Box::new(Sqlite::open(path, busy_timeout)?), master)
+    }
+
+    fn over(engine: Box<dyn Engine>, master: MasterKey) -> Result<Self, Error> {
+        let given = Arc::new(master);
+        let ring = Ring::load(&*engine, std::slice::from_ref(&given))?;
+        Ok(Store {
+            engine,
+            given,
+            ring: RwLock::new(Arc::new(ring)),
+        })
     }
 
     /// Where the store is.
@@ -110,33 +123,93 @@ impl Store {
         self.engine.place()
     }
 
-    /// The id of the master key that the store is sealed under.
+    /// The id of the master key that the store's records are sealed under.
     pub fn master_key_id(&self) -> MasterKeyId {
-        self.master.id()
+        self.ring().current.id()
     }
 
-    /// How many changes were committed, by whatever process. Cheap: one row is read.
+    /// True if the master key that the store was opened with has been replaced since: it opens the
+    /// store only until it is forgotten.
+    pub fn master_key_is_outdated(&self) -> bool {
+        self.given.id() != self.master_key_id()
+    }
+
+    /// What has changed after `since`, by whatever process. Cheap when nothing has.
     ///
-    /// Who keeps something he has read (a [`KeyCache`](crate::KeyCache)) compares it once a second
-    /// and reads anew when it differs. It is not sealed, so it proves nothing.
+    /// Who keeps something he has read (a [`KeyCache`](crate::KeyCache)) asks at least once a
+    /// second. Revisions are not sealed, so this proves nothing.
+    pub fn changes(&self, since: Revision) -> Result<Changed, Error> {
+        self.engine.check_place()?;
+        let changes = self.engine.changes(since.0)?;
+        let names = changes.names.map(|names| {
+            let names = names.iter().filter_map(|name| name.parse().ok());
+            names.collect::<Vec<RecordName>>()
+        });
+        if names
+            .as_ref()
+            .is_none_or(|names| names.contains(&RecordName::Header))
+        {
+            self.reload()?;
+        }
+        Ok(Changed {
+            revision: Revision(changes.revision),
+            names,
+        })
+    }
+
+    /// The state the store is in.
     pub fn revision(&self) -> Result<Revision, Error> {
-        let changes = self.engine.changes(0)?;
-        Ok(Revision(changes.revision))
+        Ok(Revision(self.engine.changes(0)?.revision))
+    }
+
+    /// The store's id, in hexadecimal.
+    fn id_text(&self) -> String {
+        let id = self.ring().store;
+        id.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn ring(&self) -> Arc<Ring> {
+        self.ring
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Reads the header anew, if it has changed.
+    fn reload(&self) -> Result<Arc<Ring>, Error> {
+        let known = self.ring();
+        let found = self.engine.get(&RecordName::Header.to_string())?;
+        if found.is_some_and(|found| found.revision == known.revision) {
+            return Ok(known);
+        }
+        let mut keys = vec![known.current.clone(), self.given.clone()];
+        keys.extend(known.previous.clone());
+        let ring = Arc::new(Ring::load(&*self.engine, &keys)?);
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();
+        Ok(ring)
     }
 
     /// A record; `None` if there is none of this name.
     fn read(&self, name: &RecordName) -> Result<Option<Opened>, Error> {
         let text = name.to_string();
-        let Some(found) = self.engine.get(&text)? else {
-            return Ok(None);
-        };
-        Ok(Some(Opened {
-            body: self.unseal(name, &found.value)?,
-            unchanged: Condition {
-                name: text,
-                revision: found.revision,
-            },
-        }))
+        let mut ring = self.ring();
+        loop {
+            let Some(found) = self.engine.get(&text)? else {
+                return Ok(None);
+            };
+            if let Some(body) = ring.unseal(name, &found.value) {
+                return Ok(Some(Opened {
+                    body,
+                    revision: found.revision,
+                }));
+            }
+            // It may have been sealed under a master key that has come since.
+            let newer = self.reload()?;
+            if Arc::ptr_eq(&newer, &ring) {
+                return Err(self.altered(text));
+            }
+            ring = newer;
+        }
     }
 
     /// A JSON body; `None` if there is no such record.
@@ -153,53 +226,40 @@ impl Store {
         after: Option<&RecordName>,
         limit: usize,
     ) -> Result<Vec<(RecordName, T)>, Error> {
+        let page = self.scan_bodies(prefix, after, limit)?;
+        let parse = |(name, body): (RecordName, Opened)| {
+            let body = self.parse(&name, &body.body)?;
+            Ok((name, body))
+        };
+        page.into_iter().map(parse).collect()
+    }
+
+    /// A page of records, in the order of their names.
+    fn scan_bodies(
+        &self,
+        prefix: &str,
+        after: Option<&RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, Opened)>, Error> {
         let after = after.map(RecordName::to_string);
-        let found = self.engine.scan(prefix, after.as_deref(), limit)?;
-        let record = |Listed {
-                          name: text, value, ..
-                      }: Listed| {
+        let ring = self.ring();
+        let mut records = Vec::new();
+        for Listed {
+            name: text,
+            value,
+            revision,
+        } in self.engine.scan(prefix, after.as_deref(), limit)?
+        {
             let Ok(name) = text.parse() else {
                 return Err(self.altered(text));
             };
-            let body = self.unseal(&name, &value)?;
-            let body = self.parse(&name, &body)?;
-            Ok((name, body))
-        };
-        found.into_iter().map(record).collect()
-    }
-
-    /// Adds records, all or none; none of them may be there, and `unchanged` must still hold.
-    fn insert(&self, records: &[Body], unchanged: &[Condition]) -> Result<Insert, Error> {
-        let mut conditions = Vec::with_capacity(records.len() + unchanged.len());
-        let mut values = Vec::with_capacity(records.len());
-        for Body { name, body } in records {
-            let most = MAX_VALUE - seal::OVERHEAD;
-            if body.len() > most {
-                return Err(Error::TooLarge {
-                    what: name.to_string(),
-                    found: body.len(),
-                    most,
-                });
+            match ring.unseal(&name, &value) {
+                Some(body) => records.push((name, Opened { body, revision })),
+                // Removed meanwhile, or sealed under a newer master key, or altered.
+                None => records.extend(self.read(&name)?.map(|opened| (name, opened))),
             }
-            conditions.push(Condition {
-                name: name.to_string(),
-                revision: 0,
-            });
-            values.push(Edit::Put(Named {
-                name: name.to_string(),
-                value: seal::seal(&self.master, self.id, name, body)?,
-            }));
         }
-        conditions.extend_from_slice(unchanged);
-        Ok(match self.engine.commit(&conditions, &values)? {
-            Commit::Done(_) => Insert::Done,
-            Commit::Conflict => Insert::Changed,
-        })
-    }
-
-    fn unseal(&self, name: &RecordName, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Error> {
-        seal::unseal(&self.master, self.id, name, sealed)
-            .ok_or_else(|| self.altered(name.to_string()))
+        Ok(records)
     }
 
     fn parse<T: DeserializeOwned>(&self, name: &RecordName, body: &[u8]) -> Result<T, Error> {
@@ -231,7 +291,7 @@ impl Store {
 }
 
 /// A state of the store: counts the changes since it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Revision(i64);
 
 impl Revision {
@@ -241,29 +301,40 @@ impl Revision {
     }
 }
 
+/// What has changed in a store.
+pub struct Changed {
+    /// The state it is in now.
+    pub revision: Revision,
+    /// The records written; `None` when they are not known one by one.
+    names: Option<Vec<RecordName>>,
+}
+
+impl Changed {
+    /// The records that may have changed; `None` for any of them.
+    pub(crate) fn names(&self) -> Option<&[RecordName]> {
+        self.names.as_deref()
+    }
+
+    /// Whether the list of revoked certificates may have changed.
+    pub fn revocations(&self) -> bool {
+        let names = self.names();
+        names.is_none_or(|names| names.contains(&RecordName::Revocations))
+    }
+
+    /// Whether a zone may have been marked for destruction.
+    pub fn destructions(&self) -> bool {
+        let pending = |name: &RecordName| matches!(name, RecordName::Pending(..));
+        self.names().is_none_or(|names| names.iter().any(pending))
+    }
+}
+
 /// A record that was read.
 struct Opened {
     body: Zeroizing<Vec<u8>>,
-    /// Holds as long as nobody writes it.
-    unchanged: Condition,
-}
-
-/// A record to be added.
-struct Body {
-    name: RecordName,
-    body: Zeroizing<Vec<u8>>,
-}
-
-/// What became of records to be added.
-enum Insert {
-    Done,
-    /// Nothing was added: this one is there already.
-    Taken(RecordName),
-    /// Nothing was added: a record that was depended on has changed.
-    Changed,
+    revision: i64,
 }
 
 /// The JSON form of a body.
-fn json(body: &impl Serialize) -> Zeroizing<Vec<u8>> {
+fn json<T: Serialize>(body: &T) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(serde_json::to_vec(body).expect("a body is made of text and numbers"))
 }

@@ -10,14 +10,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use envelope::{ClientId, Owner, PrivateKey, ZoneId};
-use pgseal_keystore::{Error, KeyState, MasterKey, NewZone, Permitted, Secret, Store};
+use pgseal_keystore::{Error, KeyState, MasterKey, NewZone, Permitted, Revision, Secret, Store};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempDir;
+
+/// Who changes the store.
+const TEST: &str = "a test";
 
 /// A directory with a store in it, and its master key.
 struct Place {
     directory: TempDir,
     path: PathBuf,
+    /// The revision of the store when it was made.
+    made: Revision,
 }
 
 impl Place {
@@ -28,17 +33,30 @@ impl Place {
             .write_new(&directory.path().join("master.key"))
             .unwrap();
         let path = directory.path().join("store.db");
-        Store::create(&path, master).unwrap();
-        Place { directory, path }
+        let store = Store::create(&path, master, TEST).unwrap();
+        Place {
+            made: store.revision().unwrap(),
+            directory,
+            path,
+        }
     }
 
     /// With the clients `app`, which creates zones, and `other`, and a zone of `app`'s.
     fn filled() -> Self {
         let place = Place::new();
         let store = place.open().unwrap();
-        store.add_client(&client("app"), true).unwrap();
-        store.add_client(&client("other"), false).unwrap();
-        store.add_zone(zone_of("tenant-1", &["app"])).unwrap();
+        store
+            .by(TEST)
+            .add_client(&client("app"), true, None)
+            .unwrap();
+        store
+            .by(TEST)
+            .add_client(&client("other"), false, None)
+            .unwrap();
+        store
+            .by(TEST)
+            .add_zone(&zone_of("tenant-1", &["app"]))
+            .unwrap();
         place
     }
 
@@ -122,10 +140,17 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn owners_and_their_keys_come_back_after_reopening() {
     let place = Place::new();
     let store = place.open().unwrap();
-    let app = store.add_client(&client("app"), true).unwrap();
-    let other = store.add_client(&client("other:x@y"), false).unwrap();
+    let app = store
+        .by(TEST)
+        .add_client(&client("app"), true, None)
+        .unwrap();
+    let other = store
+        .by(TEST)
+        .add_client(&client("other:x@y"), false, None)
+        .unwrap();
     let zone = store
-        .add_zone(zone_of("tenant-1", &["app", "other:x@y"]))
+        .by(TEST)
+        .add_zone(&zone_of("tenant-1", &["app", "other:x@y"]))
         .unwrap();
     drop(store);
 
@@ -193,7 +218,7 @@ fn pages_follow_one_another_and_end_empty() {
     let store = place.open().unwrap();
     let ids = ["a", "a-", "a.b", "a:", "a@", "aa", "b"];
     for id in ids {
-        store.add_client(&client(id), false).unwrap();
+        store.by(TEST).add_client(&client(id), false, None).unwrap();
     }
     let mut found = Vec::new();
     loop {
@@ -229,7 +254,7 @@ fn a_zone_without_an_id_gets_one() {
             clients: Permitted::All,
             creator: None,
         };
-        store.add_zone(zone).unwrap().owner
+        store.by(TEST).add_zone(&zone).unwrap().owner
     });
     assert!(one.id().starts_with("DDDDDDDD") && one.id().len() == 24);
     assert_ne!(one, other);
@@ -264,7 +289,7 @@ fn a_client_creates_zones_only_if_its_record_says_so() {
         clients: only(&[creator]),
         creator: Some(client(creator)),
     };
-    let key = store.add_zone(by("app")).unwrap();
+    let key = store.by(TEST).add_zone(&by("app")).unwrap();
     let id: ZoneId = key.owner.id().parse().unwrap();
     let zone = store.zone(&id).unwrap().unwrap();
     assert_eq!(zone.creator, Some(client("app")));
@@ -276,7 +301,11 @@ fn a_client_creates_zones_only_if_its_record_says_so() {
         ("other", "client other may not create zones"),
         ("nobody", "there is no client nobody; "),
     ] {
-        let error = store.add_zone(by(creator)).unwrap_err().to_string();
+        let error = store
+            .by(TEST)
+            .add_zone(&by(creator))
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with(says), "{error}");
     }
     assert_eq!(rows(&place.path), before);
@@ -288,10 +317,17 @@ fn owners_that_exist_and_clients_that_do_not_change_nothing() {
     let store = place.open().unwrap();
     let before = rows(&place.path);
     let errors = [
-        store.add_client(&client("app"), false).unwrap_err(),
-        store.add_zone(zone_of("tenant-1", &["app"])).unwrap_err(),
         store
-            .add_zone(zone_of("tenant-2", &["app", "nobody"]))
+            .by(TEST)
+            .add_client(&client("app"), false, None)
+            .unwrap_err(),
+        store
+            .by(TEST)
+            .add_zone(&zone_of("tenant-1", &["app"]))
+            .unwrap_err(),
+        store
+            .by(TEST)
+            .add_zone(&zone_of("tenant-2", &["app", "nobody"]))
             .unwrap_err(),
     ];
     let says = [
@@ -309,7 +345,10 @@ fn owners_that_exist_and_clients_that_do_not_change_nothing() {
 fn the_store_and_its_log_are_closed_to_other_users() {
     let place = Place::filled();
     let store = place.open().unwrap();
-    store.add_client(&client("third"), false).unwrap();
+    store
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap();
     for suffix in ["", "-wal", "-shm"] {
         assert_eq!(mode(&beside(&place.path, suffix)), 0o600, "{suffix}");
     }
@@ -319,7 +358,10 @@ fn the_store_and_its_log_are_closed_to_other_users() {
 fn a_store_or_log_that_others_can_reach_is_refused_with_the_remedy() {
     let place = Place::filled();
     let holder = place.open().unwrap();
-    holder.add_client(&client("third"), false).unwrap();
+    holder
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap();
     for suffix in ["", "-wal", "-shm"] {
         let path = beside(&place.path, suffix);
         for loose in [0o640, 0o604, 0o620, 0o602] {
@@ -340,7 +382,7 @@ fn creating_a_store_overwrites_nothing() {
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let taken = beside(&path, suffix);
         fs::write(&taken, "mine").unwrap();
-        let error = Store::create(&path, MasterKey::generate().unwrap())
+        let error = Store::create(&path, MasterKey::generate().unwrap(), TEST)
             .map(drop)
             .unwrap_err()
             .to_string();
@@ -353,7 +395,7 @@ fn creating_a_store_overwrites_nothing() {
         fs::remove_file(&taken).unwrap();
     }
     let nowhere = directory.path().join("no such directory/store.db");
-    let error = Store::create(&nowhere, MasterKey::generate().unwrap())
+    let error = Store::create(&nowhere, MasterKey::generate().unwrap(), TEST)
         .map(drop)
         .unwrap_err()
         .to_string();
@@ -424,8 +466,8 @@ fn another_master_key_is_told_from_damage_and_changes_nothing() {
 // Damage.
 
 /// Everything that can be read from a store.
-fn read_all(store: &Store) -> Result<(), Error> {
-    store.revision()?;
+fn read_all(store: &Store, since: Revision) -> Result<(), Error> {
+    store.changes(since)?;
     let keys = store.keys(None, None, 1000)?;
     for key in &keys {
         store.private_key(key)?;
@@ -434,13 +476,16 @@ fn read_all(store: &Store) -> Result<(), Error> {
     }
     store.clients(None, 1000)?;
     store.zones(None, 1000)?;
+    store.revocations()?;
+    let audited = store.verify_audit(None, |_| {})?;
+    assert_eq!(audited.faults, Vec::<String>::new());
     Ok(())
 }
 
 /// Puts a damaged file in the place of a good one; the error when it is opened and read.
 fn damage(place: &Place, content: &[u8]) -> String {
     fs::write(&place.path, content).unwrap();
-    let result = place.open().and_then(|store| read_all(&store));
+    let result = place.open().and_then(|store| read_all(&store, place.made));
     let error = result.expect_err("it was read").to_string();
     let told = ["is damaged", "or is damaged", "is not a pgseal store"];
     assert!(told.iter().any(|told| error.contains(told)), "{error}");
@@ -466,7 +511,8 @@ fn every_damaged_page_is_an_error() {
     let store = place.open().unwrap();
     for number in 0..40 {
         store
-            .add_client(&client(&format!("client-{number}")), false)
+            .by(TEST)
+            .add_client(&client(&format!("client-{number}")), false, None)
             .unwrap();
     }
     drop(store);
@@ -511,7 +557,10 @@ fn a_missing_revision_is_damage() {
             .contains("is damaged")
     );
     let before = rows(&place.path);
-    let error = store.add_client(&client("third"), false).unwrap_err();
+    let error = store
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap_err();
     assert!(error.to_string().contains("is damaged"), "{error}");
     assert_eq!(rows(&place.path), before);
 }
@@ -593,7 +642,7 @@ fn a_name_that_is_none_stops_the_listing_it_stands_in() {
 fn the_header_of_another_store_of_the_same_master_key_opens_none_of_the_records() {
     let place = Place::filled();
     let other = place.directory.path().join("other.db");
-    Store::create(&other, place.master()).unwrap();
+    Store::create(&other, place.master(), TEST).unwrap();
     let header = rows(&other).into_iter().find(|row| row.0 == "header");
     place.set_value("header", &header.unwrap().1);
     let store = place.open().unwrap();
@@ -608,10 +657,11 @@ fn an_owner_that_was_removed_is_not_silently_made_anew() {
     let store = place.open().unwrap();
     let before = rows(&place.path);
     let error = store
-        .add_client(&client("app"), true)
+        .by(TEST)
+        .add_client(&client("app"), true, None)
         .unwrap_err()
         .to_string();
-    let says = "is damaged (record key/client/app/0000000001 is there, its client is not)";
+    let says = "is damaged (record key/client/app/0000000001 is there before its key was made)";
     assert!(error.contains(says), "{error}");
     assert_eq!(rows(&place.path), before);
 }
@@ -647,11 +697,17 @@ fn while_another_process_writes_reading_goes_on_and_a_write_waits() {
         .unwrap();
     assert!(store.client(&client("app")).unwrap().is_some());
     assert!(place.open().is_ok());
-    let error = store.add_client(&client("third"), false).unwrap_err();
+    let error = store
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap_err();
     assert!(matches!(error, Error::Locked { .. }), "{error}");
     writer.execute_batch("ROLLBACK").unwrap();
     assert_eq!(rows(&place.path), before);
-    store.add_client(&client("third"), false).unwrap();
+    store
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap();
 }
 
 #[test]
@@ -660,7 +716,10 @@ fn a_change_by_another_handle_is_seen_at_once_and_counted() {
     let (one, other) = (place.open().unwrap(), place.open().unwrap());
     let before = one.revision().unwrap();
     assert_eq!(other.revision().unwrap(), before);
-    other.add_client(&client("third"), false).unwrap();
+    other
+        .by(TEST)
+        .add_client(&client("third"), false, None)
+        .unwrap();
     assert!(one.revision().unwrap() > before);
     assert_eq!(one.revision().unwrap(), other.revision().unwrap());
     assert!(one.client(&client("third")).unwrap().is_some());
@@ -677,9 +736,9 @@ fn handles_that_write_at_once_lose_nothing_and_one_of_them_gets_a_disputed_id() 
                     let store = Store::open(&place.path, place.master()).unwrap();
                     for number in 0..5 {
                         let id = client(&format!("client-{writer}-{number}"));
-                        store.add_client(&id, false).unwrap();
+                        store.by(TEST).add_client(&id, false, None).unwrap();
                     }
-                    match store.add_client(&client("disputed"), false) {
+                    match store.by(TEST).add_client(&client("disputed"), false, None) {
                         Ok(_) => 1,
                         Err(Error::ClientExists(_)) => 0,
                         Err(error) => panic!("{error}"),
@@ -716,7 +775,7 @@ fn one_store_serves_many_threads() {
             let store = &store;
             scope.spawn(move || {
                 let zone = zone_of(&format!("tenant-t{thread}"), &["app"]);
-                let key = store.add_zone(zone).unwrap();
+                let key = store.by(TEST).add_zone(&zone).unwrap();
                 assert_eq!(store.active_key(&key.owner).unwrap(), key);
             });
         }

@@ -23,15 +23,20 @@ struct Fixture {
 impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store =
-            Store::create(&dir.path().join("store.db"), MasterKey::generate().unwrap()).unwrap();
+        let store = Store::create(
+            &dir.path().join("store.db"),
+            MasterKey::generate().unwrap(),
+            "a test",
+        )
+        .unwrap();
         let (app, other): (ClientId, ClientId) = ("app".parse().unwrap(), "other".parse().unwrap());
-        store.add_client(&app, true).unwrap();
-        store.add_client(&other, false).unwrap();
+        store.by("a test").add_client(&app, true, None).unwrap();
+        store.by("a test").add_client(&other, false, None).unwrap();
         let zone: ZoneId = "tenant-1".parse().unwrap();
         let clients = Permitted::Only([app.clone()].into());
         store
-            .add_zone(NewZone {
+            .by("a test")
+            .add_zone(&NewZone {
                 id: Some(zone.clone()),
                 clients,
                 creator: None,
@@ -88,7 +93,7 @@ impl Fixture {
                         .extend(self.keys.load(&self.store, &missing).unwrap().keys);
                     fetched.asked.extend(missing);
                     // Another server's change may empty the cache at any time.
-                    self.keys.invalidate();
+                    self.keys.forget_all();
                     continue;
                 }
                 Outcome::Unchanged => return Some(row.to_vec()),

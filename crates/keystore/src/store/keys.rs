@@ -1,25 +1,213 @@
-//! Keys: finding them by owner or id, and unwrapping their private halves.
+//! Keys: finding them by owner or id, unwrapping their private halves, and their life: each is made
+//! active, replaced by the next version, retired, restored, and (in `shred`) destroyed.
+
+use std::time::Duration;
 
 use envelope::{KeyId, Owner, PrivateKey};
 use zeroize::Zeroizing;
 
-use super::Store;
+use super::owners::{MAX_DRAWS, label};
+use super::{Author, Store, Transaction};
 use crate::Error;
 use crate::name::RecordName;
-use crate::record::{KeyBody, KeyIdBody, KeyRecord, KeyState};
+use crate::record::{
+    ClientBody, Event, Fate, KeyBody, KeyIdBody, KeyRecord, KeyState, Timestamp, ZoneBody,
+};
+
+/// A key that was used within this time is retired or destroyed only by force.
+pub const RECENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+impl Author<'_> {
+    /// Gives an owner a new active key. The one before goes on opening what was sealed to it.
+    pub fn rotate_key(&self, owner: &Owner) -> Result<KeyRecord, Error> {
+        let (key, _) = self.change(|tx| {
+            let before = set_active(tx, owner)?;
+            let mut old = require(tx, owner, before)?;
+            old.state = KeyState::OpenOnly;
+            write(tx, &old)?;
+            let version = before.checked_add(1).ok_or(Error::EveryIdTaken(0))?;
+            let key = add(tx, owner, version)?;
+            tx.log(Event::KeyRotated {
+                owner: label(owner),
+                version,
+                key: key.key_id.to_string(),
+            });
+            Ok(key)
+        })?;
+        Ok(key)
+    }
+
+    /// Has a key that is not the active one open nothing any more, until it is restored. One used
+    /// within [`RECENT`] is retired by force only.
+    pub fn retire_key(&self, owner: &Owner, version: u32, force: bool) -> Result<KeyRecord, Error> {
+        self.store.check_use(owner, version, force)?;
+        self.set_state(owner, version, KeyState::OpenOnly, KeyState::Retired)
+    }
+
+    /// Has a retired key open again.
+    pub fn restore_key(&self, owner: &Owner, version: u32) -> Result<KeyRecord, Error> {
+        self.set_state(owner, version, KeyState::Retired, KeyState::OpenOnly)
+    }
+
+    fn set_state(
+        &self,
+        owner: &Owner,
+        version: u32,
+        from: KeyState,
+        to: KeyState,
+    ) -> Result<KeyRecord, Error> {
+        let (key, _) = self.change(|tx| {
+            let mut key = require(tx, owner, version)?;
+            if key.state == to {
+                return Ok(key);
+            }
+            if key.state != from {
+                return Err(Error::OtherState {
+                    owner: owner.clone(),
+                    version,
+                    state: key.state,
+                    needed: from,
+                });
+            }
+            key.state = to;
+            write(tx, &key)?;
+            let (owner, retired) = (label(owner), to == KeyState::Retired);
+            tx.log(match retired {
+                true => Event::KeyRetired { owner, version },
+                false => Event::KeyRestored { owner, version },
+            });
+            Ok(key)
+        })?;
+        Ok(key)
+    }
+}
+
+/// Counts an owner's active version up by one, and answers what it was.
+fn set_active(tx: &mut Transaction<'_>, owner: &Owner) -> Result<u32, Error> {
+    let name = RecordName::Owner(owner.clone());
+    match owner {
+        Owner::Client(id) => {
+            let Some(mut body) = tx.read_json::<ClientBody>(&name)? else {
+                return Err(Error::UnknownClient(id.clone()));
+            };
+            let before = body.active;
+            body.active = before.saturating_add(1);
+            tx.put_json(&name, &body)?;
+            Ok(before)
+        }
+        Owner::Zone(id) => {
+            let Some(mut body) = tx.read_json::<ZoneBody>(&name)? else {
+                return Err(Error::UnknownZone(id.clone()));
+            };
+            if body.fate != Fate::Kept {
+                return Err(Error::ZoneGoing(id.clone()));
+            }
+            let before = body.active;
+            body.active = before.saturating_add(1);
+            tx.put_json(&name, &body)?;
+            Ok(before)
+        }
+    }
+}
+
+/// A key, which must not change before the commit.
+pub(super) fn require(
+    tx: &mut Transaction<'_>,
+    owner: &Owner,
+    version: u32,
+) -> Result<KeyRecord, Error> {
+    let name = RecordName::Key(owner.clone(), version);
+    let Some(body) = tx.read_json::<KeyBody>(&name)? else {
+        return Err(Error::UnknownKey {
+            owner: owner.clone(),
+            version,
+        });
+    };
+    body.key(owner.clone(), version)
+        .map_err(|what| tx.store().unknown_form(&name, what))
+}
+
+/// Writes a key's record.
+pub(super) fn write(tx: &mut Transaction<'_>, key: &KeyRecord) -> Result<(), Error> {
+    let name = RecordName::Key(key.owner.clone(), key.version);
+    tx.put_json(&name, &KeyBody::from(key))
+}
+
+/// Adds an owner's next key. A key pair whose id is taken is drawn again.
+pub(super) fn add(
+    tx: &mut Transaction<'_>,
+    owner: &Owner,
+    version: u32,
+) -> Result<KeyRecord, Error> {
+    add_drawn(tx, owner, version, || Ok(PrivateKey::generate()?))
+}
+
+pub(super) fn add_drawn(
+    tx: &mut Transaction<'_>,
+    owner: &Owner,
+    version: u32,
+    mut draw: impl FnMut() -> Result<PrivateKey, Error>,
+) -> Result<KeyRecord, Error> {
+    let name = RecordName::Key(owner.clone(), version);
+    let private_name = RecordName::Private(owner.clone(), version);
+    for name in [&name, &private_name] {
+        if tx.is_taken(name)? {
+            return Err(Error::Damaged {
+                path: tx.store().path().into(),
+                what: format!("record {name} is there before its key was made"),
+            });
+        }
+    }
+    for _ in 0..MAX_DRAWS {
+        let private = draw()?;
+        let public_key = private.public_key();
+        let id_name = RecordName::KeyId(public_key.key_id());
+        if tx.is_taken(&id_name)? {
+            continue;
+        }
+        let key = KeyRecord {
+            owner: owner.clone(),
+            version,
+            public_key,
+            key_id: public_key.key_id(),
+            state: KeyState::Active,
+            created: Timestamp::now(),
+        };
+        write(tx, &key)?;
+        tx.put(&private_name, private.expose_secret())?;
+        tx.put_json(
+            &id_name,
+            &KeyIdBody {
+                key: name.to_string(),
+            },
+        )?;
+        return Ok(key);
+    }
+    Err(Error::EveryIdTaken(MAX_DRAWS))
+}
 
 impl Store {
     /// The key that writers seal to for this owner.
     pub fn active_key(&self, owner: &Owner) -> Result<KeyRecord, Error> {
         let active = match owner {
-            Owner::Client(id) => self.client(id)?.map(|client| client.active),
-            Owner::Zone(id) => self.zone(id)?.map(|zone| zone.active),
+            Owner::Client(id) => {
+                let client = self.client(id)?;
+                client
+                    .ok_or_else(|| Error::UnknownClient(id.clone()))?
+                    .active
+            }
+            Owner::Zone(id) => {
+                let zone = self
+                    .zone(id)?
+                    .ok_or_else(|| Error::UnknownZone(id.clone()))?;
+                match zone.fate {
+                    Fate::Kept => zone.active,
+                    Fate::Destroying { .. } => return Err(Error::ZoneGoing(id.clone())),
+                    Fate::Destroyed { .. } => return Err(Error::ZoneGone(id.clone())),
+                }
+            }
         };
-        match (active, owner) {
-            (Some(version), _) => self.key(owner.clone(), version),
-            (None, Owner::Client(id)) => Err(Error::UnknownClient(id.clone())),
-            (None, Owner::Zone(id)) => Err(Error::UnknownZone(id.clone())),
-        }
+        self.key(owner.clone(), active)
     }
 
     /// The key of this id, active or not; `None` when the store never had one.
@@ -82,6 +270,7 @@ impl Store {
         page.into_iter().map(key).collect()
     }
 
+    /// The key of this owner and version, which another record says is there.
     fn key(&self, owner: Owner, version: u32) -> Result<KeyRecord, Error> {
         let name = RecordName::Key(owner.clone(), version);
         let Some(body) = self.read_json::<KeyBody>(&name)? else {

@@ -1,21 +1,18 @@
-//! Clients and zones: adding them with their first key, and reading their records.
+//! Clients and zones: adding them with their first key, what they may do, and who opens for whom.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use envelope::{ClientId, Kind, Owner, PrivateKey, ZoneId};
-use zeroize::Zeroizing;
+use envelope::{ClientId, Kind, Owner, ZoneId};
 
-use super::{Body, Insert, Store, json};
+use super::{Author, Store, Transaction, keys};
 use crate::Error;
-use crate::engine::Condition;
 use crate::name::RecordName;
 use crate::record::{
-    Client, ClientBody, KeyBody, KeyIdBody, KeyRecord, KeyState, Permitted, Timestamp, Zone,
-    ZoneBody,
+    Client, ClientBody, Event, Fate, KeyRecord, Permitted, Timestamp, UsageBody, Zone, ZoneBody,
 };
 
 /// How often an id is drawn anew that is taken; a second time is a chance below 2^-60 already.
-const MAX_DRAWS: usize = 8;
+pub(super) const MAX_DRAWS: usize = 8;
 
 /// A zone to be added.
 pub struct NewZone {
@@ -27,49 +24,223 @@ pub struct NewZone {
     pub creator: Option<ClientId>,
 }
 
-impl Store {
-    /// Adds a client with its first key.
-    pub fn add_client(&self, id: &ClientId, create_zones: bool) -> Result<KeyRecord, Error> {
-        let body = ClientBody {
-            created: Timestamp::now(),
-            create_zones,
-            active: 1,
-        };
+impl Author<'_> {
+    /// Adds a client with its first key. `zones_per_day` bounds the zones that it may create in a
+    /// day (UTC), where it may create any; `None` is no bound.
+    pub fn add_client(
+        &self,
+        id: &ClientId,
+        create_zones: bool,
+        zones_per_day: Option<u32>,
+    ) -> Result<KeyRecord, Error> {
         let owner = Owner::Client(id.clone());
-        match self.add_owner(&owner, json(&body), &[], PrivateKey::generate)? {
-            Added::Key(key) => Ok(key),
-            Added::IdTaken => Err(Error::ClientExists(id.clone())),
-            Added::Changed => unreachable!("adding a client depends on no other record"),
-        }
+        let name = RecordName::Owner(owner.clone());
+        let (key, _) = self.change(|tx| {
+            if tx.is_taken(&name)? {
+                return Err(Error::ClientExists(id.clone()));
+            }
+            let key = keys::add(tx, &owner, 1)?;
+            tx.put_json(
+                &name,
+                &ClientBody {
+                    created: Timestamp::now(),
+                    create_zones,
+                    zones_per_day,
+                    active: 1,
+                },
+            )?;
+            tx.log(Event::ClientAdded {
+                client: label(&owner),
+                key: key.key_id.to_string(),
+                create_zones,
+                zones_per_day,
+            });
+            Ok(key)
+        })?;
+        Ok(key)
+    }
+
+    /// Changes what a client may do; `None` leaves it as it is.
+    pub fn change_client(
+        &self,
+        id: &ClientId,
+        create_zones: Option<bool>,
+        zones_per_day: Option<Option<u32>>,
+    ) -> Result<Client, Error> {
+        let owner = Owner::Client(id.clone());
+        let name = RecordName::Owner(owner.clone());
+        let (client, _) = self.change(|tx| {
+            let Some(mut body) = tx.read_json::<ClientBody>(&name)? else {
+                return Err(Error::UnknownClient(id.clone()));
+            };
+            body.create_zones = create_zones.unwrap_or(body.create_zones);
+            body.zones_per_day = zones_per_day.unwrap_or(body.zones_per_day);
+            tx.put_json(&name, &body)?;
+            tx.log(Event::ClientChanged {
+                client: label(&owner),
+                create_zones: body.create_zones,
+                zones_per_day: body.zones_per_day,
+            });
+            Ok(body.client(id.clone()))
+        })?;
+        Ok(client)
     }
 
     /// Adds a zone with its first key; the key's owner names the zone.
-    pub fn add_zone(&self, zone: NewZone) -> Result<KeyRecord, Error> {
-        let mut draws = 0;
-        while draws < MAX_DRAWS {
-            let (id, drawn) = match &zone.id {
-                Some(id) => (id.clone(), false),
-                None => (ZoneId::generate()?, true),
+    pub fn add_zone(&self, zone: &NewZone) -> Result<KeyRecord, Error> {
+        for _ in 0..MAX_DRAWS {
+            let id = match &zone.id {
+                Some(id) => id.clone(),
+                None => ZoneId::generate()?,
             };
-            let unchanged = self.check_clients(&zone)?;
-            let body = ZoneBody {
-                created: Timestamp::now(),
-                creator: zone.creator.clone(),
-                clients: zone.clients.clone(),
-                active: 1,
-            };
-            let owner = Owner::Zone(id.clone());
-            match self.add_owner(&owner, json(&body), &unchanged, PrivateKey::generate)? {
-                Added::Key(key) => return Ok(key),
-                Added::IdTaken if drawn => draws += 1,
-                Added::IdTaken => return Err(Error::ZoneExists(id)),
-                // Somebody wrote a client's record after it was checked: it is checked again.
-                Added::Changed => {}
+            match self.change(|tx| add_zone(tx, &id, zone)) {
+                Err(Error::ZoneExists(_)) if zone.id.is_none() => {}
+                added => return Ok(added?.0),
             }
         }
         Err(Error::EveryIdTaken(MAX_DRAWS))
     }
 
+    /// Lets a client open for a zone, or with [`Permitted::All`] every client. Answers who may
+    /// then; no change if it may already.
+    pub fn add_grant(&self, zone: &ZoneId, client: Option<&ClientId>) -> Result<Permitted, Error> {
+        if let Some(client) = client {
+            self.store.require_client(client)?;
+        }
+        self.change_grants(
+            zone,
+            |clients| match (client, clients) {
+                (_, Permitted::All) => false,
+                (Some(client), Permitted::Only(listed)) => listed.insert(client.clone()),
+                (None, clients) => {
+                    *clients = Permitted::All;
+                    true
+                }
+            },
+            |zone, client| Event::GrantAdded { zone, client },
+            client,
+        )
+    }
+
+    /// Takes the right to open for a zone from a client, or with `None` the `*` for all, so that
+    /// nobody is left. Answers who still may.
+    pub fn remove_grant(
+        &self,
+        zone: &ZoneId,
+        client: Option<&ClientId>,
+    ) -> Result<Permitted, Error> {
+        if client.is_some() {
+            let found = self.store.zone(zone)?;
+            if found.is_some_and(|zone| zone.clients == Permitted::All) {
+                return Err(Error::GrantedToAll(zone.clone()));
+            }
+        }
+        self.change_grants(
+            zone,
+            |clients| match (client, clients) {
+                (Some(client), Permitted::Only(listed)) => listed.remove(client),
+                (None, clients @ Permitted::All) => {
+                    *clients = Permitted::Only(BTreeSet::new());
+                    true
+                }
+                _ => false,
+            },
+            |zone, client| Event::GrantRemoved { zone, client },
+            client,
+        )
+    }
+
+    fn change_grants(
+        &self,
+        id: &ZoneId,
+        edit: impl Fn(&mut Permitted) -> bool,
+        event: impl Fn(String, String) -> Event,
+        client: Option<&ClientId>,
+    ) -> Result<Permitted, Error> {
+        let owner = Owner::Zone(id.clone());
+        let name = RecordName::Owner(owner.clone());
+        let (clients, _) = self.change(|tx| {
+            let Some(mut body) = tx.read_json::<ZoneBody>(&name)? else {
+                return Err(Error::UnknownZone(id.clone()));
+            };
+            if edit(&mut body.clients) {
+                tx.put_json(&name, &body)?;
+                let client = client.map_or("*".into(), |client| format!("client/{client}"));
+                tx.log(event(label(&owner), client));
+            }
+            Ok(body.clients)
+        })?;
+        Ok(clients)
+    }
+}
+
+fn add_zone(tx: &mut Transaction<'_>, id: &ZoneId, zone: &NewZone) -> Result<KeyRecord, Error> {
+    if let Permitted::Only(clients) = &zone.clients {
+        // Clients are never removed, so that what is read here still holds at the commit.
+        for client in clients {
+            tx.store().require_client(client)?;
+        }
+    }
+    let owner = Owner::Zone(id.clone());
+    let name = RecordName::Owner(owner.clone());
+    if let Some(creator) = &zone.creator {
+        count_zone(tx, creator)?;
+    }
+    if tx.is_taken(&name)? {
+        return Err(Error::ZoneExists(id.clone()));
+    }
+    let key = keys::add(tx, &owner, 1)?;
+    tx.put_json(
+        &name,
+        &ZoneBody {
+            created: Timestamp::now(),
+            creator: zone.creator.clone(),
+            clients: zone.clients.clone(),
+            active: 1,
+            fate: Fate::Kept,
+        },
+    )?;
+    tx.log(Event::ZoneAdded {
+        zone: label(&owner),
+        key: key.key_id.to_string(),
+        clients: zone.clients.clone(),
+    });
+    Ok(key)
+}
+
+/// Checks that a client may create one more zone today, and counts it.
+fn count_zone(tx: &mut Transaction<'_>, creator: &ClientId) -> Result<(), Error> {
+    let name = RecordName::Owner(Owner::Client(creator.clone()));
+    let Some(client) = tx.read_json::<ClientBody>(&name)? else {
+        return Err(Error::UnknownClient(creator.clone()));
+    };
+    if !client.create_zones {
+        return Err(Error::MayNotCreateZones(creator.clone()));
+    }
+    let Some(most) = client.zones_per_day else {
+        return Ok(());
+    };
+    let usage = RecordName::Usage(creator.clone());
+    let today = Timestamp::now().day();
+    let used: UsageBody = tx.read_json(&usage)?.unwrap_or_default();
+    // A clock that was set back does not begin a new day.
+    let zones = if today > used.day { 0 } else { used.zones };
+    if zones >= most {
+        return Err(Error::ZonesUsedUp {
+            client: creator.clone(),
+            most,
+        });
+    }
+    tx.put_json(
+        &usage,
+        &UsageBody {
+            day: today.max(used.day),
+            zones: zones + 1,
+        },
+    )
+}
+
+impl Store {
     /// The client of this id.
     pub fn client(&self, id: &ClientId) -> Result<Option<Client>, Error> {
         let name = RecordName::Owner(Owner::Client(id.clone()));
@@ -107,199 +278,18 @@ impl Store {
         page.into_iter().map(zone).collect()
     }
 
-    /// Checks that a zone's clients are there, and that its creator may create it; returns what
-    /// the answer depends on.
-    fn check_clients(&self, zone: &NewZone) -> Result<Vec<Condition>, Error> {
-        let mut checked = BTreeMap::new();
-        let listed = match &zone.clients {
-            Permitted::All => None,
-            Permitted::Only(clients) => Some(clients),
-        };
-        for id in listed.into_iter().flatten().chain(&zone.creator) {
-            let name = RecordName::Owner(Owner::Client(id.clone()));
-            let Some(record) = self.read(&name)? else {
-                return Err(Error::UnknownClient(id.clone()));
-            };
-            let client: ClientBody = self.parse(&name, &record.body)?;
-            if zone.creator.as_ref() == Some(id) && !client.create_zones {
-                return Err(Error::MayNotCreateZones(id.clone()));
-            }
-            checked.insert(id, record.unchanged);
+    fn require_client(&self, id: &ClientId) -> Result<(), Error> {
+        match self.client(id)? {
+            Some(_) => Ok(()),
+            None => Err(Error::UnknownClient(id.clone())),
         }
-        Ok(checked.into_values().collect())
-    }
-
-    /// Adds an owner with its first key. A key pair whose id is taken is drawn again.
-    fn add_owner<E: Into<Error>>(
-        &self,
-        owner: &Owner,
-        body: Zeroizing<Vec<u8>>,
-        unchanged: &[Condition],
-        mut draw: impl FnMut() -> Result<PrivateKey, E>,
-    ) -> Result<Added, Error> {
-        let mut records = vec![Body {
-            name: RecordName::Owner(owner.clone()),
-            body,
-        }];
-        for _ in 0..MAX_DRAWS {
-            let (key, [public, private, id]) = new_key(owner, 1, draw().map_err(E::into)?);
-            records.truncate(1);
-            records.extend([public, private, id]);
-            match self.insert(&records, unchanged)? {
-                Insert::Done => return Ok(Added::Key(key)),
-                Insert::Changed => return Ok(Added::Changed),
-                Insert::Taken(RecordName::Owner(_)) => return Ok(Added::IdTaken),
-                Insert::Taken(RecordName::KeyId(_)) => {}
-                Insert::Taken(name) => {
-                    let what = format!("record {name} is there, its {} is not", owner.kind());
-                    return Err(Error::Damaged {
-                        path: self.path().into(),
-                        what,
-                    });
-                }
-            }
-        }
-        Err(Error::EveryIdTaken(MAX_DRAWS))
     }
 }
 
-/// What became of an owner to be added.
-enum Added {
-    Key(KeyRecord),
-    IdTaken,
-    Changed,
-}
-
-/// The records of a new key: its public half, its private half, and its id.
-fn new_key(owner: &Owner, version: u32, private: PrivateKey) -> (KeyRecord, [Body; 3]) {
-    let public_key = private.public_key();
-    let key = KeyRecord {
-        owner: owner.clone(),
-        version,
-        public_key,
-        key_id: public_key.key_id(),
-        state: KeyState::Active,
-        created: Timestamp::now(),
-    };
-    let name = RecordName::Key(owner.clone(), version);
-    let records = [
-        Body {
-            body: json(&KeyBody::from(&key)),
-            name: name.clone(),
-        },
-        Body {
-            name: RecordName::Private(owner.clone(), version),
-            body: Zeroizing::new(private.expose_secret().to_vec()),
-        },
-        Body {
-            name: RecordName::KeyId(key.key_id),
-            body: json(&KeyIdBody {
-                key: name.to_string(),
-            }),
-        },
-    ];
-    (key, records)
+/// An owner as the audit log names it.
+pub(super) fn label(owner: &Owner) -> String {
+    format!("{}/{}", owner.kind(), owner.id())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::MasterKey;
-
-    fn store(directory: &tempfile::TempDir) -> Store {
-        let path = directory.path().join("store.db");
-        Store::create(&path, MasterKey::generate().unwrap()).unwrap()
-    }
-
-    fn add(store: &Store, id: &str, unchanged: &[Condition], keys: &[u8]) -> Result<Added, Error> {
-        let body = ClientBody {
-            created: Timestamp::now(),
-            create_zones: false,
-            active: 1,
-        };
-        let mut keys = keys.iter();
-        let draw = || -> Result<_, Error> {
-            let key = *keys.next().expect("more keys were drawn than expected");
-            Ok(PrivateKey::from_bytes([key; 32]))
-        };
-        store.add_owner(
-            &Owner::Client(id.parse().unwrap()),
-            json(&body),
-            unchanged,
-            draw,
-        )
-    }
-
-    #[test]
-    fn a_key_pair_whose_id_is_taken_is_drawn_again() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory);
-        assert!(matches!(add(&store, "app", &[], &[1]), Ok(Added::Key(_))));
-        let Ok(Added::Key(key)) = add(&store, "other", &[], &[1, 1, 2]) else {
-            panic!("the third key pair is free");
-        };
-        let expected = PrivateKey::from_bytes([2; 32]).public_key();
-        assert_eq!(key.public_key, expected);
-        assert_eq!(store.active_key(&key.owner).unwrap(), key);
-        assert_eq!(store.private_key(&key).unwrap().public_key(), expected);
-        let taken = PrivateKey::from_bytes([1; 32]).public_key().key_id();
-        assert_eq!(store.key_by_id(taken).unwrap().unwrap().owner.id(), "app");
-    }
-
-    #[test]
-    fn a_generator_that_repeats_itself_is_not_asked_for_ever() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory);
-        assert!(matches!(add(&store, "app", &[], &[1]), Ok(Added::Key(_))));
-        let before = store.revision().unwrap();
-        let result = add(&store, "other", &[], &[1; MAX_DRAWS]);
-        assert!(matches!(result, Err(Error::EveryIdTaken(MAX_DRAWS))));
-        assert_eq!(store.revision().unwrap(), before);
-    }
-
-    #[test]
-    fn an_owner_is_not_added_when_what_its_check_read_has_changed() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory);
-        let other: ClientId = "other".parse().unwrap();
-        let key = store.add_client(&other, true).unwrap();
-        let name = RecordName::Owner(key.owner);
-        let mut read = store.read(&name).unwrap().unwrap().unchanged;
-        assert!(matches!(
-            add(&store, "one", &[read.clone()], &[1]),
-            Ok(Added::Key(_))
-        ));
-        read.revision -= 1;
-        assert!(matches!(
-            add(&store, "two", &[read], &[2]),
-            Ok(Added::Changed)
-        ));
-        assert_eq!(store.client(&"two".parse().unwrap()).unwrap(), None);
-    }
-
-    #[test]
-    fn a_record_that_is_too_large_is_refused_by_name() {
-        let directory = tempfile::tempdir().unwrap();
-        let store = store(&directory);
-        let most = crate::engine::MAX_VALUE - crate::seal::OVERHEAD;
-        let record = |length| Body {
-            name: RecordName::Owner(Owner::Zone("tenant-1".parse().unwrap())),
-            body: Zeroizing::new(vec![b' '; length]),
-        };
-        let error = store
-            .insert(&[record(most + 1)], &[])
-            .map(drop)
-            .unwrap_err();
-        let says = format!(
-            "zone/tenant-1 takes {} bytes, at most {most} fit into one record",
-            most + 1
-        );
-        assert_eq!(error.to_string(), says);
-        assert!(matches!(
-            store.insert(&[record(most)], &[]),
-            Ok(Insert::Done)
-        ));
-        let largest = store.read(&record(most).name).unwrap().unwrap();
-        assert_eq!(largest.body.len(), most);
-    }
-}
+mod tests;

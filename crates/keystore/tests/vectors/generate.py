@@ -71,19 +71,25 @@ def key_body(private: bytes, **other: object) -> bytes:
 
 
 MASTER_KEY_ID = hkdf(b"", MASTER, b"pgseal master key id v1", 8)
-CLIENT_BODY: dict[str, object] = {"created": CREATED, "create_zones": True, "active": 1}
+CLIENT_BODY: dict[str, object] = {
+    "created": CREATED,
+    "create_zones": True,
+    "zones_per_day": None,
+    "active": 1,
+}
 ZONE_BODY: dict[str, object] = {
     "created": CREATED,
     "creator": "app",
     "clients": ["app", "billing@example"],
     "active": 1,
+    "fate": "kept",
 }
 APP_KEY = "key/client/app/0000000001"
 APP_PRIVATE = "private/client/app/0000000001"
 ZONE_KEY = f"key/zone/{ZONE_ID}/0000000001"
 ZONE_PRIVATE = f"private/zone/{ZONE_ID}/0000000001"
 GONE_KEY = f"key/zone/{ZONE_ID}/0000000002"
-HEADER = seal("header", "header", text({"created": CREATED}))
+HEADER = seal("header", "header", text({"created": CREATED, "previous": None, "moved": None}))
 
 RECORDS = {
     "header": HEADER,
@@ -228,6 +234,7 @@ json.dump(
         "tables": [
             "CREATE TABLE record (name TEXT NOT NULL PRIMARY KEY, value BLOB NOT NULL, "
             "revision INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+            "CREATE INDEX record_by_revision ON record (revision)",
             "CREATE TABLE revision (number INTEGER NOT NULL) STRICT",
         ],
         "master_key": "pgseal-master-1." + base64.urlsafe_b64encode(MASTER).decode().rstrip("="),

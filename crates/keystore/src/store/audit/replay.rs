@@ -1,0 +1,222 @@
+//! What the audit log says the store holds, compared with what it does hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use envelope::Owner;
+
+use crate::Error;
+use crate::record::{Client, Entry, Event, Fate, KeyState, Permitted, Zone};
+use crate::store::owners::label;
+use crate::store::{MAX_PAGE, Store};
+
+/// The state that the entries read so far lead to.
+#[derive(Default)]
+pub(super) struct Replay {
+    clients: BTreeMap<String, Limits>,
+    zones: BTreeMap<String, ZoneState>,
+    keys: BTreeMap<(String, u32), KeyState>,
+    revoked: BTreeSet<String>,
+}
+
+#[derive(PartialEq, Eq)]
+struct Limits {
+    create_zones: bool,
+    zones_per_day: Option<u32>,
+}
+
+struct ZoneState {
+    clients: Permitted,
+    fate: &'static str,
+}
+
+impl Replay {
+    /// Takes in one entry.
+    pub fn take(&mut self, entry: Entry) {
+        match entry.event {
+            Event::ClientAdded {
+                client,
+                create_zones,
+                zones_per_day,
+                ..
+            } => {
+                self.keys.insert((client.clone(), 1), KeyState::Active);
+                let limits = Limits {
+                    create_zones,
+                    zones_per_day,
+                };
+                self.clients.insert(client, limits);
+            }
+            Event::ClientChanged {
+                client,
+                create_zones,
+                zones_per_day,
+            } => {
+                let limits = Limits {
+                    create_zones,
+                    zones_per_day,
+                };
+                self.clients.insert(client, limits);
+            }
+            Event::ZoneAdded { zone, clients, .. } => {
+                self.keys.insert((zone.clone(), 1), KeyState::Active);
+                let fate = "kept";
+                self.zones.insert(zone, ZoneState { clients, fate });
+            }
+            Event::GrantAdded { zone, client } => self.grant(&zone, &client, true),
+            Event::GrantRemoved { zone, client } => self.grant(&zone, &client, false),
+            Event::KeyRotated { owner, version, .. } => {
+                if let Some(before) = version.checked_sub(1) {
+                    self.keys
+                        .insert((owner.clone(), before), KeyState::OpenOnly);
+                }
+                self.keys.insert((owner, version), KeyState::Active);
+            }
+            Event::KeyRetired { owner, version } => {
+                self.keys.insert((owner, version), KeyState::Retired);
+            }
+            Event::KeyRestored { owner, version } => {
+                self.keys.insert((owner, version), KeyState::OpenOnly);
+            }
+            Event::KeyDestroyed { owner, version, .. } => {
+                self.keys.insert((owner, version), KeyState::Destroyed);
+            }
+            Event::DestructionOrdered { zone, .. } => self.fate(&zone, "to be destroyed"),
+            Event::DestructionCancelled { zone } => self.fate(&zone, "kept"),
+            Event::ZoneDestroyed { zone } => self.fate(&zone, "destroyed"),
+            Event::CertificateRevoked { serial, .. } => {
+                self.revoked.insert(serial);
+            }
+            Event::StoreCreated { .. }
+            | Event::CertificateRecorded { .. }
+            | Event::MasterRotationBegun { .. }
+            | Event::MasterRotated { .. }
+            | Event::MasterForgotten { .. }
+            | Event::StoreCopied { .. }
+            | Event::StoreMoved { .. }
+            | Event::StoreRestored { .. } => {}
+        }
+    }
+
+    fn fate(&mut self, zone: &str, fate: &'static str) {
+        if let Some(state) = self.zones.get_mut(zone) {
+            state.fate = fate;
+        }
+    }
+
+    fn grant(&mut self, zone: &str, client: &str, added: bool) {
+        let Some(state) = self.zones.get_mut(zone) else {
+            return;
+        };
+        match (client, added) {
+            ("*", true) => state.clients = Permitted::All,
+            ("*", false) => state.clients = Permitted::Only(BTreeSet::new()),
+            (client, added) => {
+                let id = client
+                    .strip_prefix("client/")
+                    .and_then(|id| id.try_into().ok());
+                if let (Some(id), Permitted::Only(listed)) = (id, &mut state.clients) {
+                    match added {
+                        true => listed.insert(id),
+                        false => listed.remove(&id),
+                    };
+                }
+            }
+        }
+    }
+
+    /// Adds a line to `faults` for whatever the store holds otherwise.
+    pub fn compare(mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        self.compare_clients(store, faults)?;
+        self.compare_zones(store, faults)?;
+        self.compare_keys(store, faults)?;
+        // What has expired has left the list.
+        let list = store.revocations()?;
+        let is_listed = |serial: &str| list.certificates.keys().any(|one| one.as_str() == serial);
+        for serial in self.revoked {
+            let expired = match serial.parse() {
+                Ok(serial) => store.certificate(&serial)?.is_some_and(|certificate| {
+                    certificate.expires < crate::record::Timestamp::now()
+                }),
+                Err(_) => false,
+            };
+            if !expired && !is_listed(&serial) {
+                faults.push(format!(
+                    "the revocation of certificate {serial} is missing from record revocations"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn compare_clients(&mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        let mut page = store.clients(None, MAX_PAGE)?;
+        while let Some(last) = page.last().map(|client| client.id.clone()) {
+            for client in page {
+                self.compare_client(&client, faults);
+            }
+            page = store.clients(Some(&last), MAX_PAGE)?;
+        }
+        let missing = self.clients.keys();
+        faults.extend(missing.map(|client| format!("record {client} is missing")));
+        Ok(())
+    }
+
+    fn compare_client(&mut self, client: &Client, faults: &mut Vec<String>) {
+        let label = label(&Owner::Client(client.id.clone()));
+        let found = Limits {
+            create_zones: client.create_zones,
+            zones_per_day: client.zones_per_day,
+        };
+        if self.clients.remove(&label).is_none_or(|said| said != found) {
+            faults.push(format!("record {label} is not what the audit log says"));
+        }
+    }
+
+    fn compare_zones(&mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        let mut page = store.zones(None, MAX_PAGE)?;
+        while let Some(last) = page.last().map(|zone| zone.id.clone()) {
+            for zone in page {
+                self.compare_zone(&zone, faults);
+            }
+            page = store.zones(Some(&last), MAX_PAGE)?;
+        }
+        let missing = self.zones.keys();
+        faults.extend(missing.map(|zone| format!("record {zone} is missing")));
+        Ok(())
+    }
+
+    fn compare_zone(&mut self, zone: &Zone, faults: &mut Vec<String>) {
+        let label = label(&Owner::Zone(zone.id.clone()));
+        let fate = match zone.fate {
+            Fate::Kept => "kept",
+            Fate::Destroying { .. } => "to be destroyed",
+            Fate::Destroyed { .. } => "destroyed",
+        };
+        let said = self.zones.remove(&label);
+        if said.is_none_or(|said| said.clients != zone.clients || said.fate != fate) {
+            faults.push(format!("record {label} is not what the audit log says"));
+        }
+    }
+
+    fn compare_keys(&mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        let mut page = store.keys(None, None, MAX_PAGE)?;
+        while let Some(last) = page.last().cloned() {
+            for key in page {
+                let label = label(&key.owner);
+                let said = self.keys.remove(&(label.clone(), key.version));
+                if said != Some(key.state) {
+                    faults.push(format!(
+                        "record key/{label}/{:010} is not what the audit log says",
+                        key.version
+                    ));
+                }
+            }
+            page = store.keys(None, Some(&last), MAX_PAGE)?;
+        }
+        let missing = self.keys.keys();
+        faults.extend(
+            missing.map(|(owner, version)| format!("record key/{owner}/{version:010} is missing")),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! Replacing the master key while servers run.
+//!
+//! The new key stands in the store sealed under the old one, and the old under the new, so that
+//! whoever has either opens everything; then every record is sealed anew, some at a time; then the
+//! old key, once every server has been given the new one, is forgotten. Each step is a change of
+//! the header or of records that must not have changed meanwhile, so any of them may be the last
+//! before a crash, and is gone on from.
+
+use super::{Author, Ring, Store};
+use crate::Error;
+use crate::engine::{Commit, Condition, Edit, MAX_COMMIT, Named};
+use crate::master_key::{MasterKey, MasterKeyId};
+use crate::name::RecordName;
+use crate::record::{Event, HeaderBody};
+use crate::seal;
+
+/// Records that are sealed anew in one change.
+const BATCH: usize = MAX_COMMIT - 20;
+
+impl Author<'_> {
+    /// Puts a new master key in the place of the one in use, and seals every record anew.
+    /// `progress` hears how many were looked at so far.
+    ///
+    /// Servers go on with the key they have, which opens the store until
+    /// [`Author::forget_master`]. Begun again with the same key after it broke off, it goes on.
+    pub fn rotate_master(
+        &self,
+        new: &MasterKey,
+        mut progress: impl FnMut(u64),
+    ) -> Result<(), Error> {
+        self.begin_master(new)?;
+        self.store.reload()?;
+        self.reseal(&mut progress)?;
+        self.change(|tx| {
+            let mut header = tx.ring().header.clone();
+            if header.previous.take().is_none() {
+                return Ok(());
+            }
+            put_header(tx.ring(), &header).map(|value| tx.put_value(&RecordName::Header, value))?;
+            tx.remove(&RecordName::Master(new.id()));
+            tx.log(Event::MasterRotated {
+                to: new.id().to_string(),
+            });
+            Ok(())
+        })?;
+        self.store.reload()?;
+        self.store.engine.purge()
+    }
+
+    /// Forgets the master key that was replaced: it opens nothing any more. Answers which it was;
+    /// `None` if there is none to forget.
+    pub fn forget_master(&self) -> Result<Option<MasterKeyId>, Error> {
+        if self.store.ring().header.previous.is_some() {
+            return Err(Error::MasterRotating {
+                path: self.store.path().into(),
+            });
+        }
+        let known = self.store.handed_over()?;
+        for id in &known {
+            self.change(|tx| {
+                tx.remove(&RecordName::Master(*id));
+                tx.log(Event::MasterForgotten {
+                    master_key: id.to_string(),
+                });
+                Ok(())
+            })?;
+        }
+        self.store.engine.purge()?;
+        Ok(known.first().copied())
+    }
+
+    fn begin_master(&self, new: &MasterKey) -> Result<(), Error> {
+        let handed_over = self.store.handed_over()?;
+        self.change(|tx| {
+            let ring = tx.ring();
+            let old = ring.current.clone();
+            if old.id() == new.id() {
+                // Begun already, or done.
+                return match (&ring.header.previous, handed_over.is_empty()) {
+                    (None, true) => Err(Error::SameMasterKey),
+                    _ => Ok(()),
+                };
+            }
+            if ring.header.previous.is_some() || !handed_over.is_empty() {
+                return Err(Error::MasterRotating {
+                    path: self.store.path().into(),
+                });
+            }
+            let store = ring.store;
+            let header = HeaderBody {
+                previous: Some(old.id().to_string()),
+                ..ring.header.clone()
+            };
+            let values = [
+                (RecordName::Header, Ring::seal_header(store, new, &header)?),
+                crossed(store, &old, new)?,
+                crossed(store, new, &old)?,
+            ];
+            for (name, value) in values {
+                tx.put_value(&name, value);
+            }
+            tx.log(Event::MasterRotationBegun {
+                from: old.id().to_string(),
+                to: new.id().to_string(),
+            });
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Seals every record under the current master key that is not yet.
+    fn reseal(&self, progress: &mut impl FnMut(u64)) -> Result<(), Error> {
+        let (mut after, mut looked_at) = (None::<String>, 0);
+        loop {
+            let ring = self.store.ring();
+            let page = self.store.engine.scan("", after.as_deref(), BATCH)?;
+            let Some(last) = page.last().map(|record| record.name.clone()) else {
+                return Ok(());
+            };
+            let count = page.len() as u64;
+            let mut conditions = vec![Condition {
+                name: RecordName::Header.to_string(),
+                revision: ring.revision,
+            }];
+            let mut edits = Vec::new();
+            for record in page {
+                let Ok(name) = record.name.parse() else {
+                    return Err(self.store.altered(record.name));
+                };
+                // The header is new; of the other keys each is sealed under its own.
+                if matches!(name, RecordName::Header | RecordName::Master(_))
+                    || ring.unseal_with_current(&name, &record.value).is_some()
+                {
+                    continue;
+                }
+                let Some(body) = ring.unseal(&name, &record.value) else {
+                    return Err(self.store.altered(record.name));
+                };
+                edits.push(Edit::Put(Named {
+                    value: ring.seal(&name, &body)?,
+                    name: record.name.clone(),
+                }));
+                conditions.push(Condition {
+                    name: record.name,
+                    revision: record.revision,
+                });
+            }
+            if !edits.is_empty()
+                && self.store.engine.commit(&conditions, &edits)? == Commit::Conflict
+            {
+                // Somebody wrote one of them, under the new key: look at the page again.
+                self.store.reload()?;
+                continue;
+            }
+            after = Some(last);
+            looked_at += count;
+            progress(looked_at);
+        }
+    }
+}
+
+impl Store {
+    /// The master keys that the store hands over from, or to.
+    fn handed_over(&self) -> Result<Vec<MasterKeyId>, Error> {
+        let found = self
+            .engine
+            .scan(RecordName::MASTERS, None, super::MAX_PAGE)?;
+        let id = |name: String| match name.parse() {
+            Ok(RecordName::Master(id)) => Ok(id),
+            _ => Err(self.altered(name)),
+        };
+        found.into_iter().map(|record| id(record.name)).collect()
+    }
+}
+
+/// The record that is sealed under one master key and holds the other.
+fn crossed(
+    store: seal::StoreId,
+    under: &MasterKey,
+    holds: &MasterKey,
+) -> Result<(RecordName, Vec<u8>), Error> {
+    let name = RecordName::Master(under.id());
+    let value = seal::seal(under, store, &name, holds.expose_secret())?;
+    Ok((name, value))
+}
+
+fn put_header(ring: &Ring, header: &HeaderBody) -> Result<Vec<u8>, Error> {
+    Ring::seal_header(ring.store, &ring.current, header)
+}
