@@ -86,7 +86,15 @@ impl From<KeysError> for Problem {
     }
 }
 
-async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+async fn status(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<Status>, Problem> {
+    // A client is told of its own sessions and values alone.
+    let of = match identity.role {
+        Role::Client => Some(caller(&identity)?),
+        Role::Server | Role::Admin => None,
+    };
     let revision = shared.keys.revision().await?;
     let policy = **shared.policy.load();
     Ok(Json(Status {
@@ -99,6 +107,8 @@ async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Probl
         values: shared.metrics.values(),
         store_revision: revision.count(),
         draining: shared.is_draining(),
+        owners: shared.access.owners(of.as_ref()),
+        access: shared.access.sessions_of(of.as_ref()),
     }))
 }
 

@@ -11,6 +11,7 @@ use bytes::{Buf, BytesMut};
 use control::OnRefused;
 use daemon::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use wire::originate::Refusal;
 use wire::row::Fields;
 use wire::{Header, originate, sasl};
 
@@ -215,7 +216,7 @@ impl<'a> DbToApp<'a> {
                     *at = end;
                 }
                 (Plan::Refuse, _) => {
-                    self.refuse(*at..*at, edits);
+                    self.refuse(*at..*at, &refusals::VALUE, edits);
                     self.pass(header);
                 }
                 (Plan::Pass, _) => self.pass(header),
@@ -270,7 +271,7 @@ impl<'a> DbToApp<'a> {
                 Plan::Pass
             }
             OnRefused::Null | OnRefused::Error => {
-                self.session.opener().count_refused(&[Reason::RowTooLong]);
+                self.session.opener().count_refused(Reason::RowTooLong);
                 Plan::Refuse
             }
         }
@@ -388,12 +389,13 @@ impl<'a> DbToApp<'a> {
         };
         match outcome {
             Outcome::Unchanged | Outcome::KeysMissing(_) => {}
-            Outcome::Refused => self.refuse(place, edits),
+            Outcome::Refused { shredded: false } => self.refuse(place, &refusals::VALUE, edits),
+            Outcome::Refused { shredded: true } => self.refuse(place, &refusals::SHREDDED, edits),
             Outcome::Changed(row) => {
                 let written = row.write(fields, edits.replace(place.clone()));
                 if written.is_err() {
                     // PostgreSQL itself could not send a value that long.
-                    self.refuse(place.end..place.end, edits);
+                    self.refuse(place.end..place.end, &refusals::VALUE, edits);
                 }
             }
         }
@@ -401,14 +403,12 @@ impl<'a> DbToApp<'a> {
     }
 
     /// Puts an error into a row's place; what follows is dropped up to ReadyForQuery.
-    fn refuse(&mut self, place: Range<usize>, edits: &mut Edits<'_>) {
+    fn refuse(&mut self, place: Range<usize>, why: &Refusal<'_>, edits: &mut Edits<'_>) {
         self.rows = None;
         self.dropping = true;
         self.last_tag = b'D';
         self.session.flow.conversation().refuse();
-        edits
-            .replace(place)
-            .extend_from_slice(&refusals::VALUE.to_message());
+        edits.replace(place).extend_from_slice(&why.to_message());
     }
 }
 

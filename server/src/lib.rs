@@ -4,6 +4,7 @@
 //! `app_to_db` and `db_to_app`, which share a `conversation` → `opener`, one row in, one
 //! row out. Beside it, `control` answers the control API and `ops` the operator's tools.
 
+mod access;
 mod app_to_db;
 mod cancel;
 pub mod config;

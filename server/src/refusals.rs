@@ -19,6 +19,16 @@ pub const VALUE: Refusal<'static> = Refusal {
     ),
 };
 
+/// The same of a value that never opens again. Only who may open it is told.
+pub const SHREDDED: Refusal<'static> = Refusal {
+    severity: Severity::Error,
+    code: "42501",
+    message: "a sealed value in this result was shredded: its key has been destroyed",
+    hint: Some(
+        "It never opens again. With on_refused = ciphertext or null such rows are returned.",
+    ),
+};
+
 /// What comes between a refusal and the end of its transaction block, in PostgreSQL's own words.
 pub const BLOCK_FAILED: Refusal<'static> = Refusal {
     severity: Severity::Error,

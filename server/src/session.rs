@@ -10,6 +10,7 @@ use wire::request::Request;
 use wire::startup::Parameters;
 use wire::{FrameError, Malformed};
 
+use crate::access::Counting;
 use crate::app_to_db;
 use crate::cancel::Registered;
 use crate::db_to_app::DbToApp;
@@ -29,6 +30,7 @@ pub struct Session {
     /// Its results are no rows of the application's: replication.
     pub passes_rows: bool,
     registered: Mutex<Option<Registered>>,
+    counting: Counting,
 }
 
 /// How a session ended, if not by either side closing it.
@@ -56,6 +58,7 @@ impl Session {
     #[must_use]
     pub fn new(shared: Arc<Shared>, client: ClientId, parameters: Parameters<'_>) -> Self {
         Self {
+            counting: shared.access.begin(&client),
             shared,
             client,
             flow: Arc::default(),
@@ -122,6 +125,7 @@ impl Session {
             keys: &self.shared.keys.cache,
             metrics: &self.shared.metrics,
             refusals: &self.shared.refusals,
+            access: &self.counting,
         }
     }
 

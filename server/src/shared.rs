@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use daemon::{Sessions, Shutdown};
 
+use crate::access::Access;
 use crate::cancel::Cancels;
 use crate::config::Config;
 use crate::database::Database;
@@ -30,6 +31,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What it counts.
     pub metrics: Metrics,
+    /// What it counts by session and owner.
+    pub access: Arc<Access>,
     /// What it says of refused values.
     pub refusals: RefusalLog,
     /// The data sessions that run.
@@ -60,6 +63,7 @@ impl Shared {
             policy: ArcSwap::from_pointee(Policy::from(config)),
             limits: Limits::new(config.max_open_row.0, config.open_memory.0),
             metrics: Metrics::new(),
+            access: Arc::default(),
             refusals: RefusalLog::default(),
             sessions: Sessions::default(),
             cancels: Arc::default(),

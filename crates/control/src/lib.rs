@@ -7,7 +7,10 @@ mod client;
 mod types;
 
 pub use client::{Answer, Client, ClientError};
-pub use types::{ErrorBody, NewZone, OnRefused, OwnerKey, Status, Values, ZoneMode, ZoneRequest};
+pub use types::{
+    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, Values, ZoneMode,
+    ZoneRequest,
+};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Access;
 use envelope::{Recipient, ZoneId};
 use keystore::{MasterKey, NewZone, Permitted, Store};
 use std::num::NonZeroUsize;
@@ -77,11 +78,13 @@ impl Fixture {
         writer.finish().unwrap();
         let columns: Vec<Column> = row.iter().map(|field| field.0).collect();
         let shape = Shape::of(&columns);
+        let access = Arc::<Access>::default().begin(client);
         let opener = Opener {
             client,
             keys: &self.keys,
             metrics: &self.metrics,
             refusals: &self.refusals,
+            access: &access,
         };
         let fields = Fields::parse(&message[5..]).unwrap();
         let mut fetched = Fetched::default();
@@ -97,7 +100,7 @@ impl Fixture {
                     continue;
                 }
                 Outcome::Unchanged => return Some(row.to_vec()),
-                Outcome::Refused => return None,
+                Outcome::Refused { .. } => return None,
                 Outcome::Changed(edits) => edits,
             };
             let mut out = BytesMut::new();
