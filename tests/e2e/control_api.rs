@@ -79,13 +79,21 @@ fn the_status_tells_how_the_server_is() {
         session.query(&format!("select {}", literal(&app)));
         session
     };
-    let status = ok(&both(&keys, &link, &Request::get("/v1/status")));
+    let mut status = ok(&both(&keys, &link, &Request::get("/v1/status")));
     let revision = status["store_revision"].as_u64().unwrap();
+    let owners = status["owners"].take();
+    assert_eq!(owners[0]["owner"], "client/app");
+    assert_eq!(owners[0]["opened"], 0);
+    assert_eq!(owners[0]["refused"], json!({ "zone_mode": 1 }));
+    let access = status["access"].take();
+    assert_eq!(access[0]["client"], "app");
+    assert_eq!(access[0]["owners"], owners);
     let database = link.database.address().to_string();
     let expected = json!({
         "server": "primary", "version": env!("CARGO_PKG_VERSION"), "database": database,
         "zone_mode": "on", "on_refused": "ciphertext", "sessions": 1,
-        "values": { "opened": 0, "refused": 1 }, "store_revision": revision, "draining": false
+        "values": { "opened": 0, "refused": 1 }, "store_revision": revision, "draining": false,
+        "owners": null, "access": null
     });
     assert_eq!(status, expected);
     keys.add_client("another");
