@@ -18,6 +18,7 @@ mod layering;
 mod live_keys;
 mod login;
 mod lost;
+mod many_zones;
 mod modes;
 mod opening;
 mod peers;

@@ -18,7 +18,7 @@ use crate::seal;
 
 /// How long the key that was replaced is kept at least, so that programs that run take over the new
 /// one: they look for changes at least once a second.
-pub const HANDOVER: Duration = Duration::from_secs(5);
+pub const HANDOVER: Duration = Duration::from_secs(2);
 
 /// Records that are sealed anew in one change.
 const BATCH: usize = MAX_COMMIT - 20;
