@@ -5,17 +5,22 @@
 
 mod client;
 mod types;
+mod watch;
 
 pub use client::{Answer, Client, ClientError};
 pub use types::{
-    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, Values, ZoneMode,
-    ZoneRequest,
+    CertificateStatus, ConnectorStatus, ErrorBody, NewZone, News, OnRefused, OwnerAccess, OwnerKey,
+    RevocationStatus, Revocations, SessionAccess, Status, Values, ZoneMode, ZoneRequest,
 };
+pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {
     /// `GET`: [`Status`](crate::Status).
     pub const STATUS: &str = "/v1/status";
+    /// `GET`: a line of [`News`](crate::News) at once, one at each change, and one at least every
+    /// [`HEARTBEAT`](crate::HEARTBEAT), without end.
+    pub const WATCH: &str = "/v1/watch";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
