@@ -214,14 +214,12 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, FORMAT)],
-        shared.metrics.render(&Levels {
-            sessions: shared.sessions.count(),
-            revocation_list_age: shared.revoked.age(Instant::now()),
-            certificates: &shared.tls.setup().certificates,
-        }),
-    )
+    shared.metrics.set(&Levels {
+        sessions: shared.sessions.count(),
+        revocation_list_age: shared.revoked.age(Instant::now()),
+        certificates: &shared.tls.setup().certificates,
+    });
+    ([(header::CONTENT_TYPE, FORMAT)], shared.metrics.render())
 }
 
 #[cfg(test)]

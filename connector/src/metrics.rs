@@ -85,9 +85,8 @@ impl Metrics {
         }
     }
 
-    /// All of them in the OpenMetrics text format, with what is so now.
-    #[must_use]
-    pub fn render(&self, levels: &Levels<'_>) -> String {
+    /// Takes over what is so now.
+    pub fn set(&self, levels: &Levels<'_>) {
         self.sessions
             .set(i64::try_from(levels.sessions).unwrap_or(i64::MAX));
         self.revocation_list_age
@@ -96,6 +95,11 @@ impl Metrics {
             .set(unix_seconds(levels.certificates.expires));
         self.ca_expires
             .set(unix_seconds(levels.certificates.ca_expires));
+    }
+
+    /// All of them in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
         let mut out = String::new();
         // Writing to a String does not fail.
         match text::encode(&mut out, &self.registry) {
