@@ -144,7 +144,10 @@ impl<'a> DbToApp<'a> {
                 input.reserve(CHUNK);
                 let read = tokio::select! {
                     read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
-                    ended = &mut must_end => return Err(ended),
+                    ended = &mut must_end => {
+                        self.finish_message(db, app).await?;
+                        return Err(ended);
+                    }
                 };
                 if read == 0 {
                     return Ok(());
@@ -165,6 +168,30 @@ impl<'a> DbToApp<'a> {
                 input = BytesMut::new();
             }
         }
+    }
+
+    /// Carries what is left of a message that goes by in pieces, so that something can be said behind
+    /// it. How long that may take is bounded by who ended the session.
+    async fn finish_message(
+        &mut self,
+        db: &mut (impl AsyncRead + Unpin),
+        app: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Ended> {
+        let mut piece = BytesMut::new();
+        while self.left > 0 {
+            piece.clear();
+            piece.reserve(CHUNK);
+            let mut rest = (&mut *db).take(u64::try_from(self.left).unwrap_or(u64::MAX));
+            let read = rest.read_buf(&mut piece).await.map_err(Ended::Database)?;
+            if read == 0 {
+                return Ok(());
+            }
+            if !self.dropped {
+                write(app, &piece, false).await.map_err(Ended::Application)?;
+            }
+            self.left -= read;
+        }
+        Ok(())
     }
 
     /// Waits for memory if the row at the front wants some. False when none was wanted.
