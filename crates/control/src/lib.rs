@@ -3,14 +3,16 @@
 //! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
 //! server answers it; a connector passes a part of it on to applications beside it.
 
+mod certificates;
 mod client;
 mod types;
 mod watch;
 
+pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use client::{Answer, Client, ClientError};
 pub use types::{
-    CertificateStatus, ConnectorStatus, ErrorBody, NewZone, News, OnRefused, OwnerAccess, OwnerKey,
-    RevocationStatus, Revocations, SessionAccess, Status, Values, ZoneMode, ZoneRequest,
+    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, Values, ZoneMode,
+    ZoneRequest,
 };
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 

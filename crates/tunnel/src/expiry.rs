@@ -63,7 +63,8 @@ pub(crate) fn name(file: &MaterialFile, index: usize, count: usize) -> String {
 }
 
 /// A moment as in RFC 3339, to the second.
-pub(crate) fn rfc3339(moment: SystemTime) -> String {
+#[must_use]
+pub fn rfc3339(moment: SystemTime) -> String {
     humantime::format_rfc3339_seconds(moment).to_string()
 }
 

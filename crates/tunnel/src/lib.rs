@@ -25,7 +25,7 @@ mod verify;
 
 pub use config::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, client_setup, server_setup};
 pub use connect::{ConnectError, Tunnel, connect};
-pub use expiry::{Certificates, Expiring, unix_seconds};
+pub use expiry::{Certificates, Expiring, rfc3339, unix_seconds};
 pub use identity::{Identity, IdentityError, Role};
 pub use live::{ClientTls, Live, ServerTls, Setup};
 pub use material::{Material, MaterialError, MaterialFile, MaterialPaths};
