@@ -5,19 +5,20 @@
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
+mod certificates;
 pub mod config;
 mod metrics;
 mod refusals;
 mod session;
 mod shared;
+mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
-use rustls::ClientConfig;
 use tokio::net::TcpListener;
-use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, Material, MaterialPaths, Role};
+use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::shared::Shared;
@@ -32,7 +33,8 @@ The local API on api_listen gives applications public keys to seal to: GET /v1/c
 GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again and applies log.level.
+configuration again: max_crl_age and log.level apply at once, server_ids and the files of \
+tls.certificate, tls.private_key and tls.ca to new sessions. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -46,8 +48,9 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
-    let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
-    let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
+    let revoked = Revoked::new(loaded.config.max_crl_age.0, Instant::now());
+    let setup = certificates::read(&loaded.config, &revoked)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     if !loaded.config.api_listen.0.ip().is_loopback() {
         return Err(Failure::Usage(format!(
             "api_listen: {} is no loopback address, and whoever reaches the API acts as this \
@@ -65,41 +68,25 @@ pub fn from_command_line() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(loaded.config, tls, control_tls, &layers, &log))
-}
-
-fn tls(config: &Config, alpn: &[u8]) -> Result<Arc<ClientConfig>, Failure> {
-    let usage = |error: tunnel::MaterialError| Failure::Usage(error.to_string());
-    let material = Material::load(&MaterialPaths {
-        certificate: config.tls.certificate.clone(),
-        private_key: config.tls.private_key.clone(),
-        ca: config.tls.ca.clone(),
-    })
-    .map_err(usage)?;
-    if material.identity.role != Role::Client {
-        return Err(Failure::Usage(format!(
-            "{}: the certificate is that of {}, not of a client; make one with: \
-             pgseal-keymaker cert client ID",
-            config.tls.certificate.display(),
-            material.identity
-        )));
-    }
-    let expected = Expected {
-        ids: config.server_ids.clone(),
-    };
-    tunnel::client_config(material, expected, alpn).map_err(usage)
+    runtime.block_on(run(
+        loaded.config,
+        ClientTls::new(setup),
+        revoked,
+        &layers,
+        &log,
+    ))
 }
 
 async fn run(
     config: Config,
-    tls: Arc<ClientConfig>,
-    control_tls: Arc<ClientConfig>,
+    tls: ClientTls,
+    revoked: Revoked,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, control_tls, ending));
+    let shared = Arc::new(Shared::new(&config, tls, revoked, ending));
     let listener = bind("listen", config.listen).await?;
     let api_listener = bind("api_listen", config.api_listen).await?;
     if !config.listen.0.ip().is_loopback() {
@@ -111,8 +98,10 @@ async fn run(
 
     let accepting = tokio::spawn(accept(listener, shared.clone()));
     tokio::spawn(api::serve(api_listener, shared.clone()));
+    tokio::spawn(watch::run(shared.clone()));
+    tokio::spawn(certificates::watch(shared.clone()));
     while signals.next().await == Asked::Reload {
-        reload(layers, &config, log);
+        reload(layers, &config, &shared, log);
     }
 
     accepting.abort();
@@ -151,20 +140,35 @@ async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure
         .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
 }
 
-/// A configuration that is wrong changes nothing.
-fn reload(layers: &Layers, started: &Config, log: &LogHandle) {
-    match layers.load::<Config>() {
-        Ok(loaded) => {
-            log.set_level(loaded.config.log.level);
-            let waiting = started.waiting_for_restart(&loaded.config);
-            if !waiting.is_empty() {
-                tracing::warn!(
-                    keys = waiting.join(", "),
-                    "changed, and waiting for a restart"
-                );
-            }
-            tracing::info!("configuration applied");
+/// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
+fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
+    let config = match read_again(layers, shared) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration stays as it was");
+            return;
         }
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    };
+    shared.revoked.set_max_age(config.max_crl_age.0);
+    log.set_level(config.log.level);
+    let waiting = started.waiting_for_restart(&config);
+    if !waiting.is_empty() {
+        tracing::warn!(
+            keys = waiting.join(", "),
+            "changed, and waiting for a restart"
+        );
     }
+    let certificates = &shared.tls.setup().certificates;
+    tracing::info!(certificate = %certificates.serial, "configuration applied");
+    certificates::warn_of_expiry(certificates);
+}
+
+/// The configuration, once all that it names has been read and new connections use its
+/// certificates: the last step that can fail.
+fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
+    let config = layers.load::<Config>()?.config;
+    certificates::read(&config, &shared.revoked)
+        .and_then(|setup| shared.tls.exchange(setup))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(config)
 }

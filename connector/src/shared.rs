@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Sessions, Shutdown};
-use rustls::ClientConfig;
+use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -13,8 +13,10 @@ use crate::metrics::Metrics;
 pub struct Shared {
     /// The server's address.
     pub server: String,
-    /// TLS for data sessions.
-    pub tls: Arc<ClientConfig>,
+    /// Its end of TLS, for data sessions and the control API.
+    pub tls: Arc<ClientTls>,
+    /// Whose certificates are revoked, as the server has told.
+    pub revoked: Revoked,
     /// The server's control API.
     pub control: control::Client,
     /// Whether applications may create zones.
@@ -32,14 +34,10 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// From the configuration and the two TLS set-ups.
+    /// At the start of a connector.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        tls: Arc<ClientConfig>,
-        control_tls: Arc<ClientConfig>,
-        ending: Shutdown,
-    ) -> Self {
+    pub fn new(config: &Config, tls: ClientTls, revoked: Revoked, ending: Shutdown) -> Self {
+        let tls = Arc::new(tls);
         let control = config
             .control
             .as_ref()
@@ -48,8 +46,9 @@ impl Shared {
             .to_owned();
         Self {
             server: config.server.as_str().to_owned(),
+            control: control::Client::new(control, tls.clone(), config.connect_timeout.0),
             tls,
-            control: control::Client::new(control, control_tls, config.connect_timeout.0),
+            revoked,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
             startup_timeout: config.startup_timeout.0,

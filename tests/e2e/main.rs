@@ -6,6 +6,7 @@
 mod bad_input;
 mod canary;
 mod cancel;
+mod certificates;
 mod control_api;
 mod denied;
 mod harness_chains;
