@@ -187,7 +187,9 @@ impl<'a> DbToApp<'a> {
                 return Ok(());
             }
             if !self.dropped {
-                write(app, &piece, false).await.map_err(Ended::Application)?;
+                write(app, &piece, false)
+                    .await
+                    .map_err(Ended::Application)?;
             }
             self.left -= read;
         }
