@@ -113,6 +113,31 @@ fn ordered_again_the_grace_begins_anew() {
 }
 
 #[test]
+fn a_zone_of_which_an_old_version_is_gone_can_still_be_kept() {
+    let place = Place::new();
+    let author = place.author();
+    let owner = Owner::Zone(zone());
+    author.rotate_key(&owner).unwrap();
+    author.destroy_key(&owner, 1, false).unwrap();
+    author.order_destruction(&zone(), Duration::ZERO).unwrap();
+    author.cancel_destruction(&zone()).unwrap();
+    assert!(place.store.active_key(&owner).is_ok());
+}
+
+#[test]
+fn the_earliest_end_is_the_grace_from_now_while_no_clock_has_moved() {
+    let place = Place::new();
+    let before = pgseal_keystore::Timestamp::now();
+    let grace = Duration::from_secs(3600);
+    let zone = place.author().order_destruction(&zone(), grace).unwrap();
+    let Fate::Destroying { due, .. } = zone.fate else {
+        unreachable!("it was just ordered");
+    };
+    let end = place.store.earliest_end(due).unwrap();
+    assert!((3600..3700).contains(&end.since(before).as_secs()));
+}
+
+#[test]
 fn a_destroyed_version_of_a_clients_key_leaves_the_others() {
     let place = Place::new();
     let author = place.author();
