@@ -11,48 +11,84 @@ use rustix::io::Errno;
 
 use crate::Error;
 
-/// Writes a new file of this mode (less the umask), and to the disk, with its directory's entry.
-///
-/// A file that exists is left as it is. The file gets its name when it is complete, so that whoever
-/// kills this leaves none; only where the file system cannot do so (NFS, some layered ones), a part
-/// of it may stay.
+/// Writes a new file of this mode (less the umask), and to the disk, with its directory's entry. A
+/// file that exists is left as it is.
 pub fn write_new_file(path: &Path, mode: u32, content: &[u8]) -> Result<(), Error> {
-    let unnamed = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    match rustix::fs::open(directory_of(path), unnamed, Mode::from_raw_mode(mode)) {
-        Ok(file) => {
-            let mut file = File::from(file);
-            let link = format!("/proc/self/fd/{}", file.as_raw_fd());
-            let written = file.write_all(content).and_then(|()| file.sync_all());
-            written.map_err(|source| not_made(path, source))?;
-            match rustix::fs::linkat(CWD, link, CWD, path, AtFlags::SYMLINK_FOLLOW) {
-                Ok(()) => sync_directory_of(path).map_err(|source| not_made(path, source)),
-                // There is no /proc here.
-                Err(Errno::NOENT) => write_in_place(path, mode, content),
-                Err(error) => Err(not_made(path, error.into())),
-            }
+    let mut file = NewFile::begin(path, mode)?;
+    file.write_all(content)
+        .map_err(|source| not_made(path, source))?;
+    file.keep()
+}
+
+/// A new file that gets its name when it is complete, so that whoever kills its writer leaves none.
+///
+/// Only where the file system cannot do so (NFS, some layered ones), it has its name from the
+/// beginning, and a part of it may stay; dropped without [`NewFile::keep`], it is removed.
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+    /// It has its name already, and is not complete.
+    named: bool,
+}
+
+impl NewFile {
+    /// Begins a file of this mode (less the umask).
+    pub fn begin(path: &Path, mode: u32) -> Result<Self, Error> {
+        // Told before it is written; whether it still holds is seen at the end.
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(Error::Exists { path: path.into() });
         }
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => write_in_place(path, mode, content),
-        Err(error) => Err(not_made(path, error.into())),
+        let unnamed = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(directory_of(path), unnamed, Mode::from_raw_mode(mode));
+        let (file, named) = match opened {
+            Ok(file) if Path::new("/proc/self/fd").is_dir() => (File::from(file), false),
+            Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
+                let mut new = OpenOptions::new();
+                let new = new.write(true).create_new(true).mode(mode).open(path);
+                (new.map_err(|source| not_made(path, source))?, true)
+            }
+            Err(error) => return Err(not_made(path, error.into())),
+        };
+        Ok(NewFile {
+            file,
+            path: path.into(),
+            named,
+        })
+    }
+
+    /// It is complete, and goes to the disk.
+    pub fn keep(mut self) -> Result<(), Error> {
+        self.finish().map_err(|source| not_made(&self.path, source))
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.file.sync_all()?;
+        if !self.named {
+            let link = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            rustix::fs::linkat(CWD, link, CWD, &self.path, AtFlags::SYMLINK_FOLLOW)?;
+        }
+        sync_directory_of(&self.path)?;
+        self.named = false;
+        Ok(())
     }
 }
 
-/// The same where no file can be made before it has a name; one that cannot be written to its end
-/// is removed.
-fn write_in_place(path: &Path, mode: u32, content: &[u8]) -> Result<(), Error> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path);
-    let mut file = made.map_err(|source| not_made(path, source))?;
-    let written = file
-        .write_all(content)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| sync_directory_of(path));
-    written.map_err(|source| {
-        remove(path);
-        not_made(path, source)
-    })
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if self.named {
+            remove(&self.path);
+        }
+    }
 }
 
 /// A file under way to a place: at that name with `.part` after it, of mode 0600 and empty, and

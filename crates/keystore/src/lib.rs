@@ -21,7 +21,7 @@ mod sqlite;
 mod store;
 
 pub use cache::{KeyCache, Loaded, OpenKey, Use, Withheld};
-pub use durable::write_new_file;
+pub use durable::{NewFile, write_new_file};
 pub use error::Error;
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
 pub use record::{

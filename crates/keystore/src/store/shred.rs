@@ -141,20 +141,21 @@ impl Author<'_> {
         Ok(receipts)
     }
 
+    /// An error if [`Author::destroy_key`] would refuse this key; nothing is changed.
+    pub fn may_destroy(&self, key: &KeyRecord, force: bool) -> Result<(), Error> {
+        must_not_be_active(key)?;
+        match key.state {
+            KeyState::Destroyed => Ok(()),
+            _ => self.store.check_use(&key.owner, key.version, force),
+        }
+    }
+
     /// Destroys a key that is not the active one, or finishes what was begun. One used within
     /// [`RECENT`](super::RECENT) is destroyed by force only.
     pub fn destroy_key(&self, owner: &Owner, version: u32, force: bool) -> Result<Receipt, Error> {
-        self.store.check_use(owner, version, force)?;
+        self.may_destroy(&self.store.find_key(owner, version)?, force)?;
         self.remove_private(owner, version, |tx| {
-            match keys::require(tx, owner, version)?.state {
-                KeyState::Active => Err(Error::OtherState {
-                    owner: owner.clone(),
-                    version,
-                    state: KeyState::Active,
-                    needed: KeyState::OpenOnly,
-                }),
-                _ => Ok(()),
-            }
+            must_not_be_active(&keys::require(tx, owner, version)?)
         })?;
         self.give_receipt(owner, version)
     }
@@ -324,6 +325,18 @@ impl Store {
             Ok((seconds, jumped))
         })
     }
+}
+
+fn must_not_be_active(key: &KeyRecord) -> Result<(), Error> {
+    if key.state != KeyState::Active {
+        return Ok(());
+    }
+    Err(Error::OtherState {
+        owner: key.owner.clone(),
+        version: key.version,
+        state: KeyState::Active,
+        needed: KeyState::OpenOnly,
+    })
 }
 
 fn require_zone(tx: &mut Transaction<'_>, id: &ZoneId) -> Result<ZoneBody, Error> {
