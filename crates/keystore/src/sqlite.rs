@@ -209,6 +209,11 @@ fn fault(path: &Path, waited: Duration, source: rusqlite::Error) -> Error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Locked { path, waited },
             ErrorCode::NotADatabase => Error::NotAStore { path },
+            ErrorCode::DiskFull => Error::DiskFull { path },
+            // A directory where SQLite cannot make its log is one too.
+            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                Error::ReadOnly { path, source }
+            }
             ErrorCode::DatabaseCorrupt | ErrorCode::TooBig => damaged(source.to_string()),
             _ => Error::Engine { path, source },
         },
