@@ -8,6 +8,7 @@ use rustls::ClientConfig;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::users::AllowUsers;
 
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
@@ -17,6 +18,8 @@ pub struct Shared {
     pub tls: Arc<ClientConfig>,
     /// The server's control API.
     pub control: control::Client,
+    /// Who may connect by unix socket.
+    pub allow_users: AllowUsers,
     /// Whether applications may create zones.
     pub zones_allowed: bool,
     /// How long a tunnel may take to open.
@@ -32,12 +35,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// From the configuration and the two TLS set-ups.
+    /// From the configuration, the two TLS set-ups, and who may connect.
     #[must_use]
     pub fn new(
         config: &Config,
         tls: Arc<ClientConfig>,
         control_tls: Arc<ClientConfig>,
+        allow_users: AllowUsers,
         ending: Shutdown,
     ) -> Self {
         let control = config
@@ -50,6 +54,7 @@ impl Shared {
             server: config.server.as_str().to_owned(),
             tls,
             control: control::Client::new(control, control_tls, config.connect_timeout.0),
+            allow_users,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
             startup_timeout: config.startup_timeout.0,

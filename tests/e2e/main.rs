@@ -25,6 +25,7 @@ mod peers;
 mod refusals_in_flight;
 mod same_as_direct;
 mod seed_examples;
+mod sockets;
 mod under_change;
 mod under_pressure;
 mod usage;

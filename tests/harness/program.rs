@@ -107,7 +107,7 @@ impl Program {
     }
 
     /// Runs it as this user; only root can.
-    pub(crate) fn account(mut self, account: Option<&'static str>) -> Self {
+    pub fn account(mut self, account: Option<&'static str>) -> Self {
         self.account = account;
         self
     }

@@ -17,7 +17,7 @@ mod units;
 pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
 pub use harden::harden;
-pub use http::{serve_http, serve_http_connection};
+pub use http::{Incoming, serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
