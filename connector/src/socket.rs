@@ -200,10 +200,10 @@ mod tests {
         assert!(path.exists());
     }
 
-    #[tokio::test]
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
     async fn of_many_that_find_a_stale_socket_one_gets_its_path() {
         let (_directory, path) = path();
-        for _ in 0..20 {
+        for _ in 0..50 {
             drop(Unbound::bind(&path).unwrap());
             let all = (0..8).map(|_| {
                 let path = path.clone();
