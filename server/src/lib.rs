@@ -49,7 +49,8 @@ The master key is a secret and has no flag: it comes from master_key_file, from 
 master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again and applies zone_mode, on_refused and log.level to running sessions.
+configuration again and applies zone_mode, on_refused and log.level to running sessions, TLS to \
+the database to new ones.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -111,8 +112,7 @@ impl Prepared {
             )));
         }
         let tls = tunnel::server_config(material).map_err(|error| usage(&error))?;
-        let database =
-            Database::new(&config.database).map_err(|cause| Failure::failed("TLS", cause))?;
+        let database = Database::new(&config.database).map_err(Failure::Usage)?;
         let store = Store::open(&config.store, master_key(config)?)
             .map_err(|error| Failure::Failed(error.to_string()))?;
         Ok(Self {
@@ -203,9 +203,14 @@ async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure
 
 /// All or nothing: a configuration that is wrong changes nothing.
 fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
-    match layers.load::<Config>() {
-        Ok(loaded) => {
+    let loaded = layers.load::<Config>().and_then(|loaded| {
+        let database = shared.database.prepare(&loaded.config.database);
+        Ok((loaded, database.map_err(Failure::Usage)?))
+    });
+    match loaded {
+        Ok((loaded, database)) => {
             shared.apply(&loaded.config);
+            shared.database.apply(database);
             log.set_level(loaded.config.log.level);
             let waiting = started.waiting_for_restart(&loaded.config);
             if !waiting.is_empty() {

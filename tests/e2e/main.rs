@@ -7,6 +7,7 @@ mod bad_input;
 mod canary;
 mod cancel;
 mod control_api;
+mod database_tls;
 mod denied;
 mod harness_chains;
 mod harness_cleans_up;

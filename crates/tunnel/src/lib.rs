@@ -9,14 +9,14 @@
 
 mod config;
 mod connect;
+mod database;
 mod identity;
 mod material;
 mod tune;
-mod unverified;
 
 pub use config::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, client_config, server_config};
 pub use connect::{ConnectError, connect};
+pub use database::{ClientFiles, Trust, database_config};
 pub use identity::{Identity, IdentityError, Role};
 pub use material::{Material, MaterialError, MaterialPaths};
 pub use tune::tune;
-pub use unverified::unverified_client_config;

@@ -117,30 +117,40 @@ impl Material {
                     cause,
                 })
             })?;
-        check_mode(&paths.private_key)?;
-        let path = paths.private_key.clone();
-        let key = PrivateKeyDer::from_pem_file(&path).map_err(|cause| match cause {
-            pem::Error::NoItemsFound => MaterialError::NoKey(path),
-            cause => MaterialError::Pem { path, cause },
-        })?;
-        let mut roots = RootCertStore::empty();
-        for certificate in certificates(&paths.ca)? {
-            roots.add(certificate).map_err(|cause| MaterialError::Tls {
-                path: paths.ca.clone(),
-                cause,
-            })?;
-        }
         Ok(Self {
             chain,
-            key,
-            roots,
+            key: private_key(&paths.private_key)?,
+            roots: roots(&paths.ca)?,
             key_path: paths.private_key.clone(),
             identity,
         })
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+/// A private key that nobody but its owner can read.
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, MaterialError> {
+    check_mode(path)?;
+    let path = path.to_owned();
+    PrivateKeyDer::from_pem_file(&path).map_err(|cause| match cause {
+        pem::Error::NoItemsFound => MaterialError::NoKey(path),
+        cause => MaterialError::Pem { path, cause },
+    })
+}
+
+/// The CA certificates of a file.
+pub(crate) fn roots(path: &Path) -> Result<RootCertStore, MaterialError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|cause| MaterialError::Tls {
+            path: path.to_owned(),
+            cause,
+        })?;
+    }
+    Ok(roots)
+}
+
+/// The certificates of a file; there is at least one.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
     let pem = |cause| MaterialError::Pem {
         path: path.to_owned(),
         cause,

@@ -23,6 +23,10 @@ fn keys(program: &str) -> Vec<&'static str> {
         "master_key_command",
         "database.address",
         "database.sslmode",
+        "database.host_name",
+        "database.ca",
+        "database.certificate",
+        "database.private_key",
         "database.connect_timeout",
         "zone_mode",
         "on_refused",
@@ -109,8 +113,9 @@ fn a_wrong_line_is_named_with_its_file_number_and_key() {
         (SERVER, "on_refused = true", "on_refused: "),
         (
             SERVER,
-            "database.sslmode = 'verify-full'",
-            "database.sslmode: unknown variant `verify-full`",
+            "database.sslmode = 'prefer'",
+            "database.sslmode: unknown variant `prefer`, expected one of `disable`, `require`, \
+             `verify-ca`, `verify-full`",
         ),
         (
             SERVER,
