@@ -53,6 +53,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    daemon::harden()?;
     let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
     let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
     let allow_users = AllowUsers::new(&loaded.config.allow_users)
@@ -67,7 +68,6 @@ pub fn from_command_line() -> Result<(), Failure> {
         println!("pgseal-connector: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, HostPort, Key, Kind, Listen, LogSettings, Period};
+use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -43,6 +43,9 @@ pub struct Config {
     /// `open_memory`
     #[serde(default = "default_open_memory")]
     pub open_memory: ByteSize,
+    /// `lock_memory`
+    #[serde(default)]
+    pub lock_memory: LockMemory,
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
@@ -336,6 +339,12 @@ pub const KEYS: &[Key] = &[
         "SIZE",
         "512MiB",
         "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes.",
+    ),
+    text(
+        "lock_memory",
+        "MODE",
+        "auto",
+        "Whether memory, with keys in it, is kept from being swapped out: auto (where RLIMIT_MEMLOCK is unlimited; a warning where not), require (or the server does not start), off.",
     ),
     text(
         "startup_timeout",

@@ -64,13 +64,21 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    // Before there is a secret in memory.
+    daemon::harden()?;
+    let not_locked = match loaded.check_only {
+        true => None,
+        false => daemon::lock_memory(loaded.config.lock_memory)?,
+    };
     let prepared = Prepared::new(&loaded.config)?;
     if loaded.check_only {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
+    if let Some(warning) = not_locked {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -9,6 +9,7 @@ mod cancel;
 mod control_api;
 mod database_tls;
 mod denied;
+mod hardening;
 mod harness_chains;
 mod harness_cleans_up;
 mod harness_disturbs;

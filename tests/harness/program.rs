@@ -106,6 +106,14 @@ impl Program {
         self
     }
 
+    /// Has it run by another program that ends in running it, such as `prlimit`.
+    pub fn under(self, mut runner: Self) -> Self {
+        runner.arguments.push(self.path.into_os_string());
+        runner.arguments.extend(self.arguments);
+        runner.environment.extend(self.environment);
+        runner
+    }
+
     /// Runs it as this user; only root can.
     pub fn account(mut self, account: Option<&'static str>) -> Self {
         self.account = account;

@@ -16,7 +16,7 @@ mod units;
 
 pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
-pub use harden::harden;
+pub use harden::{LockMemory, harden, lock_memory};
 pub use http::{Incoming, serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded};

@@ -32,6 +32,7 @@ fn keys(program: &str) -> Vec<&'static str> {
         "on_refused",
         "max_open_row",
         "open_memory",
+        "lock_memory",
     ];
     let connector = [
         "api_listen",
