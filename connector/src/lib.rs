@@ -18,7 +18,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{
+    Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, Status, start_logging,
+};
 use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -131,10 +133,12 @@ async fn run(
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, log);
     }
 
+    daemon::notify(Status::Stopping);
     accepting.shutdown().await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     shared.sessions.ended(config.drain_timeout.0).await;

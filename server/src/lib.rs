@@ -29,7 +29,7 @@ mod shared;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, Status, start_logging};
 use keystore::{MasterKey, Secret, Store};
 use rustls::ServerConfig;
 use tokio::net::TcpListener;
@@ -186,10 +186,12 @@ async fn run(
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
     tokio::spawn(shared.keys.clone().watch(ending.clone()));
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
 
+    daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
     tracing::info!(sessions = shared.sessions.count(), "draining");

@@ -28,6 +28,7 @@ mod refusals_in_flight;
 mod same_as_direct;
 mod seed_examples;
 mod sockets;
+mod systemd;
 mod under_change;
 mod under_pressure;
 mod usage;

@@ -71,6 +71,11 @@ impl Program {
         }
     }
 
+    /// The file that it is in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Names it in messages and names its log file; otherwise it is called by its file name.
     pub fn label(mut self, label: &str) -> Self {
         label.clone_into(&mut self.label);
