@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::extract::rejection::{BytesRejection, PathRejection};
@@ -12,9 +13,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use control::{ErrorBody, path};
+use control::{Answer, ClientError, ConnectorStatus, ErrorBody, RevocationStatus, path};
+use serde_json::Value;
+use tunnel::Standing;
 
 use crate::listen::{Listener, Peer};
+use crate::metrics::Levels;
 use crate::shared::Shared;
 
 /// Longest request body, in bytes.
@@ -114,22 +118,46 @@ fn is_local_host(headers: &HeaderMap) -> bool {
 
 async fn pass_on(shared: &Shared, method: Method, path: &str, body: Bytes) -> Response {
     match shared.control.send(method, path, body).await {
-        Ok(answer) => {
-            let headers = [(header::CONTENT_TYPE, "application/json")];
-            (answer.status, headers, answer.body).into_response()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the server's control API does not answer");
-            problem(
-                StatusCode::BAD_GATEWAY,
-                "the server does not answer; the connector's log says why",
-            )
-        }
+        Ok(answer) => as_it_came(answer),
+        Err(error) => unanswered(&error),
     }
 }
 
+fn as_it_came(answer: Answer) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (answer.status, headers, answer.body).into_response()
+}
+
+fn unanswered(error: &ClientError) -> Response {
+    tracing::warn!(%error, "the server's control API does not answer");
+    problem(
+        StatusCode::BAD_GATEWAY,
+        "the server does not answer; the connector's log says why",
+    )
+}
+
+/// The server's status, and this connector's own beside it.
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    pass_on(&shared, Method::GET, path::STATUS, Bytes::new()).await
+    let answer = match shared
+        .control
+        .send(Method::GET, path::STATUS, Bytes::new())
+        .await
+    {
+        Ok(answer) => answer,
+        Err(error) => return unanswered(&error),
+    };
+    let mut body = match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(body)) if answer.status.is_success() => body,
+        _ => return as_it_came(answer),
+    };
+    let own = ConnectorStatus {
+        certificates: (&shared.tls.setup().certificates).into(),
+        revocations: RevocationStatus::of(&shared.revoked, Instant::now()),
+    };
+    if let Ok(own) = serde_json::to_value(own) {
+        body.insert("connector".to_owned(), own);
+    }
+    Json(body).into_response()
 }
 
 async fn client(State(shared): State<Arc<Shared>>) -> Response {
@@ -182,8 +210,14 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
     })
 }
 
-/// 200 when the server answers, and knows this connector's client.
+/// 200 when it is known who is revoked, and the server answers and knows this connector's client.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the list of revoked certificates is too old\n",
+        );
+    }
     match shared
         .control
         .send(Method::GET, path::CLIENT, Bytes::new())
@@ -203,10 +237,12 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, FORMAT)],
-        shared.metrics.render(shared.sessions.count()),
-    )
+    shared.metrics.set(&Levels {
+        sessions: shared.sessions.count(),
+        revocation_list_age: shared.revoked.age(Instant::now()),
+        certificates: &shared.tls.setup().certificates,
+    });
+    ([(header::CONTENT_TYPE, FORMAT)], shared.metrics.render())
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The connector's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use daemon::{HostPort, Key, Kind, LogSettings, Period};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,9 @@ pub struct Config {
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `max_crl_age`
+    #[serde(default = "default_max_crl_age")]
+    pub max_crl_age: Period,
     /// `log`
     #[serde(default)]
     pub log: LogSettings,
@@ -95,8 +99,19 @@ fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
 
+fn default_max_crl_age() -> Period {
+    Period(Duration::from_secs(3600))
+}
+
 /// The keys that apply to a running program, on SIGHUP.
-const LIVE: &[&str] = &["log.level"];
+const LIVE: &[&str] = &[
+    "log.level",
+    "max_crl_age",
+    "server_ids",
+    "tls.certificate",
+    "tls.private_key",
+    "tls.ca",
+];
 
 impl Config {
     /// The keys that are other in `new`, and wait for the next start.
@@ -176,13 +191,13 @@ pub const KEYS: &[Key] = &[
         "server_ids",
         "IDS",
         "any",
-        "Ids of the servers to accept, from their certificates; any server of the CA when not set.",
+        "Ids of the servers to accept, from their certificates; any server of the CA when not set. Applied on SIGHUP.",
     ),
     text(
         "tls.certificate",
         "FILE",
         "",
-        "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see.",
+        "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see. Read again on SIGHUP, as its key and the CA are.",
     ),
     text(
         "tls.private_key",
@@ -194,7 +209,7 @@ pub const KEYS: &[Key] = &[
         "tls.ca",
         "FILE",
         "",
-        "CA certificates that servers are checked against, PEM.",
+        "CA certificates that servers are checked against, PEM; two of them while a CA is exchanged.",
     ),
     Key {
         name: "local_api.zones",
@@ -220,6 +235,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "30s",
         "How long running sessions may take to end after SIGTERM.",
+    ),
+    text(
+        "max_crl_age",
+        "PERIOD",
+        "1h",
+        "How long ago the server may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
     ),
     text(
         "log.level",

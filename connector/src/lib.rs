@@ -5,6 +5,7 @@
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
+mod certificates;
 pub mod config;
 pub mod listen;
 mod metrics;
@@ -13,18 +14,18 @@ mod session;
 mod shared;
 mod socket;
 pub mod users;
+mod watch;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use daemon::{
     Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, Status, start_logging,
 };
-use rustls::ClientConfig;
 use tokio::task::JoinSet;
 use tracing::Instrument;
-use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, Material, MaterialPaths, Role};
+use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::listen::{Addresses, Listener};
@@ -41,7 +42,8 @@ The local API on api_listen gives applications public keys to seal to: GET /v1/c
 GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again and applies log.level.
+configuration again: max_crl_age and log.level apply at once, server_ids and the files of \
+tls.certificate, tls.private_key and tls.ca to new sessions. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -56,8 +58,9 @@ pub fn from_command_line() -> Result<(), Failure> {
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
     daemon::harden()?;
-    let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
-    let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
+    let revoked = Revoked::new(loaded.config.max_crl_age.0, Instant::now());
+    let setup = certificates::read(&loaded.config, &revoked)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
     let allow_users = AllowUsers::new(&loaded.config.allow_users)
         .map_err(|why| Failure::Usage(format!("allow_users: {why}")))?;
     if let Some(address) = beyond_this_host(&loaded.config.api_listen) {
@@ -77,47 +80,25 @@ pub fn from_command_line() -> Result<(), Failure> {
         .map_err(|cause| Failure::failed("runtime", cause))?;
     runtime.block_on(run(
         loaded.config,
-        tls,
-        control_tls,
+        ClientTls::new(setup),
+        revoked,
         allow_users,
         &layers,
         &log,
     ))
 }
 
-fn tls(config: &Config, alpn: &[u8]) -> Result<Arc<ClientConfig>, Failure> {
-    let usage = |error: tunnel::MaterialError| Failure::Usage(error.to_string());
-    let material = Material::load(&MaterialPaths {
-        certificate: config.tls.certificate.clone(),
-        private_key: config.tls.private_key.clone(),
-        ca: config.tls.ca.clone(),
-    })
-    .map_err(usage)?;
-    if material.identity.role != Role::Client {
-        return Err(Failure::Usage(format!(
-            "{}: the certificate is that of {}, not of a client; make one with: \
-             pgseal-keymaker cert client ID",
-            config.tls.certificate.display(),
-            material.identity
-        )));
-    }
-    let expected = Expected {
-        ids: config.server_ids.clone(),
-    };
-    tunnel::client_config(material, expected, alpn).map_err(usage)
-}
-
 async fn run(
     config: Config,
-    tls: Arc<ClientConfig>,
-    control_tls: Arc<ClientConfig>,
+    tls: ClientTls,
+    revoked: Revoked,
     allow_users: AllowUsers,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, control_tls, allow_users, ending));
+    let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
     let listeners = bind("listen", &config.listen).await?;
     let api_listeners = bind("api_listen", &config.api_listen).await?;
     warn_of_open_doors(&config);
@@ -133,9 +114,11 @@ async fn run(
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
+    tokio::spawn(watch::run(shared.clone()));
+    tokio::spawn(certificates::watch(shared.clone()));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
-        reload(layers, &config, log);
+        reload(layers, &config, &shared, log);
     }
 
     daemon::notify(Status::Stopping);
@@ -196,20 +179,35 @@ fn warn_of_open_doors(config: &Config) {
     }
 }
 
-/// A configuration that is wrong changes nothing.
-fn reload(layers: &Layers, started: &Config, log: &LogHandle) {
-    match layers.load::<Config>() {
-        Ok(loaded) => {
-            log.set_level(loaded.config.log.level);
-            let waiting = started.waiting_for_restart(&loaded.config);
-            if !waiting.is_empty() {
-                tracing::warn!(
-                    keys = waiting.join(", "),
-                    "changed, and waiting for a restart"
-                );
-            }
-            tracing::info!("configuration applied");
+/// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
+fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
+    let config = match read_again(layers, shared) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration stays as it was");
+            return;
         }
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    };
+    shared.revoked.set_max_age(config.max_crl_age.0);
+    log.set_level(config.log.level);
+    let waiting = started.waiting_for_restart(&config);
+    if !waiting.is_empty() {
+        tracing::warn!(
+            keys = waiting.join(", "),
+            "changed, and waiting for a restart"
+        );
     }
+    let certificates = &shared.tls.setup().certificates;
+    tracing::info!(certificate = %certificates.serial, "configuration applied");
+    certificates::warn_of_expiry(certificates);
+}
+
+/// The configuration, once all that it names has been read and new connections use its
+/// certificates: the last step that can fail.
+fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
+    let config = layers.load::<Config>()?.config;
+    certificates::read(&config, &shared.revoked)
+        .and_then(|setup| shared.tls.exchange(setup))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(config)
 }

@@ -1,6 +1,7 @@
 //! The server's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use control::{OnRefused, ZoneMode};
 use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
@@ -52,6 +53,9 @@ pub struct Config {
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `max_crl_age`
+    #[serde(default = "default_max_crl_age")]
+    pub max_crl_age: Period,
     /// `log`
     #[serde(default)]
     pub log: LogSettings,
@@ -181,6 +185,10 @@ fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
 
+fn default_max_crl_age() -> Period {
+    Period(Duration::from_secs(3600))
+}
+
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
 }
@@ -195,6 +203,10 @@ const LIVE: &[&str] = &[
     "database.ca",
     "database.certificate",
     "database.private_key",
+    "max_crl_age",
+    "tls.certificate",
+    "tls.private_key",
+    "tls.ca",
 ];
 
 impl Config {
@@ -260,7 +272,7 @@ pub const KEYS: &[Key] = &[
         "tls.certificate",
         "FILE",
         "",
-        "This server's certificate, PEM, with the URI name pgseal://server/ID.",
+        "This server's certificate, PEM, with the URI name pgseal://server/ID. Read again on SIGHUP, as its key and the CA are.",
     ),
     text(
         "tls.private_key",
@@ -272,7 +284,7 @@ pub const KEYS: &[Key] = &[
         "tls.ca",
         "FILE",
         "",
-        "CA certificates that connectors are checked against, PEM.",
+        "CA certificates that connectors are checked against, PEM; two of them while a CA is exchanged.",
     ),
     text(
         "database.address",
@@ -357,6 +369,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "30s",
         "How long running sessions may take to end after SIGTERM.",
+    ),
+    text(
+        "max_crl_age",
+        "PERIOD",
+        "1h",
+        "How long ago the store may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
     ),
     text(
         "log.level",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use daemon::{Sessions, Shutdown};
+use tunnel::{Revoked, ServerTls};
 
 use crate::access::Access;
 use crate::cancel::Cancels;
@@ -21,6 +22,10 @@ use crate::refusals::RefusalLog;
 pub struct Shared {
     /// Its id, from its certificate.
     pub id: String,
+    /// Its end of TLS.
+    pub tls: ServerTls,
+    /// Whose certificates are revoked.
+    pub revoked: Revoked,
     /// The database it stands before.
     pub database: Database,
     /// The store, and the keys in memory.
@@ -50,14 +55,17 @@ impl Shared {
     /// At the start of a server.
     #[must_use]
     pub fn new(
-        id: String,
         config: &Config,
+        tls: ServerTls,
+        revoked: Revoked,
         database: Database,
         keys: Keys,
         ending: Shutdown,
     ) -> Self {
         Self {
-            id,
+            id: tls.setup().identity.id.clone(),
+            tls,
+            revoked,
             database,
             keys,
             policy: ArcSwap::from_pointee(Policy::from(config)),
@@ -76,6 +84,7 @@ impl Shared {
     /// Takes over the settings that apply live; every running session's next row is under them.
     pub fn apply(&self, config: &Config) {
         self.policy.store(Arc::new(Policy::from(config)));
+        self.revoked.set_max_age(config.max_crl_age.0);
     }
 
     /// From now on there are no new sessions.

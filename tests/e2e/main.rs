@@ -6,6 +6,7 @@
 mod bad_input;
 mod canary;
 mod cancel;
+mod certificates;
 mod control_api;
 mod database_tls;
 mod denied;
@@ -24,6 +25,7 @@ mod many_zones;
 mod modes;
 mod opening;
 mod peers;
+mod python_models;
 mod refusals_in_flight;
 mod same_as_direct;
 mod seed_examples;

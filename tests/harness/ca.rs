@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -104,6 +105,7 @@ pub struct Leaf {
     common_name: String,
     usages: Vec<ExtendedKeyUsagePurpose>,
     years: (i32, i32),
+    lifetime: Option<Duration>,
 }
 
 impl Leaf {
@@ -140,6 +142,7 @@ impl Leaf {
             common_name: "a test's certificate".to_owned(),
             usages,
             years: (2020, 2120),
+            lifetime: None,
         }
     }
 
@@ -187,6 +190,12 @@ impl Leaf {
         self
     }
 
+    /// Valid for so long from now on.
+    pub fn expires_in(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
     /// Good for both ends of TLS, whatever the role, so that nothing but the role is wrong.
     pub fn any_usage(mut self) -> Self {
         self.usages = vec![
@@ -205,7 +214,10 @@ impl Leaf {
         params.extended_key_usages.clone_from(&self.usages);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = date_time_ymd(self.years.0, 1, 1);
-        params.not_after = date_time_ymd(self.years.1, 1, 1);
+        params.not_after = match self.lifetime {
+            Some(lifetime) => (SystemTime::now() + lifetime).into(),
+            None => date_time_ymd(self.years.1, 1, 1),
+        };
         params
     }
 }

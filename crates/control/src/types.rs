@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::{CertificateStatus, RevocationStatus};
+
 /// Which sealed values a server opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -117,6 +119,10 @@ pub struct Status {
     pub values: Values,
     /// How many changes the store has seen.
     pub store_revision: u64,
+    /// The server's own certificate and its CA's.
+    pub certificates: CertificateStatus,
+    /// What it knows of revoked certificates.
+    pub revocations: RevocationStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
     /// Values by owner since the program started: of the client that asks, or of all owners for

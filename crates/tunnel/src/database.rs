@@ -3,7 +3,7 @@
 //!
 //! Which mode it is, and what name a database should have, is for who connects to say.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,28 +13,28 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
-use crate::material::{self, MaterialError};
+use crate::material::{MaterialError, MaterialFile, read_certificates, read_key};
 
 /// How a database's certificate is checked. CAs are in a PEM file.
-#[derive(Debug, Clone, Copy)]
-pub enum Trust<'a> {
+#[derive(Debug, Clone)]
+pub enum Trust {
     /// Not at all: this keeps eavesdroppers out, but not somebody who can stand in for the
     /// database. libpq's `require`.
     Anybody,
     /// One of these CAs has made it. libpq's `verify-ca`.
-    Ca(&'a Path),
+    Ca(PathBuf),
     /// And it is for the name that is connected to, by its subject alternative names: a common name
     /// counts for nothing (RFC 9525). libpq's `verify-full`.
-    CaAndName(&'a Path),
+    CaAndName(PathBuf),
 }
 
 /// The certificate that a database gets to see, and its private key, both PEM.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientFiles<'a> {
+#[derive(Debug, Clone)]
+pub struct ClientFiles {
     /// The certificate, and any intermediates behind it.
-    pub certificate: &'a Path,
+    pub certificate: PathBuf,
     /// Its private key; no one but its owner may read it.
-    pub private_key: &'a Path,
+    pub private_key: PathBuf,
 }
 
 /// TLS 1.2 or 1.3 to a database, checked as `trust` says.
@@ -42,14 +42,14 @@ pub struct ClientFiles<'a> {
 /// # Errors
 /// A file cannot be used.
 pub fn database_config(
-    trust: Trust<'_>,
-    client: Option<ClientFiles<'_>>,
+    trust: Trust,
+    client: Option<ClientFiles>,
 ) -> Result<Arc<ClientConfig>, MaterialError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let (roots, name) = match trust {
         Trust::Anybody => (None, false),
-        Trust::Ca(ca) => (Some(material::roots(ca)?), false),
-        Trust::CaAndName(ca) => (Some(material::roots(ca)?), true),
+        Trust::Ca(ca) => (Some(roots(ca)?), false),
+        Trust::CaAndName(ca) => (Some(roots(ca)?), true),
     };
     let verifier = DatabaseVerifier {
         roots,
@@ -64,15 +64,37 @@ pub fn database_config(
     let mut config = match client {
         None => builder.with_no_client_auth(),
         Some(files) => {
-            let chain = material::certificates(files.certificate)?;
-            let key = material::private_key(files.private_key)?;
+            let chain = read_certificates(&MaterialFile {
+                key: "database.certificate",
+                path: files.certificate,
+            })?;
+            let key_file = MaterialFile {
+                key: "database.private_key",
+                path: files.private_key,
+            };
+            let key = read_key(&key_file)?;
             builder
                 .with_client_auth_cert(chain, key)
-                .map_err(|cause| MaterialError::of_key(files.private_key.to_owned(), cause))?
+                .map_err(|cause| MaterialError::of_key(key_file, cause))?
         }
     };
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
+}
+
+fn roots(path: PathBuf) -> Result<RootCertStore, MaterialError> {
+    let file = MaterialFile {
+        key: "database.ca",
+        path,
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates(&file)? {
+        roots.add(certificate).map_err(|cause| MaterialError::Tls {
+            file: file.clone(),
+            cause,
+        })?;
+    }
+    Ok(roots)
 }
 
 /// Checks as much as it was told to; always that the peer holds its certificate's key.

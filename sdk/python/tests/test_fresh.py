@@ -102,6 +102,15 @@ def test_a_rotated_key_is_in_use_after_a_minute(api: ApiServer, clock: Clock) ->
     assert len(api.requests) == 2
 
 
+def test_a_short_lifetime_is_kept_to(api: ApiServer, clock: Clock) -> None:
+    api.answers(200, json.dumps(shape_of(OLD)))
+    sealer = FreshSealer(Connector(api.url).client, lifetime=0.5)
+    for asked in range(1, 5):
+        key_of(sealer)
+        assert len(api.requests) == asked
+        clock.passes(0.5)
+
+
 def test_a_zone_is_asked_for_by_its_id(api: ApiServer, clock: Clock) -> None:
     api.answers(200, json.dumps(shape_of(ZONE)))
     sealer = FreshSealer(partial(Connector(api.url).zone, ZONE["owner"]))

@@ -31,8 +31,7 @@ impl Tls {
         address: &DatabaseAddress,
     ) -> Result<Option<Self>, String> {
         agree(config, address)?;
-        let ca = config.ca.as_deref();
-        let trust = match (config.sslmode, ca) {
+        let trust = match (config.sslmode, config.ca.clone()) {
             (SslMode::Disable, _) => return Ok(None),
             (SslMode::Require, _) => Trust::Anybody,
             (SslMode::VerifyCa, Some(ca)) => Trust::Ca(ca),
@@ -44,7 +43,7 @@ impl Tls {
                 ));
             }
         };
-        let client = match (&config.certificate, &config.private_key) {
+        let client = match (config.certificate.clone(), config.private_key.clone()) {
             (Some(certificate), Some(private_key)) => Some(ClientFiles {
                 certificate,
                 private_key,
@@ -57,8 +56,7 @@ impl Tls {
                 );
             }
         };
-        let tls = tunnel::database_config(trust, client)
-            .map_err(|error| format!("TLS to the database: {error}"))?;
+        let tls = tunnel::database_config(trust, client).map_err(|error| error.to_string())?;
         Ok(Some(Self {
             sslmode: config.sslmode,
             config: tls,
@@ -220,7 +218,7 @@ mod tests {
             ),
             (
                 &[("ca", "/no/such/file"), ("sslmode", "verify-full")],
-                "TLS to the database: /no/such/file: ",
+                "database.ca: /no/such/file: ",
             ),
         ] {
             let error = new(fields).unwrap_err();

@@ -351,7 +351,7 @@ fn a_row_of_forgeries_costs_at_most_64_private_key_operations() {
     let mut row: Vec<Field> = (0..100).map(|_| bytea(&forged)).collect();
     row.push(bytea(&f.seal(f.app.clone(), b"genuine")));
     assert_eq!(f.open(&f.app, &row, OFF), Some(row));
-    let metrics = f.metrics.render(0);
+    let metrics = f.metrics.render();
     assert!(
         metrics.contains("{reason=\"not_authentic\"} 64"),
         "{metrics}"
@@ -384,7 +384,7 @@ fn metrics_and_counts_hold_no_value() {
         &[bytea(&f.seal(f.app.clone(), b"marked-plaintext"))],
         OFF,
     );
-    assert!(!f.metrics.render(1).contains("marked-plaintext"));
+    assert!(!f.metrics.render().contains("marked-plaintext"));
     assert_eq!(
         f.metrics.values(),
         control::Values {
@@ -406,7 +406,7 @@ fn a_row_fetches_a_bounded_number_of_keys() {
     let field: Vec<u8> = (0..MAX_FETCHED + 10).flat_map(foreign).collect();
     let row = [bytea(&field)];
     assert_eq!(f.open(&f.app, &row, OFF).unwrap(), row);
-    let metrics = f.metrics.render(0);
+    let metrics = f.metrics.render();
     assert!(
         metrics.contains("{reason=\"unknown_key\"} 1024"),
         "{metrics}"

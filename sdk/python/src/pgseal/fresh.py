@@ -6,6 +6,7 @@ answer. Where keys come from is `pgseal.connector`'s matter, sealing `pgseal.sea
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -23,7 +24,7 @@ from pgseal.sealer import Sealer
 DEFAULT_LIFETIME = 60.0
 DEFAULT_MAX_STALE = 3600.0
 RETRY = 5.0
-"""Seconds between two questions that get no answer, so that not every value waits."""
+"""Seconds from a question without an answer to the next: not every value waits."""
 
 TEMPORARY = (408, 429)
 """Refusals that say nothing of the key; so do all from 500 on."""
@@ -69,7 +70,7 @@ class FreshSealer:
         self._lifetime = lifetime
         self._max_stale = max_stale
         self._held: _Held | None = None
-        self._asked = -RETRY
+        self._failed = -math.inf
         self._asking = threading.Lock()
         self._process = os.getpid()
 
@@ -101,8 +102,8 @@ class FreshSealer:
             # There is nothing to go on with: every thread asks, and none waits for the
             # others' time-outs.
             return self._renewed(now)
-        is_old = now - held.known >= self._lifetime and now - self._asked >= RETRY
-        if is_old and self._asking.acquire(blocking=False):
+        is_due = now - held.known >= self._lifetime and now - self._failed >= RETRY
+        if is_due and self._asking.acquire(blocking=False):
             try:
                 return self._renewed(now)
             finally:
@@ -111,10 +112,11 @@ class FreshSealer:
 
     def _renewed(self, now: float) -> Sealer:
         """Ask; give what to seal with, or raise."""
-        held, self._asked = self._held, now
+        held = self._held
         try:
             recipient = self._fetch()
         except ConnectorError as error:
+            self._failed = now
             if not _is_temporary(error):
                 self._held = None
                 raise
