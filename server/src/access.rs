@@ -1,6 +1,8 @@
 //! Who opened what: counts of values opened and refused, by owner, for each session and in all.
 //! Never a value. What is counted of all owners together, for metrics, is in `metrics`.
 
+mod export;
+
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,8 @@ use envelope::{ClientId, Owner};
 use keystore::Timestamp;
 
 use crate::metrics::Reason;
+
+pub use export::ByOwner;
 
 /// Owners that are counted one by one in a session; values of further ones count as nobody's.
 const SESSION_OWNERS: usize = 20;

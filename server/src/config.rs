@@ -56,6 +56,9 @@ pub struct Config {
     /// `max_crl_age`
     #[serde(default = "default_max_crl_age")]
     pub max_crl_age: Period,
+    /// `metrics_by_owner`
+    #[serde(default)]
+    pub metrics_by_owner: bool,
     /// `log`
     #[serde(default)]
     pub log: LogSettings,
@@ -376,6 +379,13 @@ pub const KEYS: &[Key] = &[
         "1h",
         "How long ago the store may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
     ),
+    Key {
+        name: "metrics_by_owner",
+        kind: Kind::Bool,
+        value: "BOOL",
+        default: "false",
+        help: "Count opened and refused values for each client and zone in /metrics too: as many labels as there are owners in use.",
+    },
     text(
         "log.level",
         "LEVEL",

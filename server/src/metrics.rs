@@ -1,5 +1,6 @@
 //! What the server counts. Never a value, a key or an id; counting never steers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tunnel::{Certificates, unix_seconds};
+
+use crate::access::{Access, ByOwner};
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -203,6 +206,12 @@ impl Metrics {
             self.cancels.clone(),
         );
         self
+    }
+
+    /// Adds the counts by owner, with a label for each.
+    pub fn add_owners(&mut self, access: &Arc<Access>) {
+        self.registry
+            .register_collector(Box::new(ByOwner(access.clone())));
     }
 
     /// Counts a refused envelope.

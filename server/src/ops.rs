@@ -43,6 +43,10 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
             );
         }
     }
+    let own = shared.tls.setup();
+    if shared.revoked.contains(&own.certificates.serial) {
+        return (down, "this server's certificate was revoked\n");
+    }
     if !shared.database.answers().await {
         return (down, "the database does not answer\n");
     }

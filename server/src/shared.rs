@@ -62,6 +62,11 @@ impl Shared {
         keys: Keys,
         ending: Shutdown,
     ) -> Self {
+        let access = Arc::<Access>::default();
+        let mut metrics = Metrics::new();
+        if config.metrics_by_owner {
+            metrics.add_owners(&access);
+        }
         Self {
             id: tls.setup().identity.id.clone(),
             tls,
@@ -70,8 +75,8 @@ impl Shared {
             keys,
             policy: ArcSwap::from_pointee(Policy::from(config)),
             limits: Limits::new(config.max_open_row.0, config.open_memory.0),
-            metrics: Metrics::new(),
-            access: Arc::default(),
+            metrics,
+            access,
             refusals: RefusalLog::default(),
             sessions: Sessions::default(),
             cancels: Arc::default(),

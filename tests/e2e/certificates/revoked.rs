@@ -201,12 +201,15 @@ fn sessions_to_a_revoked_server_end_in_time_and_a_new_certificate_is_served() {
         .process()
         .wait_for_line("invalid peer certificate: Revoked");
 
+    let health = stand.server.ops("/health");
+    assert_eq!(health.text(), "this server's certificate was revoked\n");
     install(
         &stand.dir,
         "server",
         &stand.ca.issue(&Leaf::server("primary")),
     );
     stand.server.apply(&[]);
+    assert_eq!(stand.server.ops("/health").status, 200);
     goes_on(&mut stand.session());
     drop(deaf);
 }
