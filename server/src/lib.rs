@@ -32,7 +32,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, Status, start_logging};
 use keystore::{MasterKey, Secret, Store};
 use tokio::net::TcpListener;
 use tunnel::{Revoked, ServerTls};
@@ -52,8 +52,8 @@ master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
 configuration again: zone_mode, on_refused, max_crl_age and log.level apply to running sessions, \
-and the files of tls.certificate, tls.private_key and tls.ca to new ones. What is wrong changes \
-nothing.
+TLS to the database and the files of tls.certificate, tls.private_key and tls.ca to new ones. What \
+is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -67,13 +67,21 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    // Before there is a secret in memory.
+    daemon::harden()?;
+    let not_locked = match loaded.check_only {
+        true => None,
+        false => daemon::lock_memory(loaded.config.lock_memory)?,
+    };
     let prepared = Prepared::new(&loaded.config)?;
     if loaded.check_only {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
+    if let Some(warning) = not_locked {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -102,8 +110,7 @@ impl Prepared {
                 config.open_memory.0
             )));
         }
-        let database =
-            Database::new(&config.database).map_err(|cause| Failure::failed("TLS", cause))?;
+        let database = Database::new(&config.database).map_err(Failure::Usage)?;
         let store = Store::open(&config.store, master_key(config)?)
             .map_err(|error| Failure::Failed(error.to_string()))?;
         let asked = Instant::now();
@@ -182,10 +189,12 @@ async fn run(
             .watch(shared.revoked.clone(), ending.clone()),
     );
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
 
+    daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
     tracing::info!(sessions = shared.sessions.count(), "draining");
@@ -236,8 +245,11 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
 /// certificates: the last step that can fail.
 fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
     let config = layers.load::<Config>()?.config;
+    let database = shared.database.prepare(&config.database);
+    let database = database.map_err(Failure::Usage)?;
     certificates::read(&config, &shared.revoked)
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    shared.database.apply(database);
     Ok(config)
 }
