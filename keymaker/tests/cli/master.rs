@@ -91,16 +91,17 @@ fn a_change_that_was_done_is_not_done_again() {
 #[test]
 fn a_change_that_broke_off_is_told_and_gone_on_with() {
     let place = Place::filled();
-    let database = rusqlite::Connection::open(place.path("store.db")).unwrap();
+    // Opened anew each time: a program that is refused is to find and leave no log.
+    let database = || rusqlite::Connection::open(place.path("store.db")).unwrap();
     let name = "zone/tenant-1";
-    let good: Vec<u8> = database
+    let good: Vec<u8> = database()
         .query_row("SELECT value FROM record WHERE name = ?1", [name], |row| {
             row.get(0)
         })
         .unwrap();
     let set = |value: &[u8]| {
         let set = "UPDATE record SET value = ?2 WHERE name = ?1";
-        database
+        database()
             .execute(set, rusqlite::params![name, value])
             .unwrap();
     };
