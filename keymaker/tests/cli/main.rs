@@ -8,6 +8,7 @@ mod failures;
 mod grants;
 mod init;
 mod keys;
+mod killed;
 mod master;
 mod revocation;
 mod store;
