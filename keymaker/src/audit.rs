@@ -49,7 +49,7 @@ fn page(
 
 fn verify(args: cli::AuditVerify, output: &mut Output<'_>) -> Result<(), Error> {
     let anchor = args.anchor.map(|anchor| anchor.0);
-    let verified = match (args.file, args.store) {
+    let verified = match (args.file, args.store.0) {
         (Some(path), _) => export::verify(&path, anchor.as_ref())?,
         (None, Some(store)) => {
             let store = open_store(store)?;

@@ -12,10 +12,9 @@ pub mod key;
 pub mod master;
 pub mod zone;
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use envelope::{ClientId, Owner, ZoneId};
 
 pub use cert::Role;
@@ -35,33 +34,6 @@ pub struct Cli {
     pub json: bool,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// Commands that have something to do with a store, but can do without one.
-const WITHOUT_STORE: [(&str, &[&str]); 2] = [
-    ("cert", &["client", "server", "admin", "sign", "show"]),
-    ("audit", &["verify"]),
-];
-
-impl Cli {
-    /// Reads the command line.
-    pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&Self::parser().try_get_matches_from(args)?)
-    }
-
-    fn parser() -> clap::Command {
-        let mut parser = Self::command();
-        for (name, commands) in WITHOUT_STORE {
-            parser = parser.mut_subcommand(name, |group| {
-                commands.iter().fold(group, |group, command| {
-                    group.mut_subcommand(command, |command| {
-                        command.mut_arg("store", |store| store.required(false))
-                    })
-                })
-            });
-        }
-        parser
-    }
 }
 
 #[derive(Subcommand)]
@@ -145,6 +117,32 @@ pub struct StoreArgs {
     pub master_key: MasterKeyArgs,
 }
 
+/// The same for a command that can do without a store.
+pub struct OptionalStoreArgs(pub Option<StoreArgs>);
+
+impl Args for OptionalStoreArgs {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        StoreArgs::augment_args(command).mut_arg("store", |store| store.required(false))
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for OptionalStoreArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let given = matches.contains_id("store");
+        let store = given.then(|| StoreArgs::from_arg_matches(matches));
+        store.transpose().map(OptionalStoreArgs)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
 #[derive(Args)]
 pub struct MasterKeyArgs {
     /// The file with the master key, closed to group and others [env: PGSEAL_MASTER_KEY_FILE, or
@@ -184,11 +182,13 @@ pub struct PassphraseArgs {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Cli::parser().debug_assert();
+        Cli::command().debug_assert();
     }
 
     #[test]
@@ -205,6 +205,6 @@ mod tests {
             let help = command.render_long_help().to_string();
             assert!(!leaf || help.contains("\nExample"), "{help}");
         }
-        check(&mut Cli::parser());
+        check(&mut Cli::command());
     }
 }

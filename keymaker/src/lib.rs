@@ -24,6 +24,7 @@ mod zone;
 use std::ffi::OsString;
 use std::io::Write;
 
+use clap::Parser;
 use clap::error::ErrorKind;
 
 pub use error::Error;
@@ -41,7 +42,7 @@ pub fn run(
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<(), Error> {
-    let cli = match Cli::read(args) {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => match error.kind() {
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {

@@ -85,7 +85,7 @@ fn issue(
     public_key: &impl PublicKeyData,
     output: &mut Output<'_>,
 ) -> Result<(Issued, Option<Store>), Error> {
-    let store = args.store.map(open_store).transpose()?;
+    let store = args.store.0.map(open_store).transpose()?;
     let passphrase = || source::passphrase(args.authority.passphrase);
     let authority = Authority::unlock(&args.authority.ca_dir, passphrase)?;
     let issued = authority.issue(role, id, args.days, public_key)?;

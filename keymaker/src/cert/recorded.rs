@@ -69,7 +69,7 @@ pub fn list(args: cli::CertList, output: &mut Output<'_>) -> Result<(), Error> {
 
 pub fn show(args: cli::CertShow, output: &mut Output<'_>) -> Result<(), Error> {
     let certificate = ReadCertificate::open(&args.file)?;
-    let store = args.store.map(open_store).transpose()?;
+    let store = args.store.0.map(open_store).transpose()?;
     let (mut recorded, mut revoked) = (None, None);
     if let Some(store) = &store {
         recorded = Some(store.certificate(&certificate.serial)?.is_some());

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand};
 use keystore::Anchor;
 
-use super::StoreArgs;
+use super::{OptionalStoreArgs, StoreArgs};
 use crate::times::Since;
 
 #[derive(Subcommand)]
@@ -37,7 +37,7 @@ pub struct AuditVerify {
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
-    pub store: Option<StoreArgs>,
+    pub store: OptionalStoreArgs,
 }
 
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use envelope::ClientId;
 use keystore::Serial;
 
-use super::{AuthorityArgs, StoreArgs};
+use super::{AuthorityArgs, OptionalStoreArgs, StoreArgs};
 use crate::times::Period;
 
 #[derive(Subcommand)]
@@ -93,7 +93,7 @@ pub struct IssueArgs {
     #[command(flatten)]
     pub authority: AuthorityArgs,
     #[command(flatten)]
-    pub store: Option<StoreArgs>,
+    pub store: OptionalStoreArgs,
 }
 
 /// Record certificates that were made without the store
@@ -138,7 +138,7 @@ pub struct CertShow {
     /// The certificate in PEM
     pub file: PathBuf,
     #[command(flatten)]
-    pub store: Option<StoreArgs>,
+    pub store: OptionalStoreArgs,
 }
 
 /// Have nobody accept certificates any more

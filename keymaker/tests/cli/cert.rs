@@ -308,7 +308,7 @@ fn a_ca_that_is_unfit_is_refused() {
     );
     says(
         &|place| {
-            let other = Place::init();
+            let other = Place::fresh();
             fs::copy(other.path("ca/ca.crt"), place.path("ca/ca.crt")).unwrap();
         },
         "ca/ca.key is not the key of the CA's certificate",

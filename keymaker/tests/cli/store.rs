@@ -191,7 +191,7 @@ fn ids_that_exist_or_do_not_are_named() {
 #[test]
 fn another_master_key_is_refused() {
     let place = Place::filled();
-    fs::copy(Place::init().path("master.key"), place.path("master.key")).unwrap();
+    fs::copy(Place::fresh().path("master.key"), place.path("master.key")).unwrap();
     every_command_says(
         &place,
         "wrong master key for store.db: it was made with key ",
