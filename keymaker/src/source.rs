@@ -15,6 +15,9 @@ use crate::cli::{MasterKeyArgs, PassphraseArgs, StoreArgs};
 /// The fewest characters of a CA passphrase.
 const MIN_PASSPHRASE: usize = 8;
 
+/// The most characters that the audit log says of an operator.
+const MAX_OPERATOR: usize = 200;
+
 /// Where a secret is.
 pub enum Source {
     /// In a file.
@@ -43,7 +46,12 @@ pub fn operator() -> String {
         .nodename()
         .to_string_lossy()
         .into_owned();
-    format!("operator {user}@{host}")
+    // The audit log is shown on terminals.
+    let said = format!("operator {user}@{host}");
+    said.chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_OPERATOR)
+        .collect()
 }
 
 /// Where the master key is; an error if nothing says so.
