@@ -21,7 +21,7 @@ mod sqlite;
 mod store;
 
 pub use cache::{KeyCache, Loaded, OpenKey, Use, Withheld};
-pub use durable::write_new_file;
+pub use durable::{NewFile, write_new_file};
 pub use error::Error;
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
 pub use record::{
@@ -30,6 +30,6 @@ pub use record::{
 };
 pub use secret::{MAX_SECRET, Secret};
 pub use store::{
-    Anchor, Audited, Author, BUSY_TIMEOUT, Changed, HANDOVER, MAX_PAGE, NewZone, RECENT, Revision,
-    Store, Swept,
+    Anchor, Audited, Author, BUSY_TIMEOUT, Chain, Changed, HANDOVER, MAX_PAGE, MasterState,
+    NewZone, RECENT, Revision, Store, Swept,
 };

@@ -34,9 +34,9 @@ use crate::sqlite::Sqlite;
 use ring::Ring;
 use transaction::Transaction;
 
-pub use audit::{Anchor, Audited};
+pub use audit::{Anchor, Audited, Chain};
 pub use keys::RECENT;
-pub use master::HANDOVER;
+pub use master::{HANDOVER, MasterState};
 pub use owners::NewZone;
 pub use shred::Swept;
 pub use transaction::Author;
