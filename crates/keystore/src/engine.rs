@@ -69,6 +69,15 @@ pub(crate) enum Edit {
     Remove(String),
 }
 
+impl Edit {
+    /// The name whose value is written or removed.
+    pub fn name(&self) -> &str {
+        match self {
+            Edit::Put(Named { name, .. }) | Edit::Remove(name) => name,
+        }
+    }
+}
+
 /// What a commit depends on: that a value is of this revision; 0 that there is none.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {

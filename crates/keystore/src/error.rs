@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use envelope::{ClientId, KeyId, Owner, ZoneId};
 
+use crate::etcd::EtcdError;
 use crate::master_key::MasterKeyId;
 use crate::record::{KeyState, Timestamp};
 
@@ -134,6 +135,10 @@ pub enum Error {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+
+    /// etcd, or the way to it.
+    #[error(transparent)]
+    Etcd(#[from] EtcdError),
 
     /// A client of this id is there already.
     #[error("client {0} exists already")]

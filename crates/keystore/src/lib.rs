@@ -8,10 +8,12 @@
 //! No sockets, no async, no logging here. Sealing and opening of values is `envelope`'s; who a
 //! session's client is, and whether zone mode allows a key, is the server's.
 
+mod address;
 mod cache;
 mod durable;
 mod engine;
 mod error;
+mod etcd;
 mod master_key;
 mod name;
 mod record;
@@ -20,9 +22,11 @@ mod secret;
 mod sqlite;
 mod store;
 
+pub use address::{AddressError, Endpoint, EtcdAddress, StoreAddress};
 pub use cache::{KeyCache, Loaded, OpenKey, Use, Withheld};
 pub use durable::write_new_file;
 pub use error::Error;
+pub use etcd::{EtcdError, EtcdSettings};
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
 pub use record::{
     Certificate, Client, Entry, Event, Fate, KeyRecord, KeyState, NotASerial, Permitted, Receipt,
