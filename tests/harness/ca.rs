@@ -2,13 +2,14 @@
 //! expired, with two identities or none.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -100,9 +101,11 @@ impl Ca {
 pub struct Leaf {
     uris: Vec<String>,
     hosts: Vec<String>,
+    addresses: Vec<IpAddr>,
     usages: Vec<ExtendedKeyUsagePurpose>,
     years: (i32, i32),
     lifetime: Option<Duration>,
+    named: bool,
 }
 
 impl Leaf {
@@ -135,9 +138,11 @@ impl Leaf {
         Self {
             uris: vec![uri.to_owned()],
             hosts: Vec::new(),
+            addresses: Vec::new(),
             usages,
             years: (2020, 2120),
             lifetime: None,
+            named: true,
         }
     }
 
@@ -153,9 +158,23 @@ impl Leaf {
         self.and_host("localhost")
     }
 
+    /// Leaves it without a common name, as etcd wants those of its clients.
+    pub fn without_common_name(mut self) -> Self {
+        self.named = false;
+        self
+    }
+
     /// Adds a host name.
     pub fn and_host(mut self, host: &str) -> Self {
         self.hosts.push(host.to_owned());
+        self
+    }
+
+    /// Adds an IP address.
+    pub fn and_address(mut self, address: &str) -> Self {
+        let address = address.parse();
+        self.addresses
+            .push(address.unwrap_or_else(|error| panic!("an address: {error}")));
         self
     }
 
@@ -188,9 +207,13 @@ impl Leaf {
 
     fn params(&self) -> CertificateParams {
         let mut params = named("a test's certificate");
+        if !self.named {
+            params.distinguished_name = DistinguishedName::new();
+        }
         let uris = self.uris.iter().map(|uri| SanType::URI(name(uri)));
         let hosts = self.hosts.iter().map(|host| SanType::DnsName(name(host)));
-        params.subject_alt_names = uris.chain(hosts).collect();
+        let addresses = self.addresses.iter().copied().map(SanType::IpAddress);
+        params.subject_alt_names = uris.chain(hosts).chain(addresses).collect();
         params.extended_key_usages.clone_from(&self.usages);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = date_time_ymd(self.years.0, 1, 1);

@@ -102,3 +102,6 @@ pub(crate) struct Changes {
     /// The names written; `None` when they are too many to tell, or not known.
     pub names: Option<Vec<String>>,
 }
+
+#[cfg(test)]
+pub(crate) mod conformance;

@@ -5,6 +5,7 @@
 //! sent again: if the first one was made, or still comes to be made, the other fails its conditions.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use super::Etcd;
 use super::error::EtcdError;
@@ -23,6 +24,7 @@ impl Etcd {
         let id = CommitId::draw()?;
         let transaction = self.transaction(id, conditions, edits);
         let before = self.gateway.seen();
+        let begun = Instant::now();
         let answer = match self.gateway.ask("kv/txn", &transaction, Repeat::NotSent) {
             Ok(answer) => return self.outcome(&answer),
             Err(Fault::Unheard(why)) => why,
@@ -35,7 +37,10 @@ impl Etcd {
                 _ => Err(unheard(answer)),
             };
         }
-        match self.gateway.ask("kv/txn", &transaction, Repeat::Always) {
+        let again = self
+            .gateway
+            .ask_since(begun, "kv/txn", &transaction, Repeat::Always);
+        match again {
             Ok(second) => match self.outcome(&second)? {
                 Commit::Done(revision) => Ok(Commit::Done(revision)),
                 Commit::Conflict => match self.find(id, before) {

@@ -33,6 +33,12 @@ pub enum EtcdError {
         "a user is given (etcd.user), but etcd has authentication switched off; switch it on with `etcdctl auth enable`"
     )]
     NoAuthentication,
+    /// etcd's gateway takes no certificate with a common name where it has users too: it could be
+    /// taken for a user's.
+    #[error(
+        "etcd has users, so its gateway takes client certificates only without a common name (CN); make one with `openssl req -subj /`, and give a user (etcd.user)"
+    )]
+    NamedCertificate,
     /// The user may not do this.
     #[error("etcd refuses {what} (permission denied); {remedy}")]
     Denied {

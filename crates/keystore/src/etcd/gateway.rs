@@ -114,6 +114,15 @@ impl Gateway {
         })
     }
 
+    /// Takes this cluster for that of another gateway.
+    #[cfg(test)]
+    pub fn of_cluster_of(self, other: &Self) -> Self {
+        Self {
+            cluster: other.cluster.clone(),
+            ..self
+        }
+    }
+
     pub fn endpoints(&self) -> &[Endpoint] {
         &self.endpoints
     }
@@ -137,7 +146,17 @@ impl Gateway {
         request: &impl Serialize,
         repeat: Repeat,
     ) -> Result<A, Fault> {
-        let begun = Instant::now();
+        self.ask_since(Instant::now(), path, request, repeat)
+    }
+
+    /// [`ask`](Self::ask), as a part of something that has begun then.
+    pub fn ask_since<A: Answer>(
+        &self,
+        begun: Instant,
+        path: &str,
+        request: &impl Serialize,
+        repeat: Repeat,
+    ) -> Result<A, Fault> {
         let count = self.endpoints.len();
         let mut said: Vec<Option<String>> = vec![None; count];
         loop {
@@ -152,6 +171,8 @@ impl Gateway {
                     }
                     Err(fault) => fault,
                 };
+                self.preferred
+                    .store((number + 1) % count, Ordering::Relaxed);
                 match fault {
                     Fault::NotSent(what) => said[number] = Some(what),
                     Fault::Unheard(what) if repeat == Repeat::Always => {
@@ -292,8 +313,11 @@ impl Gateway {
         let error = text.map_err(fault)?;
         match serde_json::from_slice::<ErrorResponse>(&error) {
             Ok(error) if error.code != 0 => Err(self.meaning(path, &error)),
+            _ if error.starts_with(b"CommonName ") => {
+                Err(Fault::Refused(EtcdError::NamedCertificate.into()))
+            }
             _ => Err(Fault::Unheard(format!(
-                "HTTP status {} and no word of etcd's; is its gRPC gateway on?",
+                "HTTP status {} and no word of etcd's; is its gRPC gateway on, and is it TLS that it speaks?",
                 parts.status.as_u16()
             ))),
         }
@@ -332,16 +356,18 @@ impl Gateway {
                 refused(EtcdError::TooLarge)
             }
             (RESOURCE_EXHAUSTED, _) if says("space exceeded") => refused(EtcdError::NoSpace),
-            (PERMISSION_DENIED, _) => refused(match path {
-                "maintenance/defragment" => EtcdError::Denied {
-                    what: "defragmentation",
-                    remedy: "have somebody with etcd's role root run `etcdctl defrag --cluster`",
-                },
-                _ => EtcdError::Denied {
-                    what: "access to the store's prefix",
-                    remedy: "grant the user readwrite on the prefix with `etcdctl role grant-permission`",
-                },
-            }),
+            _ if error.code == PERMISSION_DENIED || says("permission denied") => {
+                refused(match path {
+                    "maintenance/defragment" => EtcdError::Denied {
+                        what: "defragmentation",
+                        remedy: "have somebody with etcd's role root run `etcdctl defrag --cluster`",
+                    },
+                    _ => EtcdError::Denied {
+                        what: "access to the store's prefix",
+                        remedy: "grant the user readwrite on the prefix with `etcdctl role grant-permission`",
+                    },
+                })
+            }
             // A token that has expired, that the member has forgotten, or of an older state of users.
             (UNAUTHENTICATED, _) => refused(EtcdError::NoLogin),
             (INVALID_ARGUMENT, _)
@@ -377,6 +403,7 @@ fn fault(error: ureq::Error) -> Fault {
             Fault::NotSent(format!("no connection within {} s", CONNECT.as_secs()))
         }
         ureq::Error::Timeout(_) => Fault::Unheard("no answer in time".into()),
+        ureq::Error::BodyExceedsLimit(_) => Fault::Refused(EtcdError::TooLarge.into()),
         ureq::Error::HostNotFound => Fault::NotSent("there is no such host".into()),
         ureq::Error::ConnectionFailed | ureq::Error::BadUri(_) => Fault::NotSent(words),
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => Fault::NotSent(words),
