@@ -67,7 +67,7 @@ impl Engine for Etcd {
                 key: start.as_str().into(),
                 range_end: Some(end.as_str().into()),
                 limit,
-                keys_only: false,
+                ..RangeRequest::default()
             };
             match self.range(&range) {
                 Ok(found) => return found.kvs.into_iter().map(|one| self.listed(one)).collect(),
@@ -98,12 +98,41 @@ impl Engine for Etcd {
         Ok(Changes { revision, names })
     }
 
-    fn purge(&self) -> Result<(), Error> {
-        self.purge_members()
+    /// Page by page, at the revision that the first page is of. etcd forgets old revisions when it is
+    /// compacted, and then says so.
+    fn read_all(&self, each: &mut dyn FnMut(Listed) -> Result<(), Error>) -> Result<i64, Error> {
+        let revision = self.mark()?.mod_revision;
+        let mut start = self.key("\0");
+        let mut limit = MAX_PAGE;
+        loop {
+            let range = RangeRequest {
+                key: start.as_str().into(),
+                range_end: Some(end_of(&self.prefix).as_str().into()),
+                limit,
+                revision,
+                keys_only: false,
+            };
+            let page = match self.range(&range) {
+                Ok(found) => found.kvs,
+                Err(Error::Etcd(EtcdError::TooLarge)) if limit > 1 => {
+                    limit /= 2;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if page.is_empty() {
+                return Ok(revision);
+            }
+            for found in page {
+                let found = self.listed(found)?;
+                start = self.key(&found.name) + "\0";
+                each(found)?;
+            }
+        }
     }
 
-    fn check_place(&self) -> Result<(), Error> {
-        self.mark().map(drop)
+    fn purge(&self) -> Result<(), Error> {
+        self.purge_members()
     }
 }
 

@@ -158,7 +158,6 @@ impl Store {
     /// Who keeps something he has read (a [`KeyCache`](crate::KeyCache)) asks at least once a
     /// second. Revisions are not sealed, so this proves nothing.
     pub fn changes(&self, since: Revision) -> Result<Changed, Error> {
-        self.engine.check_place()?;
         let changes = self.engine.changes(since.0)?;
         let names = changes.names.map(|names| {
             let names = names.iter().filter_map(|name| name.parse().ok());

@@ -26,6 +26,7 @@ pub(crate) enum Command {
     },
     /// After the commit of this number, counted from the last one back.
     Changes(usize),
+    ReadAll,
 }
 
 /// What a condition says of a name's revision.
@@ -53,7 +54,8 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     ];
     let value = prop_oneof![1 => Just(None), 3 => any::<u8>().prop_map(Some)];
     let commit = (
-        prop::collection::vec((name.clone(), expected), 0..4),
+        // One more than there are: the empty name, which stands for all.
+        prop::collection::vec((0..=NAMES.len(), expected), 0..4),
         prop::collection::vec((name.clone(), value), 0..5),
     );
     let command = prop_oneof![
@@ -62,6 +64,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(prefix, after, limit)| Command::Scan { prefix, after, limit }),
         5 => commit.prop_map(|(conditions, edits)| Command::Commit { conditions, edits }),
         2 => (0..6_usize).prop_map(Command::Changes),
+        1 => Just(Command::ReadAll),
     ];
     prop::collection::vec(command, 1..25)
 }
@@ -72,7 +75,12 @@ pub(crate) fn compare(one: &dyn Engine, other: &dyn Engine, commands: &[Command]
         revisions: vec![engine.changes(0).unwrap().revision],
         engine,
     });
-    for command in commands {
+    // Some engines tell of a removal only if there was something to remove.
+    let everything_there = Command::Commit {
+        conditions: Vec::new(),
+        edits: (0..NAMES.len()).map(|name| (name, Some(0))).collect(),
+    };
+    for command in std::iter::once(&everything_there).chain(commands) {
         let [one, other] = subjects.each_mut().map(|subject| subject.obey(command));
         assert_eq!(one, other, "{command:?}");
     }
@@ -104,6 +112,18 @@ impl Subject<'_> {
                     .map(|one| (one.name, one.value, self.made_by(one.revision)));
                 format!("{:?}", found.collect::<Vec<_>>())
             }
+            Command::ReadAll => {
+                let mut all = Vec::new();
+                let mut each = |one: super::Listed| {
+                    all.push((one.name, one.value, one.revision));
+                    Ok(())
+                };
+                let revision = self.engine.read_all(&mut each).unwrap();
+                let all = all
+                    .into_iter()
+                    .map(|(name, value, made)| (name, value, self.made_by(made)));
+                format!("{:?} {:?}", all.collect::<Vec<_>>(), self.made_by(revision))
+            }
             Command::Commit { conditions, edits } => self.commit(conditions, edits),
             Command::Changes(back) => {
                 let since = self.back(*back);
@@ -122,22 +142,26 @@ impl Subject<'_> {
         conditions: &[(usize, Expected)],
         edits: &[(usize, Option<u8>)],
     ) -> String {
+        let present = |name: usize| match NAMES.get(name) {
+            Some(name) => self
+                .engine
+                .get(name)
+                .unwrap()
+                .map_or(0, |found| found.revision),
+            None => self.engine.changes(0).unwrap().revision,
+        };
         let conditions = conditions.iter().map(|(name, expected)| Condition {
-            name: NAMES[*name].into(),
+            name: NAMES.get(*name).copied().unwrap_or_default().into(),
             revision: match expected {
                 Expected::Absent => 0,
-                Expected::AsItIs => self
-                    .engine
-                    .get(NAMES[*name])
-                    .unwrap()
-                    .map_or(0, |found| found.revision),
+                Expected::AsItIs => present(*name),
                 Expected::Commit(back) => self.back(*back),
             },
         });
         let edits = edits.iter().map(|(name, value)| match value {
             Some(value) => Edit::Put(Named {
                 name: NAMES[*name].into(),
-                value: vec![*value; usize::from(*value)],
+                value: vec![*value; usize::from(*value) + 1],
             }),
             None => Edit::Remove(NAMES[*name].into()),
         });

@@ -68,6 +68,8 @@ pub(super) struct RangeRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub range_end: Option<Base64>,
     pub limit: usize,
+    /// 0: as it is now.
+    pub revision: i64,
     pub keys_only: bool,
 }
 

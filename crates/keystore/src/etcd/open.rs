@@ -65,6 +65,7 @@ impl Etcd {
                 range_end: Some(end_of(&prefix).as_str().into()),
                 limit: 1,
                 keys_only: true,
+                ..RangeRequest::default()
             };
             return Err(if range(&gateway, &anything)?.kvs.is_empty() {
                 Error::NoStore { path: path() }
