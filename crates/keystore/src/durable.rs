@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
 
@@ -20,6 +20,46 @@ pub fn write_new_file(path: &Path, mode: u32, content: &[u8]) -> Result<(), Erro
         remove(path);
         not_made(path, source)
     })
+}
+
+/// A new file that is written bit by bit; dropped without [`NewFile::keep`], it is removed again.
+pub(crate) struct NewFile {
+    file: File,
+    path: PathBuf,
+    kept: bool,
+}
+
+impl NewFile {
+    /// Makes an empty file of this mode (less the umask) that was not there.
+    pub fn create(path: &Path, mode: u32) -> Result<Self, Error> {
+        Ok(Self {
+            file: create_new(path, mode)?,
+            path: path.into(),
+            kept: false,
+        })
+    }
+
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Writes it to the disk, with its directory's entry: it stays.
+    pub fn keep(mut self) -> Result<(), Error> {
+        self.file
+            .sync_all()
+            .and_then(|()| sync_directory_of(&self.path))
+            .map_err(|source| not_made(&self.path, source))?;
+        self.kept = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.kept {
+            remove(&self.path);
+        }
+    }
 }
 
 /// Makes an empty file that was not there.

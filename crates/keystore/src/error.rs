@@ -99,6 +99,28 @@ pub enum Error {
         /// What is broken.
         what: String,
     },
+    /// A copy, or what was restored from a backup, that is not complete.
+    #[error(
+        "{path} is an unfinished copy of a store; run `store copy` again to finish it, or remove it and restore again"
+    )]
+    Unfinished {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// What should be a backup is none.
+    #[error("{path} is not a backup of a store")]
+    NotABackup {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A backup that was cut short, put together otherwise, or altered.
+    #[error("the backup {path} is damaged or was altered ({what}); nothing was restored")]
+    BackupDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A record is not what was sealed under its name in this store.
     #[error("record {record} in {path} was altered or is damaged; restore the store from a backup")]
     Altered {

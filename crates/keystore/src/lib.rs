@@ -1,11 +1,12 @@
-//! The store of keys: clients, zones and their key pairs in one file, sealed under a master key.
+//! The store of keys: clients, zones and their key pairs, sealed under a master key.
 //!
 //! - [`Store`] makes, opens, reads and changes a store; `docs/keystore-format.md` is its format.
 //! - [`MasterKey`] is read from a file, a command's output or the environment.
 //! - [`KeyCache`] holds opened keys for a server's hot path; it never touches the disk by itself.
 //! - [`Secret`] reads any other secret the way a master key is read.
 //!
-//! No sockets, no async, no logging here. Sealing and opening of values is `envelope`'s; who a
+//! A store is one file, or a prefix in etcd ([`StoreAddress`]), which is the only socket here; there is
+//! no async and no logging. Sealing and opening of values is `envelope`'s; who a
 //! session's client is, and whether zone mode allows a key, is the server's.
 
 mod address;
@@ -16,6 +17,7 @@ mod error;
 mod etcd;
 mod master_key;
 mod name;
+mod place;
 mod record;
 mod seal;
 mod secret;
@@ -28,12 +30,13 @@ pub use durable::write_new_file;
 pub use error::Error;
 pub use etcd::{EtcdError, EtcdSettings};
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
+pub use place::Place;
 pub use record::{
     Certificate, Client, Entry, Event, Fate, KeyRecord, KeyState, NotASerial, Permitted, Receipt,
     Revocations, Revoked, Serial, Timestamp, Zone,
 };
 pub use secret::{MAX_SECRET, Secret};
 pub use store::{
-    Anchor, Audited, Author, BUSY_TIMEOUT, Changed, HANDOVER, MAX_PAGE, NewZone, RECENT, Revision,
-    Store, Swept,
+    Anchor, Audited, Author, BUSY_TIMEOUT, Backup, Changed, Copied, HANDOVER, MAX_PAGE, NewZone,
+    Purpose, RECENT, Revision, Store, Swept,
 };
