@@ -79,8 +79,6 @@ impl Edit {
 }
 
 /// What a commit depends on: that a value is of this revision; 0 that there is none.
-///
-/// The empty name, which no value has, stands for all of them: its revision is the present one.
 #[derive(Clone, Debug)]
 pub(crate) struct Condition {
     pub name: String,

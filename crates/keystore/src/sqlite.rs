@@ -73,12 +73,8 @@ impl Engine for Sqlite {
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for condition in conditions {
-                let sql = match condition.name.as_str() {
-                    "" => "SELECT number FROM revision WHERE ?1 = ''",
-                    _ => "SELECT revision FROM record WHERE name = ?1 AND value <> x''",
-                };
                 let found: Option<i64> = transaction
-                    .prepare_cached(sql)?
+                    .prepare_cached("SELECT revision FROM record WHERE name = ?1 AND value <> x''")?
                     .query_row([&condition.name], |row| row.get(0))
                     .optional()?;
                 if found.unwrap_or(0) != condition.revision {

@@ -54,8 +54,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
     ];
     let value = prop_oneof![1 => Just(None), 3 => any::<u8>().prop_map(Some)];
     let commit = (
-        // One more than there are: the empty name, which stands for all.
-        prop::collection::vec((0..=NAMES.len(), expected), 0..4),
+        prop::collection::vec((name.clone(), expected), 0..4),
         prop::collection::vec((name.clone(), value), 0..5),
     );
     let command = prop_oneof![
@@ -142,19 +141,15 @@ impl Subject<'_> {
         conditions: &[(usize, Expected)],
         edits: &[(usize, Option<u8>)],
     ) -> String {
-        let present = |name: usize| match NAMES.get(name) {
-            Some(name) => self
-                .engine
-                .get(name)
-                .unwrap()
-                .map_or(0, |found| found.revision),
-            None => self.engine.changes(0).unwrap().revision,
-        };
         let conditions = conditions.iter().map(|(name, expected)| Condition {
-            name: NAMES.get(*name).copied().unwrap_or_default().into(),
+            name: NAMES[*name].into(),
             revision: match expected {
                 Expected::Absent => 0,
-                Expected::AsItIs => present(*name),
+                Expected::AsItIs => self
+                    .engine
+                    .get(NAMES[*name])
+                    .unwrap()
+                    .map_or(0, |found| found.revision),
                 Expected::Commit(back) => self.back(*back),
             },
         });

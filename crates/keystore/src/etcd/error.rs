@@ -62,6 +62,9 @@ pub enum EtcdError {
         "{0} belongs to another etcd cluster than was asked before; check the endpoints, or restart the program"
     )]
     OtherCluster(String),
+    /// The revision that was being read is gone.
+    #[error("etcd was compacted while its store was read; try again")]
+    Compacted,
     /// Members still hold what was to be purged.
     #[error(
         "these members of etcd may still hold removed values: {0}; run it again when they answer"

@@ -230,7 +230,7 @@ impl Gateway {
         match fault {
             Fault::NotSent(what) | Fault::Unheard(what) => EtcdError::Unreachable(what).into(),
             Fault::Refused(error) => error,
-            Fault::Compacted => EtcdError::Said("what was asked for is compacted".into()).into(),
+            Fault::Compacted => EtcdError::Compacted.into(),
         }
     }
 

@@ -19,13 +19,13 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::copy::{Batch, UNFINISHED, become_store};
-use super::{BUSY_TIMEOUT, Ring, Store};
-use crate::engine::{Edit, Engine, Listed, Named};
+use super::copy::{Batch, UNFINISHED, Values, become_store};
+use super::{BUSY_TIMEOUT, Store};
+use crate::engine::{Edit, Engine, Named};
 use crate::master_key::MasterKey;
 use crate::name::RecordName;
 use crate::place::Place;
-use crate::record::{Event, HeaderBody};
+use crate::record::Event;
 use crate::{Error, durable};
 use file::{Head, Reader, Writer};
 
@@ -100,14 +100,17 @@ impl Store {
         })];
         let target = to.create(BUSY_TIMEOUT, &unfinished)?;
         let mut batch = Batch::new(&*target);
-        each(path, &master, &mut |Named { name, value }| {
+        let again = each(path, &master, &mut |Named { name, value }| {
             if name == RecordName::Header.to_string() {
                 return Ok(());
             }
             batch.add(Edit::Put(Named { name, value }))
         })?;
         batch.write()?;
-        compare(path, &master, &*target)?;
+        let compared = compare(path, &master, &*target)?;
+        if [again.salt, compared.salt] != [head.salt; 2] {
+            return Err(damaged(path, "another one was put in its place"));
+        }
         become_store(&*target, header)?;
         let store = Store::over(target, master)?;
         store.take_up(path, by)?;
@@ -117,21 +120,8 @@ impl Store {
     /// The first change of a restored store says what it is, and that it is the store again if the
     /// backup was made of one that had moved.
     fn take_up(&self, path: &Path, by: &str) -> Result<(), Error> {
-        let ring = self.ring();
-        if ring.header.moved.is_some() {
-            let header = HeaderBody {
-                moved: None,
-                ..ring.header.clone()
-            };
-            let value = Ring::seal_header(ring.store, &ring.current, &header)?;
-            self.engine.commit(
-                &[],
-                &[Edit::Put(Named {
-                    name: RecordName::Header.to_string(),
-                    value,
-                })],
-            )?;
-            self.reload()?;
+        if self.moved_to().is_some() {
+            self.go_on()?;
         }
         let event = Event::StoreRestored {
             from: path.display().to_string(),
@@ -170,41 +160,20 @@ fn each(
 }
 
 /// Compares what was restored with the backup, record by record.
-fn compare(path: &Path, master: &MasterKey, target: &dyn Engine) -> Result<(), Error> {
+fn compare(path: &Path, master: &MasterKey, target: &dyn Engine) -> Result<Head, Error> {
     let differs = || damaged(path, "what was restored differs from it");
-    let mut page = Vec::new().into_iter();
-    let mut after: Option<String> = None;
-    let mut next = || -> Result<Option<Listed>, Error> {
-        loop {
-            let found = match page.next() {
-                Some(found) => Some(found),
-                None => {
-                    page = target
-                        .scan("", after.as_deref(), super::MAX_PAGE)?
-                        .into_iter();
-                    page.next()
-                }
-            };
-            let Some(found): Option<Listed> = found else {
-                return Ok(None);
-            };
-            after = Some(found.name.clone());
-            if found.name != UNFINISHED {
-                return Ok(Some(found));
-            }
-        }
-    };
-    each(path, master, &mut |record| {
+    let mut there = Values::of(target);
+    let head = each(path, master, &mut |record| {
         if record.name == RecordName::Header.to_string() {
             return Ok(());
         }
-        match next()? {
+        match there.next()? {
             Some(found) if found.name == record.name && found.value == record.value => Ok(()),
             _ => Err(differs()),
         }
     })?;
-    match next()? {
-        None => Ok(()),
+    match there.next()? {
+        None => Ok(head),
         Some(_) => Err(differs()),
     }
 }

@@ -1,23 +1,28 @@
 //! Copying a store to another place, value by value as they are, while it is used; and moving it.
 //!
 //! A copy holds the mark `copy` and no header until it is complete, so nobody takes it for a store. It
-//! is made by comparing both sides, so one that broke off is gone on from. What changes meanwhile is
-//! copied after; a store that moves is marked as moved by a commit which fails if anything was written
-//! since it was copied last.
+//! is made by comparing both sides, so one that broke off is gone on from. A store that moves is
+//! marked as moved when nearly all is copied, which stops whoever writes it; what was written until
+//! then is copied, and then the copy becomes the store.
 
-use std::collections::BTreeMap;
+use std::vec;
 
 use super::{BUSY_TIMEOUT, Ring, Store};
 use crate::Error;
 use crate::engine::{Commit, Condition, Edit, Engine, Listed, MAX_COMMIT, MAX_VALUE, Named};
+use crate::etcd::EtcdError;
 use crate::name::RecordName;
 use crate::place::Place;
 use crate::record::{Event, HeaderBody};
 
 /// What stands in a copy until it is complete; its value is the store's id.
 pub(super) const UNFINISHED: &str = "copy";
-/// How often changes are copied after before the store counts as never at rest.
-const ROUNDS: usize = 1000;
+/// How often what has changed is copied after before a store that moves is stopped.
+const ROUNDS: usize = 3;
+
+/// How often everything is compared before it is given up: a key that is destroyed meanwhile takes
+/// what is being read of etcd with it.
+const PASSES: usize = 5;
 
 /// What was copied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +44,10 @@ impl Store {
     /// Copies the store to a place that holds nothing, or an unfinished copy of this store.
     /// `progress` hears how many records were compared so far.
     ///
-    /// Changes may go on meanwhile and are copied too. Every record is checked to be authentic, and
-    /// compared with its copy after it was written.
+    /// Changes may go on meanwhile. Every record is checked to be authentic, and compared with its
+    /// copy after it was written. A copy that is a fork is of one revision; a store that moves loses
+    /// nothing that was written before it was stopped. A move that breaks off may leave the store
+    /// stopped, until it is begun again and finished.
     pub fn copy(
         &self,
         to: &Place,
@@ -49,7 +56,8 @@ impl Store {
         mut progress: impl FnMut(u64),
     ) -> Result<Copied, Error> {
         let name = to.address.to_string();
-        if self.has_moved_to(&name)? && purpose == Purpose::Move {
+        let stopped = purpose == Purpose::Move && self.has_moved_to(&name)?;
+        if stopped {
             if let Some(copied) = self.finished_before(to)? {
                 return Ok(copied);
             }
@@ -68,61 +76,64 @@ impl Store {
                 Ok(())
             })?;
         }
-        let mut since = self.engine.changes(0)?.revision;
-        let mut records = copy.everything(&mut progress)?;
-        records = records.max(copy.everything(&mut progress)?);
-        for _ in 0..ROUNDS {
-            since = copy.changes(since, &mut progress)?;
-            let header = match purpose {
-                Purpose::Fork => self.header_at(since)?,
-                Purpose::Move if self.freeze(&name, by, since)? => {
-                    // What the freezing itself has logged.
-                    copy.changes(since, &mut progress)?;
-                    Some(self.header_unmoved()?)
+        copy.everything(&mut progress)?;
+        let mut passed = copy.everything(&mut progress)?;
+        let header = match purpose {
+            Purpose::Fork => passed.header,
+            Purpose::Move => {
+                for _ in 0..ROUNDS {
+                    passed.revision = copy.changes(passed.revision, &mut progress)?;
                 }
-                Purpose::Move => None,
-            };
-            if let Some(header) = header {
-                become_store(&*target, header)?;
-                return Ok(Copied { records });
+                if !stopped {
+                    self.stop(&name, by)?;
+                }
+                if let Err(error) = copy.until_rest(passed.revision, &mut progress) {
+                    self.go_on()?;
+                    return Err(error);
+                }
+                self.header_unmoved()?
             }
-        }
-        Err(Error::Contended {
-            path: self.path().into(),
-            attempts: u32::try_from(ROUNDS).expect("a thousand"),
+        };
+        become_store(&*target, header)?;
+        Ok(Copied {
+            records: passed.records,
         })
     }
 
-    /// Marks the store as moved, if nothing was written since `since`, or it is marked already.
-    fn freeze(&self, to: &str, by: &str, since: i64) -> Result<bool, Error> {
-        if self.has_moved_to(to)? {
-            return Ok(true);
-        }
-        let header = |ring: &Ring| HeaderBody {
-            moved: Some(to.to_owned()),
-            ..ring.header.clone()
-        };
+    /// Marks the store as moved: it takes no more changes.
+    fn stop(&self, to: &str, by: &str) -> Result<(), Error> {
         let event = Event::StoreMoved { to: to.to_owned() };
-        let frozen = self.by(by).change_at(since, |tx| {
+        self.by(by).change(|tx| {
             let ring = tx.ring();
-            let value = Ring::seal_header(ring.store, &ring.current, &header(ring))?;
+            let header = HeaderBody {
+                moved: Some(to.to_owned()),
+                ..ring.header.clone()
+            };
+            let value = Ring::seal_header(ring.store, &ring.current, &header)?;
             tx.put_value(&RecordName::Header, value);
             tx.log(event.clone());
             Ok(())
         })?;
         self.reload()?;
-        Ok(frozen)
+        Ok(())
     }
 
-    /// The header's value, if nothing was written since.
-    fn header_at(&self, since: i64) -> Result<Option<Vec<u8>>, Error> {
-        let header = self.engine.get(&RecordName::Header.to_string())?;
-        let header = header.ok_or_else(|| self.missing(&RecordName::Header))?;
-        let at_rest = self.engine.changes(since)?.revision == since;
-        Ok(at_rest.then_some(header.value))
+    /// Takes the mark back: the store takes changes again.
+    pub(super) fn go_on(&self) -> Result<(), Error> {
+        let revision = self.reload()?.revision;
+        let name = RecordName::Header.to_string();
+        let unchanged = [Condition {
+            name: name.clone(),
+            revision,
+        }];
+        let value = self.header_unmoved()?;
+        self.engine
+            .commit(&unchanged, &[Edit::Put(Named { name, value })])?;
+        self.reload()?;
+        Ok(())
     }
 
-    /// The header's value as it is where the store has moved to.
+    /// The header's value as it is where the store is not marked as moved.
     fn header_unmoved(&self) -> Result<Vec<u8>, Error> {
         let ring = self.reload()?;
         let header = HeaderBody {
@@ -207,66 +218,96 @@ struct Copy<'a> {
     target: &'a dyn Engine,
 }
 
+/// What comparing everything once has found in the source.
+struct Passed {
+    revision: i64,
+    records: u64,
+    /// The header as it is.
+    header: Vec<u8>,
+}
+
 impl Copy<'_> {
-    /// Compares all records of both sides, and makes the target's those of the source. Answers how
-    /// many there are.
-    fn everything(&self, progress: &mut impl FnMut(u64)) -> Result<u64, Error> {
+    /// Compares all records of both sides, those of the source as they are at one revision, and makes
+    /// the target's the same.
+    fn everything(&self, progress: &mut impl FnMut(u64)) -> Result<Passed, Error> {
+        for _ in 1..PASSES {
+            match self.pass(progress) {
+                Err(Error::Etcd(EtcdError::Compacted)) => {}
+                passed => return passed,
+            }
+        }
+        self.pass(progress)
+    }
+
+    fn pass(&self, progress: &mut impl FnMut(u64)) -> Result<Passed, Error> {
         let mut batch = Batch::new(self.target);
-        let (mut after, mut compared) = (None::<String>, 0);
-        loop {
-            let engine = &self.source.engine;
-            let page = engine.scan("", after.as_deref(), super::MAX_PAGE)?;
-            let end = page.last().map(|record| record.name.clone());
-            let mut there = self.between(after.as_deref(), end.as_deref())?;
-            compared += page.len() as u64;
-            for record in page {
-                if is_copied(&record.name) {
-                    self.source.check_sealed(&record)?;
-                    let copied = there.remove(&record.name);
-                    if copied.as_ref() != Some(&record.value) {
-                        batch.add(Edit::Put(Named {
-                            name: record.name,
-                            value: record.value,
-                        }))?;
-                    }
-                }
+        let mut there = Values::of(self.target);
+        let mut extra = there.next()?;
+        let (mut records, mut header) = (0, None);
+        let revision = self.source.engine.read_all(&mut |record| {
+            self.source.check_sealed(&record)?;
+            records += 1;
+            progress(records);
+            if record.name == RecordName::Header.to_string() {
+                header = Some(record.value);
+                return Ok(());
             }
-            for name in there.into_keys().filter(|name| is_copied(name)) {
-                batch.add(Edit::Remove(name))?;
+            while let Some(found) = extra.take_if(|found| found.name < record.name) {
+                batch.add(Edit::Remove(found.name))?;
+                extra = there.next()?;
             }
-            progress(compared);
-            if end.is_none() {
-                batch.write()?;
-                return Ok(compared);
+            let copied = extra.take_if(|found| found.name == record.name);
+            if copied.is_some() {
+                extra = there.next()?;
             }
-            after = end;
+            if copied.is_some_and(|copied| copied.value == record.value) {
+                return Ok(());
+            }
+            batch.add(Edit::Put(Named {
+                name: record.name,
+                value: record.value,
+            }))
+        })?;
+        while let Some(found) = extra {
+            batch.add(Edit::Remove(found.name))?;
+            extra = there.next()?;
+        }
+        batch.write()?;
+        Ok(Passed {
+            revision,
+            records,
+            header: header.ok_or_else(|| self.source.missing(&RecordName::Header))?,
+        })
+    }
+
+    /// Copies what has changed since. Answers the revision that the target is at.
+    fn changes(&self, since: i64, progress: &mut impl FnMut(u64)) -> Result<i64, Error> {
+        let changes = self.source.engine.changes(since)?;
+        match changes.names {
+            Some(names) => {
+                self.these(names)?;
+                Ok(changes.revision)
+            }
+            None => Ok(self.everything(progress)?.revision),
         }
     }
 
-    /// Copies what has changed since, again and again until nothing has. Answers the revision of the
-    /// source that the target is at.
-    fn changes(&self, since: i64, progress: &mut impl FnMut(u64)) -> Result<i64, Error> {
+    /// Copies what has changed since, until nothing has.
+    fn until_rest(&self, since: i64, progress: &mut impl FnMut(u64)) -> Result<(), Error> {
         let mut since = since;
-        for _ in 0..ROUNDS {
-            let changes = self.source.engine.changes(since)?;
-            if changes.revision == since {
-                return Ok(since);
+        loop {
+            let now = self.changes(since, progress)?;
+            if now == since {
+                return Ok(());
             }
-            match changes.names {
-                None => drop(self.everything(progress)?),
-                Some(names) => self.these(names)?,
-            }
-            since = changes.revision;
+            since = now;
         }
-        Ok(since)
     }
 
     fn these(&self, names: Vec<String>) -> Result<(), Error> {
         let mut batch = Batch::new(self.target);
         for name in names.into_iter().filter(|name| is_copied(name)) {
-            let copied = self.target.get(&name)?.map(|found| found.value);
             batch.add(match self.source.engine.get(&name)? {
-                Some(found) if copied.as_ref() == Some(&found.value) => continue,
                 Some(found) => Edit::Put(Named {
                     name,
                     value: found.value,
@@ -276,24 +317,36 @@ impl Copy<'_> {
         }
         batch.write()
     }
+}
 
-    /// The target's values after the one name and up to the other.
-    fn between(
-        &self,
-        after: Option<&str>,
-        end: Option<&str>,
-    ) -> Result<BTreeMap<String, Vec<u8>>, Error> {
-        let mut found = BTreeMap::new();
-        let mut after = after.map(str::to_owned);
+/// The values of an unfinished copy, one after the other, without its mark.
+pub(super) struct Values<'a> {
+    engine: &'a dyn Engine,
+    page: vec::IntoIter<Listed>,
+    after: Option<String>,
+}
+
+impl<'a> Values<'a> {
+    pub fn of(engine: &'a dyn Engine) -> Self {
+        Self {
+            engine,
+            page: Vec::new().into_iter(),
+            after: None,
+        }
+    }
+
+    pub fn next(&mut self) -> Result<Option<Listed>, Error> {
         loop {
-            let page = self.target.scan("", after.as_deref(), super::MAX_PAGE)?;
-            after = page.last().map(|last| last.name.clone());
-            let within = |name: &str| end.is_none_or(|end| name <= end);
-            let is_last = after.as_deref().is_none_or(|last| !within(last));
-            let page = page.into_iter().filter(|one| within(&one.name));
-            found.extend(page.map(|one| (one.name, one.value)));
-            if is_last {
-                return Ok(found);
+            if self.page.len() == 0 {
+                let after = self.after.as_deref();
+                self.page = self.engine.scan("", after, super::MAX_PAGE)?.into_iter();
+            }
+            let Some(found) = self.page.next() else {
+                return Ok(None);
+            };
+            self.after = Some(found.name.clone());
+            if is_copied(&found.name) {
+                return Ok(Some(found));
             }
         }
     }

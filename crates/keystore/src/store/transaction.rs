@@ -73,22 +73,6 @@ impl Author<'_> {
     }
 }
 
-impl Author<'_> {
-    /// Runs a change and commits it if nothing at all was written since this revision; `false` if
-    /// something was.
-    pub(super) fn change_at(
-        &self,
-        since: i64,
-        work: impl FnOnce(&mut Transaction<'_>) -> Result<(), Error>,
-    ) -> Result<bool, Error> {
-        let mut transaction = Transaction::begin(self.store)?;
-        work(&mut transaction)?;
-        // The empty name stands for the whole store.
-        transaction.conditions.insert(String::new(), since);
-        Ok(transaction.commit(&self.by)?.is_some())
-    }
-}
-
 /// A random wait, so that those who collided do not do so again.
 fn jitter(attempt: u32) -> Result<Duration, Error> {
     let mut byte = [0];

@@ -275,3 +275,183 @@ fn unreadable(path: &Path, source: io::Error) -> Error {
         source,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use sha2::Digest;
+
+    use super::*;
+    use crate::Secret;
+
+    /// The vectors of `docs/keystore-format.md`.
+    fn file() -> Value {
+        serde_json::from_str(include_str!("../../../tests/vectors/store-v1.json")).unwrap()
+    }
+
+    fn bytes(value: &Value) -> Vec<u8> {
+        let digits = value.as_str().unwrap();
+        let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
+        (0..digits.len()).step_by(2).map(byte).collect()
+    }
+
+    fn hex(bytes: &[u8]) -> String {
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn master(file: &Value) -> MasterKey {
+        let secret = Secret::from(file["master_key"].as_str().unwrap().to_owned());
+        MasterKey::from_environment(&secret).unwrap()
+    }
+
+    fn write(head: &Head, master: &MasterKey, records: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut written = Vec::new();
+        let mut writer = Writer::begin(&mut written, head, master).unwrap();
+        for (name, value) in records {
+            writer.record(name, value).unwrap();
+        }
+        writer.finish().unwrap();
+        written
+    }
+
+    fn read(backup: &[u8], master: &MasterKey) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let (_, mut reader) = Reader::begin(Path::new("backup"), backup, master)?;
+        let mut records = Vec::new();
+        while let Some(Named { name, value }) = reader.record()? {
+            records.push((name, value));
+        }
+        Ok(records)
+    }
+
+    /// The records of one vector, and the backup that it says they make.
+    fn check(vector: &str) {
+        let file = file();
+        let master = master(&file);
+        let vectors = file["backups"].as_array().unwrap();
+        let vector = vectors.iter().find(|one| one["name"] == vector).unwrap();
+        let records: Vec<_> = vector["lengths"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .map(|(name, length)| {
+                let length = usize::try_from(length.as_u64().unwrap()).unwrap();
+                let byte = u8::try_from(length % 256).unwrap();
+                (name.clone(), vec![byte; length])
+            })
+            .collect();
+        let head = Head {
+            store: StoreId(bytes(&file["store_id"]).try_into().unwrap()),
+            master: master.id(),
+            salt: bytes(&vector["salt"]).try_into().unwrap(),
+        };
+        let backup = write(&head, &master, &records);
+        assert_eq!(backup.len() as u64, vector["size"].as_u64().unwrap());
+        assert!(backup.starts_with(&bytes(&vector["begins"])));
+        assert_eq!(hex(&Sha256::digest(&backup)), vector["sha256"]);
+        assert!(read(&backup, &master).unwrap() == records);
+    }
+
+    macro_rules! vectors {
+        ($($name:ident)*) => {
+            $(#[test]
+            fn $name() {
+                check(stringify!($name));
+            })*
+
+            #[test]
+            fn every_backup_vector_is_a_test() {
+                let file = file();
+                let listed: Vec<_> = file["backups"].as_array().unwrap().iter()
+                    .map(|vector| vector["name"].as_str().unwrap()).collect();
+                assert_eq!(listed, [$(stringify!($name)),*]);
+            }
+        };
+    }
+
+    vectors! {
+        backup_of_one_chunk
+        backup_of_one_full_chunk
+        backup_of_one_byte_over_a_chunk
+        backup_of_many_chunks
+    }
+
+    /// Three chunks, and what they are made with.
+    fn three_chunks() -> (Vec<u8>, MasterKey) {
+        let master = MasterKey::generate().unwrap();
+        let head = Head {
+            store: StoreId([7; 16]),
+            master: master.id(),
+            salt: [9; 32],
+        };
+        let records = [("header".to_owned(), vec![1; 2 * CHUNK + 100])];
+        (write(&head, &master, &records), master)
+    }
+
+    #[test]
+    fn a_backup_that_ends_anywhere_but_at_its_end_is_refused() {
+        let (backup, master) = three_chunks();
+        let chunk = CHUNK + TAG;
+        for length in [
+            0,
+            1,
+            HEAD - 1,
+            HEAD,
+            HEAD + 1,
+            HEAD + chunk - 1,
+            HEAD + chunk,
+            HEAD + chunk + 1,
+            HEAD + 2 * chunk,
+            backup.len() - TAG,
+            backup.len() - 1,
+        ] {
+            assert!(read(&backup[..length], &master).is_err(), "{length}");
+        }
+        let longer = [backup.as_slice(), &[0]].concat();
+        assert!(read(&longer, &master).is_err());
+        assert!(read(&backup, &master).is_ok());
+    }
+
+    #[test]
+    fn chunks_that_were_swapped_left_out_or_said_twice_are_refused() {
+        let (backup, master) = three_chunks();
+        let (head, chunks) = backup.split_at(HEAD);
+        let chunks: Vec<&[u8]> = chunks.chunks(CHUNK + TAG).collect();
+        let [one, two, last] = chunks.as_slice() else {
+            panic!("there are not three");
+        };
+        for order in [
+            vec![two, one, last],
+            vec![one, last],
+            vec![two, last],
+            vec![last],
+            vec![one, one, two, last],
+            vec![one, two, two, last],
+            vec![one, two, last, last],
+        ] {
+            let order: Vec<u8> = order.into_iter().flat_map(|chunk| chunk.to_vec()).collect();
+            assert!(read(&[head, &order].concat(), &master).is_err());
+        }
+    }
+
+    #[test]
+    fn every_byte_of_a_backup_counts() {
+        let (backup, master) = three_chunks();
+        let places = (0..HEAD + 64).chain((HEAD + 64..backup.len()).step_by(1009));
+        for place in places.chain(backup.len() - TAG..backup.len()) {
+            let mut altered = backup.clone();
+            altered[place] ^= 1;
+            assert!(read(&altered, &master).is_err(), "{place}");
+        }
+    }
+
+    #[test]
+    fn another_master_key_is_refused_by_name_and_what_is_no_backup_as_such() {
+        let (backup, master) = three_chunks();
+        let wrong = read(&backup, &MasterKey::generate().unwrap());
+        assert!(matches!(wrong, Err(Error::WrongMasterKey { .. })));
+        for other in [b"SQLite format 3\0".repeat(20), Vec::new(), vec![b'p'; 16]] {
+            let refused = read(&other, &master);
+            assert!(matches!(refused, Err(Error::NotABackup { .. })));
+        }
+    }
+}
