@@ -65,7 +65,7 @@ impl Etcd {
         TxnRequest {
             compare,
             success: operations(&self.prefix, id, edits),
-            failure: vec![Operation::RequestRange(RangeRequest {
+            failure: vec![Operation::Range(RangeRequest {
                 key: self.prefix.as_str().into(),
                 keys_only: true,
                 ..RangeRequest::default()
@@ -110,16 +110,16 @@ pub(super) fn operations(prefix: &str, id: CommitId, edits: &[Edit]) -> Vec<Oper
         names: edits.keys().map(|name| (*name).to_owned()).collect(),
     };
     let key = |name: &str| Base64(format!("{prefix}{name}").into());
-    let mut operations = vec![Operation::RequestPut {
+    let mut operations = vec![Operation::Put {
         key: prefix.into(),
         value: Base64(mark.value().into()),
     }];
     operations.extend(edits.into_values().map(|edit| match edit {
-        Edit::Put(Named { name, value }) => Operation::RequestPut {
+        Edit::Put(Named { name, value }) => Operation::Put {
             key: key(name),
             value: Base64(value.clone()),
         },
-        Edit::Remove(name) => Operation::RequestDeleteRange { key: key(name) },
+        Edit::Remove(name) => Operation::Delete { key: key(name) },
     }));
     operations
 }

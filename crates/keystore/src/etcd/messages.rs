@@ -139,11 +139,13 @@ impl Compare {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "snake_case")]
 pub(super) enum Operation {
-    RequestPut { key: Base64, value: Base64 },
-    RequestDeleteRange { key: Base64 },
-    RequestRange(RangeRequest),
+    #[serde(rename = "request_put")]
+    Put { key: Base64, value: Base64 },
+    #[serde(rename = "request_delete_range")]
+    Delete { key: Base64 },
+    #[serde(rename = "request_range")]
+    Range(RangeRequest),
 }
 
 #[derive(Debug, Default, Deserialize)]

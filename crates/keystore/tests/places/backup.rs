@@ -48,7 +48,7 @@ fn a_backup_of_a_store_in_etcd_is_of_one_revision_while_it_is_written() {
     let mut number = 0;
     let file = stand.path("backup");
     let write = |records: u64| {
-        if records % 100 == 0 {
+        if records.is_multiple_of(100) {
             number += 1;
             add_zone(&other, &format!("after-{number:04}")).unwrap();
         }

@@ -52,7 +52,7 @@ fn a_store_that_moves_while_it_is_written_loses_nothing_and_then_takes_nothing()
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let id = format!("moving-{number}");
                 let written = add_zone(&store, &id).and_then(|()| {
-                    if number % 2 == 0 {
+                    if number.is_multiple_of(2) {
                         return Ok(false);
                     }
                     let author = store.by(BY);
