@@ -337,6 +337,17 @@ pub enum Error {
     NoRandom,
 }
 
+impl Error {
+    /// True if etcd did not answer, which says nothing of the store in it. Whether a change was made
+    /// may be unknown then.
+    pub fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Error::Etcd(EtcdError::Unreachable(_) | EtcdError::Unheard(_))
+        )
+    }
+}
+
 impl From<envelope::RandomFailed> for Error {
     fn from(_: envelope::RandomFailed) -> Self {
         Error::NoRandom
