@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Extension;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -14,9 +15,9 @@ use axum::{Json, Router};
 use bytes::Bytes;
 use control::{Answer, ClientError, ConnectorStatus, ErrorBody, RevocationStatus, path};
 use serde_json::Value;
-use tokio::net::TcpListener;
 use tunnel::Standing;
 
+use crate::listen::{Listener, Peer};
 use crate::metrics::Levels;
 use crate::shared::Shared;
 
@@ -24,7 +25,7 @@ use crate::shared::Shared;
 const MAX_BODY: usize = 64 << 10;
 
 /// Answers until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: Listener, shared: Arc<Shared>) {
     let router = Router::new()
         .route(path::STATUS, get(status))
         .route(path::CLIENT, get(client))
@@ -42,6 +43,10 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(only_local_programs))
+        .layer(middleware::from_fn_with_state(
+            shared.clone(),
+            only_allowed_users,
+        ))
         .with_state(shared);
     daemon::serve_http(listener, router).await;
 }
@@ -54,6 +59,24 @@ fn problem(status: StatusCode, error: &str) -> Response {
         }),
     )
         .into_response()
+}
+
+/// Keeps users out that `allow_users` does not name, where a connection shows its user.
+async fn only_allowed_users(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if shared.allow_users.permit(&peer) {
+        return next.run(request).await;
+    }
+    shared.metrics.users_refused.inc();
+    tracing::warn!(%peer, "the local API is not for this user; allow_users does not name it");
+    problem(
+        StatusCode::FORBIDDEN,
+        "this user may not use the connector; allow_users in its configuration does not name it",
+    )
 }
 
 /// Keeps web pages out: a browser on this host sends an Origin, or a Host that a page's author made

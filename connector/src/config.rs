@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use daemon::{HostPort, Key, Kind, Listen, LogSettings, Period};
+use daemon::{HostPort, Key, Kind, LogSettings, Period};
 use serde::{Deserialize, Serialize};
+
+use crate::listen::{Address, Addresses};
+use crate::users::User;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
@@ -15,10 +18,13 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: Listen,
+    pub listen: Addresses,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
-    pub api_listen: Listen,
+    pub api_listen: Addresses,
+    /// `allow_users`
+    #[serde(default)]
+    pub allow_users: Vec<User>,
     /// `server`
     pub server: HostPort,
     /// `control`
@@ -69,12 +75,16 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> Listen {
-    Listen(([127, 0, 0, 1], 9494).into())
+fn default_listen() -> Addresses {
+    loopback(9494)
 }
 
-fn default_api_listen() -> Listen {
-    Listen(([127, 0, 0, 1], 9191).into())
+fn default_api_listen() -> Addresses {
+    loopback(9191)
+}
+
+fn loopback(port: u16) -> Addresses {
+    Addresses(vec![Address::Tcp(([127, 0, 0, 1], port).into())])
 }
 
 fn default_connect_timeout() -> Period {
@@ -130,19 +140,40 @@ const fn text(
     }
 }
 
+const fn list(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::List,
+        value,
+        default,
+        help,
+    }
+}
+
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    text(
+    list(
         "listen",
-        "ADDRESS",
+        "ADDRESSES",
         "127.0.0.1:9494",
-        "Where applications connect, in clear: keep it on the loopback.",
+        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them.",
     ),
-    text(
+    list(
         "api_listen",
-        "ADDRESS",
+        "ADDRESSES",
         "127.0.0.1:9191",
-        "Where the local HTTP API, /health and /metrics are served; loopback addresses only.",
+        "Where the local HTTP API, /health and /metrics are served: loopback addresses, paths of unix sockets.",
+    ),
+    list(
+        "allow_users",
+        "USERS",
+        "the connector's own user",
+        "Users of this host, by name or number, that may connect to a unix socket. Connections by TCP are not checked.",
     ),
     text(
         "server",
@@ -156,13 +187,12 @@ pub const KEYS: &[Key] = &[
         "the value of server",
         "The server's own address for the control API, where a balancer stands before its data port.",
     ),
-    Key {
-        name: "server_ids",
-        kind: Kind::List,
-        value: "IDS",
-        default: "any",
-        help: "Ids of the servers to accept, from their certificates; any server of the CA when not set. Applied on SIGHUP.",
-    },
+    list(
+        "server_ids",
+        "IDS",
+        "any",
+        "Ids of the servers to accept, from their certificates; any server of the CA when not set. Applied on SIGHUP.",
+    ),
     text(
         "tls.certificate",
         "FILE",

@@ -7,21 +7,30 @@
 mod api;
 mod certificates;
 pub mod config;
+pub mod listen;
 mod metrics;
 mod refusals;
 mod session;
 mod shared;
+mod socket;
+pub mod users;
 mod watch;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
-use tokio::net::TcpListener;
+use daemon::{
+    Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, Status, start_logging,
+};
+use tokio::task::JoinSet;
+use tracing::Instrument;
 use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
+use crate::listen::{Addresses, Listener};
 use crate::shared::Shared;
+use crate::users::AllowUsers;
 
 const ABOUT: &str = "\
 Stands beside an application and carries its PostgreSQL connections to a pgseal server, encrypted \
@@ -48,21 +57,22 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    daemon::harden()?;
     let revoked = Revoked::new(loaded.config.max_crl_age.0, Instant::now());
     let setup = certificates::read(&loaded.config, &revoked)
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    if !loaded.config.api_listen.0.ip().is_loopback() {
+    let allow_users = AllowUsers::new(&loaded.config.allow_users)
+        .map_err(|why| Failure::Usage(format!("allow_users: {why}")))?;
+    if let Some(address) = beyond_this_host(&loaded.config.api_listen) {
         return Err(Failure::Usage(format!(
-            "api_listen: {} is no loopback address, and whoever reaches the API acts as this \
-             connector's client",
-            loaded.config.api_listen.0
+            "api_listen: {address} is no loopback address, and whoever reaches the API acts as \
+             this connector's client"
         )));
     }
     if loaded.check_only {
         println!("pgseal-connector: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -72,6 +82,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         loaded.config,
         ClientTls::new(setup),
         revoked,
+        allow_users,
         &layers,
         &log,
     ))
@@ -81,49 +92,58 @@ async fn run(
     config: Config,
     tls: ClientTls,
     revoked: Revoked,
+    allow_users: AllowUsers,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, revoked, ending));
-    let listener = bind("listen", config.listen).await?;
-    let api_listener = bind("api_listen", config.api_listen).await?;
-    if !config.listen.0.ip().is_loopback() {
-        tracing::warn!(listen = %config.listen.0, "applications connect in clear, and not from this host alone");
-    }
+    let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
+    let listeners = bind("listen", &config.listen).await?;
+    let api_listeners = bind("api_listen", &config.api_listen).await?;
+    warn_of_open_doors(&config);
     tracing::info!(
-        listen = %config.listen.0, api = %config.api_listen.0, server = config.server.as_str(), "ready"
+        listen = %config.listen, api = %config.api_listen, server = config.server.as_str(), "ready"
     );
 
-    let accepting = tokio::spawn(accept(listener, shared.clone()));
-    tokio::spawn(api::serve(api_listener, shared.clone()));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, shared.clone()));
+    }
+    let mut answering = JoinSet::new();
+    for listener in api_listeners {
+        answering.spawn(api::serve(listener, shared.clone()));
+    }
     tokio::spawn(watch::run(shared.clone()));
     tokio::spawn(certificates::watch(shared.clone()));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
 
-    accepting.abort();
+    daemon::notify(Status::Stopping);
+    accepting.shutdown().await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     shared.sessions.ended(config.drain_timeout.0).await;
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
+    answering.shutdown().await;
     tracing::info!("ended");
     Ok(())
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, shared: Arc<Shared>) {
     loop {
-        match listener.accept().await {
-            Ok((app, _)) => {
+        match listener.next().await {
+            Ok((app, peer)) => {
                 let shared = shared.clone();
-                tokio::spawn(async move {
-                    if let Err(reason) = session::serve(app, &shared).await {
+                let served = async move {
+                    if let Err(reason) = session::serve(app, &peer, &shared).await {
                         tracing::warn!(%reason, "a session ended early");
                     }
-                });
+                };
+                tokio::spawn(served.instrument(tracing::info_span!("connection", %peer)));
             }
             Err(error) => {
                 // Out of descriptors, most likely: sessions that end will give some back.
@@ -134,10 +154,29 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
+async fn bind(key: &str, addresses: &Addresses) -> Result<Vec<Listener>, Failure> {
+    let mut listeners = Vec::new();
+    for address in &addresses.0 {
+        let listener = Listener::bind(address).await;
+        let failed = |why| Failure::Failed(format!("{key}: {address}: {why}"));
+        listeners.push(listener.map_err(failed)?);
+    }
+    Ok(listeners)
+}
+
+/// An address that others than this host's programs may reach.
+fn beyond_this_host(addresses: &Addresses) -> Option<SocketAddr> {
+    addresses.tcp().find(|address| !address.ip().is_loopback())
+}
+
+fn warn_of_open_doors(config: &Config) {
+    if let Some(listen) = beyond_this_host(&config.listen) {
+        tracing::warn!(%listen, "applications connect in clear, and not from this host alone");
+    }
+    let mut open = config.listen.tcp().chain(config.api_listen.tcp());
+    if let (false, Some(address)) = (config.allow_users.is_empty(), open.next()) {
+        tracing::warn!(%address, "every user of this host can connect here: allow_users is for unix sockets");
+    }
 }
 
 /// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.

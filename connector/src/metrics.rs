@@ -36,6 +36,8 @@ pub struct Metrics {
     pub tunnels_lost: Counter,
     /// Cancel requests carried.
     pub cancels: Counter,
+    /// Applications of users that may not use this connector.
+    pub users_refused: Counter,
 }
 
 impl Metrics {
@@ -72,6 +74,7 @@ impl Metrics {
         let tunnels_failed = counter("tunnels_failed", "Tunnels that could not be opened");
         let tunnels_lost = counter("tunnels_lost", "Sessions whose tunnel broke under them");
         let cancels = counter("cancels", "Cancel requests carried");
+        let users_refused = counter("users_refused", "Connections of users not in allow_users");
         Self {
             registry,
             sessions,
@@ -82,6 +85,7 @@ impl Metrics {
             tunnels_failed,
             tunnels_lost,
             cancels,
+            users_refused,
         }
     }
 

@@ -57,6 +57,13 @@ pub const SHUTDOWN: Refusal<'static> = fatal(
     Some("Connect again."),
 );
 
+/// The application's user is none of `allow_users`.
+pub const NOT_ALLOWED: Refusal<'static> = fatal(
+    "28000",
+    "this user may not use pgseal-connector",
+    Some("Name the application's user in allow_users, in the connector's configuration."),
+);
+
 /// A start-up packet that is none.
 pub const BAD_STARTUP: Refusal<'static> = fatal(
     "08P01",

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use daemon::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
+use crate::listen::{Peer, Stream};
 use crate::refusals;
 use crate::shared::Shared;
 
@@ -35,6 +35,9 @@ pub enum Failed {
     /// It took too long to say what it wants.
     #[error("the application took too long to start up")]
     TooSlow,
+    /// It is another user's than those that may connect.
+    #[error("allow_users does not name this user; it was turned away")]
+    NotAllowed,
     /// No tunnel.
     #[error(transparent)]
     Tunnel(#[from] tunnel::ConnectError),
@@ -63,13 +66,23 @@ enum Wish {
 ///
 /// # Errors
 /// What to say of it in the log; the application has been told already.
-pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
-    tunnel::tune(&app).map_err(Failed::Application)?;
+pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), Failed> {
+    if let Stream::Tcp(tcp) = &app {
+        tunnel::tune(tcp).map_err(Failed::Application)?;
+    }
     let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
         .await
         .map_err(|_| Failed::TooSlow)??;
     match wish {
         Wish::Nothing => Ok(()),
+        wish if !shared.allow_users.permit(peer) => {
+            shared.metrics.users_refused.inc();
+            // A cancel request never gets an answer.
+            if let Wish::Session(_) = wish {
+                tell(&mut app, refusals::NOT_ALLOWED).await?;
+            }
+            Err(Failed::NotAllowed)
+        }
         Wish::Cancel(request) => {
             shared.metrics.cancels.inc();
             let mut tunnel = open_tunnel(shared).await?.stream;
@@ -114,7 +127,7 @@ async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
 
 /// Reads up to the packet that says what the application wants. Encryption is declined, once for
 /// each kind: the way from here is encrypted, the way to here does not leave the host.
-async fn receive(app: &mut TcpStream) -> Result<Wish, Failed> {
+async fn receive(app: &mut Stream) -> Result<Wish, Failed> {
     let (mut ssl_asked, mut gss_asked) = (false, false);
     loop {
         let mut packet = BytesMut::zeroed(4);
@@ -162,7 +175,7 @@ fn is_close(error: &io::Error) -> bool {
     )
 }
 
-async fn refuse<T>(app: &mut TcpStream, error: StartupError) -> Result<T, Failed> {
+async fn refuse<T>(app: &mut Stream, error: StartupError) -> Result<T, Failed> {
     let message = error.to_string();
     let refusal = match error {
         StartupError::Protocol { .. } => Refusal {
@@ -185,12 +198,7 @@ async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Resu
 }
 
 /// Both directions, until either side ends, or the server is not to be trusted any more.
-async fn carry(
-    app: TcpStream,
-    tunnel: Tunnel,
-    startup: &[u8],
-    shared: &Shared,
-) -> Result<(), Failed> {
+async fn carry(app: Stream, tunnel: Tunnel, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
     let Tunnel { stream, server } = tunnel;
     tokio::select! {
         ended = both_ways(app, stream, startup, &server.serial, shared) => ended,
@@ -205,7 +213,7 @@ async fn overdue(shared: &Shared, server: &Serial) {
 }
 
 async fn both_ways(
-    app: TcpStream,
+    app: Stream,
     mut tunnel: impl AsyncRead + AsyncWrite + Unpin,
     startup: &[u8],
     server: &Serial,
@@ -214,7 +222,7 @@ async fn both_ways(
     tunnel.write_all(startup).await.map_err(Failed::Lost)?;
     tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
-    let (app_reads, app_writes) = app.into_split();
+    let (app_reads, app_writes) = tokio::io::split(app);
     let mut to_server = pin!(app_to_server(app_reads, tunnel_writes));
     let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
     tokio::select! {

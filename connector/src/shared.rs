@@ -8,6 +8,7 @@ use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::users::AllowUsers;
 
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
@@ -19,6 +20,8 @@ pub struct Shared {
     pub revoked: Revoked,
     /// The server's control API.
     pub control: control::Client,
+    /// Who may connect by unix socket.
+    pub allow_users: AllowUsers,
     /// Whether applications may create zones.
     pub zones_allowed: bool,
     /// How long a tunnel may take to open.
@@ -34,9 +37,15 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// At the start of a connector.
+    /// From the configuration, its end of TLS, and who may connect.
     #[must_use]
-    pub fn new(config: &Config, tls: ClientTls, revoked: Revoked, ending: Shutdown) -> Self {
+    pub fn new(
+        config: &Config,
+        tls: ClientTls,
+        revoked: Revoked,
+        allow_users: AllowUsers,
+        ending: Shutdown,
+    ) -> Self {
         let tls = Arc::new(tls);
         let control = config
             .control
@@ -49,6 +58,7 @@ impl Shared {
             control: control::Client::new(control, tls.clone(), config.connect_timeout.0),
             tls,
             revoked,
+            allow_users,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
             startup_timeout: config.startup_timeout.0,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use envelope::ClientId;
-use keystore::{Secret, Timestamp};
+use keystore::{Secret, Serial, Timestamp};
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
@@ -50,8 +50,7 @@ pub struct Issued {
     pub pem: String,
     /// As `openssl x509 -fingerprint -sha256` shows it.
     pub fingerprint: String,
-    /// In lower-case hexadecimal.
-    pub serial: String,
+    pub serial: Serial,
     /// `pgseal://ROLE/ID`.
     pub identity: String,
     pub expires: Timestamp,
@@ -60,7 +59,17 @@ pub struct Issued {
 impl Authority {
     /// A new authority: P-256, self-signed, for certificates of peers only.
     pub fn generate() -> Result<Self, Error> {
-        let key = Zeroizing::new(KeyPair::generate()?);
+        Self::with_key(Zeroizing::new(KeyPair::generate()?))
+    }
+
+    /// The authority that a key in `directory` was made for, which has no certificate yet: what an
+    /// interrupted attempt leaves behind.
+    pub fn with_key_in(directory: &Path, passphrase: &Secret) -> Result<Self, Error> {
+        let path = directory.join(KEY);
+        Self::with_key(key_file::decrypt(&path, &read(&path)?, passphrase)?)
+    }
+
+    fn with_key(key: Zeroizing<KeyPair>) -> Result<Self, Error> {
         let validity = Validity::of(AUTHORITY_DAYS);
         let serial = random_serial()?;
         let mut params = CertificateParams::default();
@@ -167,7 +176,7 @@ impl Authority {
         Ok(Issued {
             fingerprint: fingerprint(certificate.der()),
             pem: certificate.pem(),
-            serial: hex(&serial),
+            serial: Serial::from_bytes(&serial).expect("it has 16 bytes and is not zero"),
             identity,
             expires: validity.expires,
         })
@@ -270,7 +279,8 @@ fn read(path: &PathBuf) -> Result<String, Error> {
     })
 }
 
-fn fingerprint(der: &[u8]) -> String {
+/// As `openssl x509 -fingerprint -sha256` shows it.
+pub fn fingerprint(der: &[u8]) -> String {
     let digest = Sha256::digest(der);
     let pairs: Vec<_> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
     pairs.join(":")

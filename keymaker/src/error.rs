@@ -29,6 +29,31 @@ pub enum Error {
     /// The passphrase typed the second time is another one.
     #[error("the two passphrases differ")]
     DifferentPassphrases,
+    /// What was typed is not what was asked for.
+    #[error("nothing was changed: what was typed is not {expected}")]
+    NotConfirmed {
+        /// What had to be typed.
+        expected: String,
+    },
+    /// No certificate of this holder is recorded.
+    #[error(
+        "no certificate of {0} is recorded that has not expired; revoke it by its file or --serial"
+    )]
+    NoneRecorded(String),
+    /// No key of the zone is destroyed.
+    #[error("no key of zone {0} is destroyed, so there is no receipt")]
+    NoReceipt(envelope::ZoneId),
+    /// The master key that was replaced was given to forget it.
+    #[error(
+        "this is the master key that is to be forgotten: give the new one, {needed}, so that it is certain that you have it"
+    )]
+    OldMasterKey {
+        /// The new one.
+        needed: keystore::MasterKeyId,
+    },
+    /// The audit log, or what it tells of, was tampered with.
+    #[error("{0} found; find out who wrote the store, and restore it from a backup")]
+    Faults(String),
     /// The passphrase does not open the key.
     #[error("wrong passphrase for {path}, or the file is damaged")]
     WrongPassphrase {
@@ -68,8 +93,8 @@ pub enum Error {
     /// The terminal or the output failed.
     #[error("cannot write the answer: {0}")]
     Output(#[from] io::Error),
-    /// The terminal gave no passphrase.
-    #[error("cannot read the passphrase from the terminal: {0}")]
+    /// The terminal gave no passphrase or confirmation.
+    #[error("cannot read from the terminal: {0}")]
     Terminal(io::Error),
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::Error;
@@ -84,12 +84,33 @@ impl Drop for NewFiles {
     }
 }
 
+/// Refuses a file that somebody else has put there: a key that he knows would be taken for ours.
+pub fn must_be_ours(path: &Path) -> Result<(), Error> {
+    let found = fs::symlink_metadata(path).map_err(|source| Error::File {
+        action: "read",
+        path: path.into(),
+        source,
+    })?;
+    if found.is_file() && found.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::Unfit {
+        path: path.into(),
+        what: "is there, and is no file of this user; move it away",
+    })
+}
+
+/// Whether there is something of this name.
+pub fn is_taken(path: &Path) -> bool {
+    // A link that leads nowhere is in the way too.
+    fs::symlink_metadata(path).is_ok()
+}
+
 /// Refuses a path that is taken, before anything is asked or made.
 pub fn must_be_free(path: &Path) -> Result<(), Error> {
-    // A link that leads nowhere is in the way too.
-    match fs::symlink_metadata(path) {
-        Ok(_) => Err(keystore::Error::Exists { path: path.into() }.into()),
-        Err(_) => Ok(()),
+    match is_taken(path) {
+        true => Err(keystore::Error::Exists { path: path.into() }.into()),
+        false => Ok(()),
     }
 }
 

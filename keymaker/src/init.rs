@@ -1,15 +1,17 @@
-//! `init`: a master key, a store and a certificate authority, all or nothing.
+//! `init`: a master key, a store and a certificate authority. What fails leaves nothing; what is
+//! interrupted is gone on with when it is run again.
 
 use std::fs;
 use std::path::Path;
 
-use keystore::{MasterKey, Store};
+use keystore::{MasterKey, Secret, Store};
 use serde::Serialize;
 
 use crate::Error;
 use crate::authority::{self, Authority};
-use crate::cli::Init;
-use crate::files::{NewFiles, must_be_free};
+use crate::cert::warn_of_authority;
+use crate::cli::init::Init;
+use crate::files::{NewFiles, is_taken, must_be_free, must_be_ours};
 use crate::output::{Output, Text};
 use crate::source::{self, Source};
 
@@ -23,6 +25,14 @@ struct Answer {
     ca_key: String,
     ca_fingerprint: String,
     ca_expires: String,
+    found: Found,
+}
+
+/// What was there already, and is used.
+#[derive(Serialize)]
+struct Found {
+    master_key: bool,
+    ca: bool,
 }
 
 pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
@@ -34,17 +44,25 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
     };
     let certificate = directory.join(authority::CERTIFICATE);
     let key = directory.join(authority::KEY);
-    let paths = [
-        Some(&store),
-        master_key_file.as_ref(),
-        Some(&certificate),
-        Some(&key),
-    ];
-    paths
-        .into_iter()
-        .flatten()
-        .try_for_each(|path| must_be_free(path))?;
-    let passphrase = source::new_passphrase(args.authority.passphrase)?;
+    must_be_free(&store)?;
+    let has_key = is_taken(&key);
+    if has_key {
+        must_be_ours(&key)?;
+    } else {
+        must_be_free(&certificate)?;
+    }
+    let has_master = master_key_file.as_deref().is_some_and(is_taken);
+    let known = match &master_key_file {
+        Some(path) if has_master => {
+            must_be_ours(path)?;
+            Some(MasterKey::from_file(path)?)
+        }
+        _ => None,
+    };
+    let passphrase = match has_key {
+        true => source::passphrase(args.authority.passphrase)?,
+        false => source::new_passphrase(args.authority.passphrase)?,
+    };
 
     // Dropped last, when nothing of the store is open any more.
     let mut files = NewFiles::default();
@@ -56,28 +74,24 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         files.private_directory_of(path)?;
     }
     must_be_apart(&directory, &store)?;
-    let master = match source {
-        Source::File(path) => {
+    let authority = authority_in(&directory, passphrase, &mut files)?;
+    warn_of_authority(authority.expires(), output);
+    let master = match (source, known) {
+        (_, Some(master)) => master,
+        (Source::File(path), None) => {
             let master = MasterKey::generate()?;
             master.write_new(&path)?;
             files.made(&path);
             master
         }
-        Source::Command(command) => MasterKey::from_command(&command)?,
-        Source::Value(secret) => MasterKey::from_environment(&secret)?,
+        (Source::Command(command), None) => MasterKey::from_command(&command)?,
+        (Source::Value(secret), None) => MasterKey::from_environment(&secret)?,
     };
     let master_key_id = master.id().to_string();
+    // Last: while there is no store, the rest is used by nobody, and this can be run again.
     let made = Store::create(&store, master, &source::operator())?;
     files.made(&store);
     drop(made);
-
-    let authority = Authority::generate()?;
-    files.file(
-        &key,
-        0o600,
-        authority.encrypted_key_pem(&passphrase)?.as_bytes(),
-    )?;
-    files.file(&certificate, 0o644, authority.certificate_pem().as_bytes())?;
 
     let answer = Answer {
         store: store.display().to_string(),
@@ -87,6 +101,10 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         ca_key: key.display().to_string(),
         ca_fingerprint: authority.fingerprint(),
         ca_expires: authority.expires().to_string(),
+        found: Found {
+            master_key: has_master,
+            ca: has_key,
+        },
     };
     output.answer(&answer, &text(&answer, &directory))?;
     files.keep();
@@ -95,9 +113,13 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
 
 fn text(answer: &Answer, directory: &Path) -> Text {
     let store = &answer.store;
+    let was_there = |path: &str, was: bool| match was {
+        true => format!("{path}, which was there already"),
+        false => path.to_owned(),
+    };
     let (master, keep, option) = match &answer.master_key_file {
         Some(path) => (
-            path.clone(),
+            was_there(path, answer.found.master_key),
             "Keep a copy of the master key apart from the store: without it, nothing opens again.",
             format!("--master-key-file {path}"),
         ),
@@ -114,7 +136,10 @@ fn text(answer: &Answer, directory: &Path) -> Text {
             ("master key", master),
             ("master key id", answer.master_key_id.clone()),
             ("CA certificate", answer.ca_certificate.clone()),
-            ("CA key", format!("{}, encrypted", answer.ca_key)),
+            (
+                "CA key",
+                was_there(&format!("{}, encrypted", answer.ca_key), answer.found.ca),
+            ),
             ("CA fingerprint", answer.ca_fingerprint.clone()),
             ("CA expires", answer.ca_expires.clone()),
         ])
@@ -132,6 +157,32 @@ fn text(answer: &Answer, directory: &Path) -> Text {
         .line(&format!(
             "  pgseal-keymaker cert server server-1 --ca-dir {authority} --out-dir certs"
         ))
+}
+
+/// The CA in a directory; what is missing of it is made.
+fn authority_in(
+    directory: &Path,
+    passphrase: Secret,
+    files: &mut NewFiles,
+) -> Result<Authority, Error> {
+    let (certificate, key) = (
+        directory.join(authority::CERTIFICATE),
+        directory.join(authority::KEY),
+    );
+    if is_taken(&certificate) {
+        return Authority::unlock(directory, || Ok(passphrase));
+    }
+    let authority = match is_taken(&key) {
+        true => Authority::with_key_in(directory, &passphrase)?,
+        false => {
+            let authority = Authority::generate()?;
+            let key_pem = authority.encrypted_key_pem(&passphrase)?;
+            files.file(&key, 0o600, key_pem.as_bytes())?;
+            authority
+        }
+    };
+    files.file(&certificate, 0o644, authority.certificate_pem().as_bytes())?;
+    Ok(authority)
 }
 
 /// Refuses a CA in the directory of the store, where every server reads.

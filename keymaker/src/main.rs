@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    match pgseal_keymaker::run(std::env::args_os(), &mut std::io::stdout().lock()) {
+    let (mut out, mut notes) = (std::io::stdout().lock(), std::io::stderr());
+    match pgseal_keymaker::run(std::env::args_os(), &mut out, &mut notes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.is_closed_pipe() => ExitCode::FAILURE,
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Answers: one JSON document, or text for people in aligned columns.
+//! Answers: one JSON document, or text for people in aligned columns; and notes beside them.
 
 use std::io::Write;
 
@@ -9,6 +9,7 @@ use crate::Error;
 /// Where a command writes its answer, and in which form.
 pub struct Output<'a> {
     out: &'a mut dyn Write,
+    notes: &'a mut dyn Write,
     json: bool,
 }
 
@@ -22,8 +23,26 @@ pub trait Line: Serialize {
 }
 
 impl<'a> Output<'a> {
-    pub fn new(out: &'a mut dyn Write, json: bool) -> Self {
-        Output { out, json }
+    pub fn new(out: &'a mut dyn Write, notes: &'a mut dyn Write, json: bool) -> Self {
+        Output { out, notes, json }
+    }
+
+    /// Tells something that is no part of the answer: a warning, progress.
+    ///
+    /// That it cannot be told is no reason to break off.
+    pub fn note(&mut self, line: &str) {
+        let _ = writeln!(self.notes, "pgseal-keymaker: {line}");
+    }
+
+    /// Asks; the answer is read elsewhere.
+    pub fn ask(&mut self, question: &str) -> Result<(), Error> {
+        write!(self.notes, "{question} ")?;
+        Ok(self.notes.flush()?)
+    }
+
+    /// Writes lines that are JSON already, or are no JSON whatever was asked for.
+    pub fn line(&mut self, line: &str) -> Result<(), Error> {
+        Ok(writeln!(self.out, "{line}")?)
     }
 
     /// Writes `value` as JSON, or `text`.
@@ -170,7 +189,10 @@ mod tests {
             });
             Ok(words[after..].iter().take(2).copied().collect())
         };
-        Output::new(&mut out, json).list::<Word, _>(page).unwrap();
+        let mut notes = Vec::new();
+        Output::new(&mut out, &mut notes, json)
+            .list::<Word, _>(page)
+            .unwrap();
         String::from_utf8(out).unwrap()
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, HostPort, Key, Kind, Listen, LogSettings, Period};
+use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,9 @@ pub struct Config {
     /// `open_memory`
     #[serde(default = "default_open_memory")]
     pub open_memory: ByteSize,
+    /// `lock_memory`
+    #[serde(default)]
+    pub lock_memory: LockMemory,
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
@@ -89,6 +92,18 @@ pub struct Database {
     /// `database.sslmode`
     #[serde(default)]
     pub sslmode: SslMode,
+    /// `database.host_name`
+    #[serde(default)]
+    pub host_name: Option<String>,
+    /// `database.ca`
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// `database.certificate`
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// `database.private_key`
+    #[serde(default)]
+    pub private_key: Option<PathBuf>,
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -130,15 +145,30 @@ impl std::fmt::Display for DatabaseAddress {
     }
 }
 
-/// Whether the way to the database is encrypted, in libpq's words.
+/// Whether the way to the database is encrypted, and the database verified, in libpq's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum SslMode {
     /// In clear: for a database on the same host.
     #[default]
     Disable,
     /// Encrypted; the database's certificate is not verified.
     Require,
+    /// A CA of `database.ca` has made the database's certificate.
+    VerifyCa,
+    /// And it is for `database.host_name`, or the host of `database.address`.
+    VerifyFull,
+}
+
+impl std::fmt::Display for SslMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disable => "disable",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        })
+    }
 }
 
 fn default_listen() -> Listen {
@@ -189,6 +219,11 @@ const LIVE: &[&str] = &[
     "zone_mode",
     "on_refused",
     "log.level",
+    "database.sslmode",
+    "database.host_name",
+    "database.ca",
+    "database.certificate",
+    "database.private_key",
     "max_crl_age",
     "tls.certificate",
     "tls.private_key",
@@ -322,7 +357,31 @@ pub const KEYS: &[Key] = &[
         "database.sslmode",
         "MODE",
         "disable",
-        "TLS to the database: disable or require (encrypted, its certificate not verified).",
+        "TLS to the database: disable, require (encrypted, its certificate not verified), verify-ca (made by a CA of database.ca) or verify-full (and for the name that is connected to). Applied to new connections on SIGHUP.",
+    ),
+    text(
+        "database.host_name",
+        "NAME",
+        "the host of database.address",
+        "The name that verify-full looks for in the database's certificate, among its subject alternative names. Applied to new connections on SIGHUP.",
+    ),
+    text(
+        "database.ca",
+        "FILE",
+        "not set",
+        "CA certificates that the database is checked against, PEM, for verify-ca and verify-full. Read again on SIGHUP.",
+    ),
+    text(
+        "database.certificate",
+        "FILE",
+        "not set",
+        "Certificate shown to the database, PEM, where it asks for one (clientcert in pg_hba.conf). Read again on SIGHUP.",
+    ),
+    text(
+        "database.private_key",
+        "FILE",
+        "not set",
+        "Its private key, PEM, mode 0600. Read again on SIGHUP.",
     ),
     text(
         "database.connect_timeout",
@@ -353,6 +412,12 @@ pub const KEYS: &[Key] = &[
         "SIZE",
         "512MiB",
         "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes.",
+    ),
+    text(
+        "lock_memory",
+        "MODE",
+        "auto",
+        "Whether memory, with keys in it, is kept from being swapped out: auto (where RLIMIT_MEMLOCK is unlimited; a warning where not), require (or the server does not start), off.",
     ),
     text(
         "startup_timeout",

@@ -33,7 +33,7 @@ mod watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, Status, start_logging};
 use keystore::{MasterKey, Secret, Store};
 use tokio::net::TcpListener;
 use tunnel::{Revoked, ServerTls};
@@ -54,8 +54,8 @@ master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
 configuration again: zone_mode, on_refused, max_crl_age and log.level apply to running sessions, \
-and the files of tls.certificate, tls.private_key and tls.ca to new ones. What is wrong changes \
-nothing.
+TLS to the database and the files of tls.certificate, tls.private_key and tls.ca to new ones. What \
+is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -69,13 +69,21 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    // Before there is a secret in memory.
+    daemon::harden()?;
+    let not_locked = match loaded.check_only {
+        true => None,
+        false => daemon::lock_memory(loaded.config.lock_memory)?,
+    };
     let prepared = Prepared::new(&loaded.config)?;
     if loaded.check_only {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
+    if let Some(warning) = not_locked {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -104,8 +112,7 @@ impl Prepared {
                 config.open_memory.0
             )));
         }
-        let database =
-            Database::new(&config.database).map_err(|cause| Failure::failed("TLS", cause))?;
+        let database = Database::new(&config.database).map_err(Failure::Usage)?;
         check_max_stale(config)?;
         let asked = Instant::now();
         let store = open_store(config)?;
@@ -208,10 +215,12 @@ async fn run(
     );
     tokio::spawn(shared.keys.clone().expire(ending.clone()));
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
 
+    daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
     tracing::info!(sessions = shared.sessions.count(), "draining");
@@ -263,11 +272,14 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
 fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
     let config = layers.load::<Config>()?.config;
     check_max_stale(&config)?;
+    let database = shared.database.prepare(&config.database);
+    let database = database.map_err(Failure::Usage)?;
     // Reading files and asking etcd takes a while, and this is an async thread.
     let opened = tokio::task::block_in_place(|| open_again(&config, shared))?;
     certificates::read(&config, &shared.revoked)
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    shared.database.apply(database);
     if let Some(opened) = opened {
         let address = opened.place.address.clone();
         if address != shared.keys.opened().place.address {

@@ -5,6 +5,7 @@ mod age;
 mod expiry;
 mod reload;
 mod revoked;
+mod under_load;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

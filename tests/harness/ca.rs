@@ -102,6 +102,7 @@ pub struct Leaf {
     uris: Vec<String>,
     hosts: Vec<String>,
     addresses: Vec<IpAddr>,
+    common_name: String,
     usages: Vec<ExtendedKeyUsagePurpose>,
     years: (i32, i32),
     lifetime: Option<Duration>,
@@ -139,6 +140,7 @@ impl Leaf {
             uris: vec![uri.to_owned()],
             hosts: Vec::new(),
             addresses: Vec::new(),
+            common_name: "a test's certificate".to_owned(),
             usages,
             years: (2020, 2120),
             lifetime: None,
@@ -174,7 +176,13 @@ impl Leaf {
     pub fn and_address(mut self, address: &str) -> Self {
         let address = address.parse();
         self.addresses
-            .push(address.unwrap_or_else(|error| panic!("an address: {error}")));
+            .push(address.unwrap_or_else(|error| panic!("an IP address: {error}")));
+        self
+    }
+
+    /// Gives it this common name.
+    pub fn common_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.common_name);
         self
     }
 
@@ -206,7 +214,7 @@ impl Leaf {
     }
 
     fn params(&self) -> CertificateParams {
-        let mut params = named("a test's certificate");
+        let mut params = named(&self.common_name);
         if !self.named {
             params.distinguished_name = DistinguishedName::new();
         }

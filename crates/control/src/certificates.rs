@@ -53,7 +53,7 @@ impl RevocationStatus {
     }
 }
 
-/// What a connector adds to its server's [`Status`], under the name `connector`.
+/// What a connector adds to its server's [`Status`](crate::Status), under the name `connector`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectorStatus {
     /// Its own certificate and its CA's.

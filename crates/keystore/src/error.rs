@@ -149,7 +149,29 @@ pub enum Error {
         /// What is unexpected.
         what: String,
     },
-    /// SQLite failed in some other way: a full disk, a read-only directory.
+    /// There is no room for a change.
+    #[error("{path}: the disk is full; nothing was changed, make room and try again")]
+    DiskFull {
+        /// The store.
+        path: PathBuf,
+    },
+    /// The store, or the directory it is in, cannot be written.
+    #[error(
+        "{path}: {source}; the file, its directory and the log beside it must be writable for this user"
+    )]
+    ReadOnly {
+        /// The store.
+        path: PathBuf,
+        /// SQLite's error.
+        source: rusqlite::Error,
+    },
+    /// Another process makes a file of this name at the moment.
+    #[error("{path} is being made by another process; wait for it")]
+    BeingMade {
+        /// The file to be made.
+        path: PathBuf,
+    },
+    /// SQLite failed in some other way.
     #[error("{path}: {source}")]
     Engine {
         /// The store.

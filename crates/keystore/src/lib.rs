@@ -26,7 +26,7 @@ mod store;
 
 pub use address::{AddressError, Endpoint, EtcdAddress, StoreAddress};
 pub use cache::{KeyCache, Loaded, OpenKey, Use, Withheld};
-pub use durable::write_new_file;
+pub use durable::{NewFile, write_new_file};
 pub use error::Error;
 pub use etcd::{EtcdError, EtcdSettings};
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
@@ -37,6 +37,6 @@ pub use record::{
 };
 pub use secret::{MAX_SECRET, Secret};
 pub use store::{
-    Anchor, Audited, Author, BUSY_TIMEOUT, Backup, Changed, Copied, HANDOVER, MAX_PAGE, NewZone,
-    Purpose, RECENT, Revision, Store, Swept,
+    Anchor, Audited, Author, BUSY_TIMEOUT, Backup, Chain, Changed, Copied, HANDOVER, MAX_PAGE,
+    MasterState, NewZone, Purpose, RECENT, Revision, Store, Swept,
 };

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{
-    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+    Connection, ErrorCode, OptionalExtension, Row, Transaction, TransactionBehavior, ffi, params,
 };
 
 use crate::Error;
@@ -245,6 +245,13 @@ fn fault(path: &Path, waited: Duration, source: rusqlite::Error) -> Error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Error::Locked { path, waited },
             ErrorCode::NotADatabase => Error::NotAStore { path },
+            ErrorCode::DiskFull => Error::DiskFull { path },
+            // Its shared memory is a file too.
+            _ if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Error::DiskFull { path },
+            // A directory where SQLite cannot make its log is one too.
+            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+                Error::ReadOnly { path, source }
+            }
             ErrorCode::DatabaseCorrupt | ErrorCode::TooBig => damaged(source.to_string()),
             _ => Error::Engine { path, source },
         },

@@ -36,11 +36,11 @@ use crate::seal::{self, StoreId};
 use ring::Ring;
 use transaction::Transaction;
 
-pub use audit::{Anchor, Audited};
+pub use audit::{Anchor, Audited, Chain};
 pub use backup::Backup;
 pub use copy::{Copied, Purpose};
 pub use keys::RECENT;
-pub use master::HANDOVER;
+pub use master::{HANDOVER, MasterState};
 pub use owners::NewZone;
 pub use shred::Swept;
 pub use transaction::Author;

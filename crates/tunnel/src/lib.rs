@@ -11,6 +11,7 @@
 
 mod config;
 mod connect;
+mod database;
 mod expiry;
 mod identity;
 mod live;
@@ -19,12 +20,12 @@ mod peer;
 mod revoked;
 mod serial;
 mod tune;
-mod unverified;
 mod validity;
 mod verify;
 
 pub use config::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, client_setup, server_setup};
 pub use connect::{ConnectError, Tunnel, connect};
+pub use database::{ClientFiles, Trust, database_config};
 pub use expiry::{Certificates, Expiring, rfc3339, unix_seconds};
 pub use identity::{Identity, IdentityError, Role};
 pub use live::{ClientTls, Live, ServerTls, Setup};
@@ -33,7 +34,6 @@ pub use peer::PeerCertificate;
 pub use revoked::{List, MAX_REVOKED, Revoked, Standing, TooManyRevoked};
 pub use serial::{BadSerial, Serial};
 pub use tune::tune;
-pub use unverified::unverified_client_config;
 pub use validity::Validity;
 
 #[cfg(test)]

@@ -237,7 +237,10 @@ fn valid_until(
     Ok(validity.not_after)
 }
 
-fn read_certificates(file: &MaterialFile) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
+/// The certificates of a file; there is at least one.
+pub(crate) fn read_certificates(
+    file: &MaterialFile,
+) -> Result<Vec<CertificateDer<'static>>, MaterialError> {
     let pem = |cause| MaterialError::Pem {
         file: file.clone(),
         cause,
@@ -253,7 +256,8 @@ fn read_certificates(file: &MaterialFile) -> Result<Vec<CertificateDer<'static>>
     }
 }
 
-fn read_key(file: &MaterialFile) -> Result<PrivateKeyDer<'static>, MaterialError> {
+/// A private key that nobody but its owner can read.
+pub(crate) fn read_key(file: &MaterialFile) -> Result<PrivateKeyDer<'static>, MaterialError> {
     let mode = std::fs::metadata(&file.path)
         .map_err(|cause| MaterialError::File {
             file: file.clone(),

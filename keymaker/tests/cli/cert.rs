@@ -186,10 +186,11 @@ fn serials_differ_and_days_are_counted_from_now() {
 fn a_client_is_reminded_of_the_store() {
     let place = Place::init();
     let text = place.ok("cert client app --ca-dir ca");
+    assert!(text.contains("\nNot recorded in a store; "), "{text}");
     let says = "\nThe store must know the client too: pgseal-keymaker client add app\n";
     assert!(text.ends_with(says), "{text}");
     let text = place.ok("cert server server-1 --ca-dir ca");
-    assert!(!text.contains("The store"), "{text}");
+    assert!(!text.contains("The store must"), "{text}");
 }
 
 #[test]
@@ -220,6 +221,11 @@ fn nothing_is_overwritten() {
     }
     place.ok("cert client app --ca-dir ca");
     place.fails(1, "cert server app --ca-dir ca");
+    // A key that was left without its certificate is used for another.
+    let key = fs::read(place.path("app.key")).unwrap();
+    fs::remove_file(place.path("app.crt")).unwrap();
+    place.ok("cert server app --ca-dir ca");
+    assert_eq!(fs::read(place.path("app.key")).unwrap(), key);
     // The CA's own files are as safe as any.
     place.fails(1, "cert client ca --ca-dir ca --out-dir ca");
 }
@@ -302,7 +308,7 @@ fn a_ca_that_is_unfit_is_refused() {
     );
     says(
         &|place| {
-            let other = Place::init();
+            let other = Place::fresh();
             fs::copy(other.path("ca/ca.crt"), place.path("ca/ca.crt")).unwrap();
         },
         "ca/ca.key is not the key of the CA's certificate",

@@ -68,21 +68,19 @@ fn its_json_names_every_file() {
 
 #[test]
 fn it_overwrites_nothing() {
-    for taken in [
-        "store.db",
-        "store.db-wal",
-        "master.key",
-        "ca/ca.crt",
-        "ca/ca.key",
+    for (taken, says) in [
+        ("store.db", "store.db exists already"),
+        ("store.db-wal", "store.db-wal exists already"),
+        ("master.key", "master.key holds no master key"),
+        ("ca/ca.crt", "ca/ca.crt exists already"),
+        ("ca/ca.key", "ca/ca.key is not an encrypted private key"),
     ] {
         let place = Place::empty();
         fs::create_dir(place.path("ca")).unwrap();
         fs::write(place.path(taken), "mine").unwrap();
+        set_mode(&place.path(taken), 0o600);
         let error = place.fails(1, INIT);
-        assert!(
-            error.starts_with(&format!("{taken} exists already")),
-            "{error}"
-        );
+        assert!(error.starts_with(says), "{error}");
     }
     let place = Place::empty();
     symlink("nowhere", place.path("store.db")).unwrap();
@@ -97,6 +95,58 @@ fn a_second_run_changes_nothing() {
     let error = place.fails(1, INIT);
     assert!(error.starts_with("store.db exists already"), "{error}");
 }
+
+#[test]
+fn a_ca_and_a_master_key_that_are_there_are_used() {
+    let place = Place::init();
+    for gone in [["store.db"].as_slice(), &["store.db", "ca/ca.crt"]] {
+        gone.iter()
+            .for_each(|name| fs::remove_file(place.path(name)).unwrap());
+        let kept = files(place.directory.path());
+        let answer = place.json(INIT);
+        assert_eq!(
+            answer["found"],
+            serde_json::json!({ "master_key": true, "ca": true })
+        );
+        for (path, mode, content) in kept {
+            assert_eq!(
+                fs::read(&path).unwrap_or_default(),
+                content,
+                "{path:?}, {mode:o}"
+            );
+        }
+        place.ok(&format!("cert client {} --ca-dir ca", gone.len()));
+    }
+    fs::remove_file(place.path("store.db")).unwrap();
+    let text = place.ok(INIT);
+    assert!(
+        text.contains("master.key, which was there already\n"),
+        "{text}"
+    );
+    place.store_ok("client add app");
+}
+
+#[test]
+fn keys_that_another_user_has_put_there_are_not_used() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root can make files of others.
+        return;
+    }
+    for (name, line) in [("master.key", INIT), ("ca/ca.key", INIT), ("app.key", CERT)] {
+        let place = Place::init();
+        if line == INIT {
+            fs::remove_file(place.path("store.db")).unwrap();
+        } else {
+            place.ok(CERT);
+            fs::remove_file(place.path("app.crt")).unwrap();
+        }
+        std::os::unix::fs::chown(place.path(name), Some(65_534), None).unwrap();
+        let error = place.fails(1, line);
+        assert!(error.contains("is no file of this user"), "{error}");
+    }
+}
+
+const CERT: &str = "cert client app --ca-dir ca --out-dir .";
 
 #[test]
 fn a_failure_half_way_leaves_nothing_behind() {

@@ -2,8 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod audit;
 mod cert;
+mod failures;
+mod grants;
 mod init;
+mod keys;
+mod killed;
+mod master;
+mod revocation;
 mod store;
 mod support;
 mod usage;
+mod zones;

@@ -52,13 +52,16 @@ fn clients_are_added_and_listed() {
     let text = place.store_ok("client list");
     let lines: Vec<_> = text.lines().collect();
     assert_eq!(lines.len(), 3);
-    assert_eq!(lines[0], "CLIENT       CREATES ZONES  KEY VERSION  CREATED");
+    assert_eq!(
+        lines[0],
+        "CLIENT       CREATES ZONES  A DAY      KEY VERSION  CREATED"
+    );
     assert!(
-        lines[1].starts_with("app          yes            1            20"),
+        lines[1].starts_with("app          yes            unlimited  1            20"),
         "{text}"
     );
     assert!(
-        lines[2].starts_with("billing:x@y  no             1            20"),
+        lines[2].starts_with("billing:x@y  no             -          1            20"),
         "{text}"
     );
     let list = place.json(&with_store("client list"));
@@ -89,7 +92,10 @@ fn zones_are_added_listed_and_shown() {
     assert_eq!(list[1]["creator"], Value::Null);
     let text = place.store_ok("zone list");
     assert!(
-        text.lines().nth(2).unwrap().ends_with("Z  app, billing"),
+        text.lines()
+            .nth(2)
+            .unwrap()
+            .ends_with("Z  kept  app, billing"),
         "{text}"
     );
 
@@ -185,7 +191,7 @@ fn ids_that_exist_or_do_not_are_named() {
 #[test]
 fn another_master_key_is_refused() {
     let place = Place::filled();
-    fs::copy(Place::init().path("master.key"), place.path("master.key")).unwrap();
+    fs::copy(Place::fresh().path("master.key"), place.path("master.key")).unwrap();
     every_command_says(
         &place,
         "wrong master key for store.db: it was made with key ",

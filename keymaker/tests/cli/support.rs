@@ -2,10 +2,14 @@
 
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 
+use keystore::{MasterKey, Store};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -18,12 +22,31 @@ pub struct Place {
 
 impl Place {
     pub fn empty() -> Self {
+        // In memory: what is written to the disk for safety is not what is tested here.
+        let memory = Path::new("/dev/shm");
+        let directory = match memory.is_dir() {
+            true => tempfile::tempdir_in(memory),
+            false => tempfile::tempdir(),
+        };
         Place {
-            directory: tempfile::tempdir().unwrap(),
+            directory: directory.unwrap(),
         }
     }
 
+    /// A copy of one that was made once: deriving the CA's key is meant to be slow.
     pub fn init() -> Self {
+        static ORIGIN: LazyLock<Place> = LazyLock::new(Place::fresh);
+        let place = Place::empty();
+        fs::create_dir(place.path("ca")).unwrap();
+        set_mode(&place.path("ca"), 0o700);
+        for name in ["store.db", "master.key", "ca/ca.crt", "ca/ca.key"] {
+            fs::copy(ORIGIN.path(name), place.path(name)).unwrap();
+        }
+        place
+    }
+
+    /// With keys that no other test has.
+    pub fn fresh() -> Self {
         let place = Place::empty();
         place.ok("init --store store.db --master-key-file master.key --ca-dir ca");
         place
@@ -72,6 +95,44 @@ impl Place {
 
     pub fn json(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(&format!("{line} --json"))).unwrap()
+    }
+
+    /// What a command for the store answers in JSON.
+    pub fn store_json(&self, line: &str) -> Value {
+        self.json(&with_store(line))
+    }
+
+    /// The store, opened as a server opens it.
+    pub fn open(&self) -> Store {
+        let master = MasterKey::from_file(&self.path("master.key")).unwrap();
+        Store::open(&self.path("store.db"), master).unwrap()
+    }
+
+    /// The one line of a command for the store that fails and changes no file.
+    pub fn store_fails(&self, code: i32, line: &str) -> String {
+        self.fails(code, &with_store(line))
+    }
+
+    /// Runs a command for the store with a terminal to type at; what it says, and its exit code.
+    pub fn types(&self, line: &str, typed: &str) -> (String, i32) {
+        use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap();
+        let input = fs::File::open(OsStr::from_bytes(name.as_bytes())).unwrap();
+        fs::File::from(terminal.try_clone().unwrap())
+            .write_all(format!("{typed}\n").as_bytes())
+            .unwrap();
+        let line = with_store(line);
+        let mut command = self.command(line.split_whitespace());
+        let output = command.stdin(input).output().unwrap();
+        let said = [output.stderr, output.stdout].concat();
+        (
+            String::from_utf8(said).unwrap(),
+            output.status.code().unwrap(),
+        )
     }
 
     /// The one line of a command that fails with this exit code and changes no file.

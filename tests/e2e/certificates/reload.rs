@@ -9,7 +9,7 @@ use harness::{Ca, Identity, Leaf, until};
 use super::{Stand, alerted, goes_on, install, says, serial};
 
 /// The same identity, trusting these CAs.
-fn trusting(stand: &Stand, identity: &Identity, cas: &[&Ca]) -> Identity {
+pub fn trusting(stand: &Stand, identity: &Identity, cas: &[&Ca]) -> Identity {
     let bundle: Vec<u8> = cas
         .iter()
         .flat_map(|ca| fs::read(ca.certificate()).unwrap())

@@ -80,6 +80,7 @@ pub enum Event {
     CertificateRevoked {
         serial: String,
         identity: Option<String>,
+        expires: Option<Timestamp>,
         reason: Option<String>,
     },
     MasterRotationBegun {
@@ -114,6 +115,8 @@ pub struct Entry {
     pub by: String,
     /// What was done.
     pub event: Event,
+    /// The hash of the entry before; of the first, 64 zeros.
+    pub previous: String,
     /// Its hash, which the next one holds; 64 hexadecimal digits.
     pub hash: String,
     /// What the hash was taken over: the entry as it stands in the store, JSON.
@@ -152,6 +155,20 @@ impl Default for HeadBody {
 }
 
 impl Entry {
+    /// An entry as it stands in the store, or in an export.
+    pub fn from_body(body: &[u8]) -> Result<Self, serde_json::Error> {
+        let parsed: AuditBody = serde_json::from_slice(body)?;
+        Ok(Entry {
+            number: parsed.number,
+            at: parsed.at,
+            by: parsed.by,
+            event: parsed.event,
+            previous: parsed.previous,
+            hash: Self::hash_of(body),
+            body: String::from_utf8_lossy(body).into_owned(),
+        })
+    }
+
     /// The hash of an entry's body: SHA-256 over `"pgseal audit v1" ‖ 00 ‖ body`.
     #[must_use]
     pub fn hash_of(body: &[u8]) -> String {

@@ -11,6 +11,7 @@ use rusqlite::limits::Limit;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{Sqlite, fault, identity, write};
+use crate::durable::Part;
 use crate::engine::{Edit, MAX_VALUE};
 use crate::secret::check_mode;
 use crate::{Error, durable};
@@ -28,29 +29,31 @@ const SCHEMA: [&str; 3] = [
 ];
 
 impl Sqlite {
-    /// Makes a new file with these values in it, complete or not at all.
+    /// Makes a new file with these values in it. It gets its name when it is complete.
     pub fn create(path: &Path, busy_timeout: Duration, values: &[Edit]) -> Result<Self, Error> {
         // A log that an earlier store left behind would become part of this one.
-        for companion in companions(path) {
-            if companion.exists() {
-                return Err(Error::Exists { path: companion });
+        let in_the_way = [path.to_owned()].into_iter().chain(companions(path));
+        for taken in in_the_way {
+            // A link that leads nowhere is in the way too.
+            if fs::symlink_metadata(&taken).is_ok() {
+                return Err(Error::Exists { path: taken });
             }
         }
-        // SQLite gives its log and shared memory the mode of the file, which it finds made.
-        durable::create_new(path, 0o600)?;
-        let made = Self::fill(path, busy_timeout, values).and_then(|engine| {
-            match durable::sync_directory_of(path) {
-                Ok(()) => Ok(engine),
-                Err(error) => Err(durable::not_made(path, error)),
-            }
-        });
-        if made.is_err() {
-            durable::remove(path);
-            companions(path)
-                .iter()
-                .for_each(|path| durable::remove(path));
+        let part = Part::begin(path)?;
+        let clean = || {
+            let companions = companions(&part.path);
+            companions.iter().for_each(|path| durable::remove(path));
+        };
+        clean();
+        if let Err(error) = Self::fill(&part.path, path, busy_timeout, values) {
+            clean();
+            durable::remove(&part.path);
+            return Err(error);
         }
-        made
+        let part_path = part.path.clone();
+        part.place_at(path)
+            .inspect_err(|_| durable::remove(&part_path))?;
+        Self::open(path, busy_timeout)
     }
 
     /// Opens a file that [`Sqlite::create`] made; another file is left as it is.
@@ -116,11 +119,19 @@ impl Sqlite {
         }
     }
 
-    /// Turns an empty file into a store, in one transaction.
-    fn fill(path: &Path, busy_timeout: Duration, values: &[Edit]) -> Result<Self, Error> {
-        let engine = Self::connect(path, busy_timeout)?;
-        engine.with(|connection| {
-            connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    /// Turns an empty file into a store, to be put at `path`.
+    ///
+    /// Nobody sees the file before it is complete and on the disk, so it needs no journal.
+    fn fill(
+        part: &Path,
+        path: &Path,
+        busy_timeout: Duration,
+        values: &[Edit],
+    ) -> Result<(), Error> {
+        let engine = Self::connect(part, busy_timeout)?;
+        let filled = engine.with(|connection| {
+            connection.pragma_update_and_check(None, "journal_mode", "off", |_| Ok(()))?;
+            connection.pragma_update(None, "synchronous", "off")?;
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for table in SCHEMA {
@@ -131,8 +142,11 @@ impl Sqlite {
             transaction.pragma_update(None, "user_version", FORMAT)?;
             write(&transaction, values)?;
             transaction.commit()
-        })?;
-        Ok(engine)
+        });
+        match filled {
+            Err(Error::DiskFull { .. }) => Err(Error::DiskFull { path: path.into() }),
+            filled => filled,
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The audit log: its beginning, reading it, and checking it against itself and the store.
 
+mod chain;
 mod replay;
 
 use super::{Store, json};
@@ -7,18 +8,11 @@ use crate::Error;
 use crate::master_key::MasterKey;
 use crate::name::RecordName;
 use crate::record::{AuditBody, Entry, Event, HeadBody, SigningKey, Timestamp};
+use crate::seal;
 use replay::Replay;
 use zeroize::Zeroizing;
 
-/// An entry that was seen before, kept apart from the store: proof against a log that was put back
-/// as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anchor {
-    /// The entry's number.
-    pub number: u64,
-    /// Its hash.
-    pub hash: String,
-}
+pub use chain::{Anchor, Chain};
 
 /// What checking the log has found.
 #[derive(Debug)]
@@ -60,50 +54,119 @@ impl Store {
     /// A page of the audit log: the entries that follow the one of this number (0: from the
     /// first), at most `limit` and at most [`MAX_PAGE`](crate::MAX_PAGE). An empty page is the end.
     pub fn audit(&self, after: u64, limit: usize) -> Result<Vec<Entry>, Error> {
-        let page = self.audit_page(after, limit)?;
-        Ok(page.into_iter().map(|(entry, _)| entry).collect())
+        let after = (after > 0).then_some(RecordName::Audit(after));
+        let page = self.scan_bodies(RecordName::AUDIT, after.as_ref(), limit)?;
+        let entry = |(name, opened): (RecordName, super::Opened)| {
+            let entry = Entry::from_body(&opened.body)
+                .map_err(|error| self.unknown_form(&name, error.to_string()))?;
+            if name != RecordName::Audit(entry.number) {
+                return Err(self.altered(name.to_string()));
+            }
+            Ok(entry)
+        };
+        page.into_iter().map(entry).collect()
     }
 
-    /// Checks the audit log: that no entry was edited, removed or put elsewhere, that it ends where
-    /// its head says, that it leads to an `anchor`, and that what it says is what the store holds;
-    /// and every receipt. `progress` hears how many entries were read so far.
+    /// Checks that every record of the store is authentic; that no entry of the audit log was
+    /// edited, removed or put elsewhere, that the log ends where its head says, that it leads past
+    /// an `anchor`, and that what it says is what the store holds; and every receipt. `progress`
+    /// hears how many records were read so far.
     pub fn verify_audit(
         &self,
         anchor: Option<&Anchor>,
         mut progress: impl FnMut(u64),
     ) -> Result<Audited, Error> {
         let head = self.audit_head()?;
-        let mut faults = Vec::new();
-        let mut replay = Replay::default();
-        let mut last = Anchor {
-            number: 0,
-            hash: HeadBody::default().hash,
+        let mut audited = Audited {
+            entries: head.count,
+            head: Anchor {
+                number: head.count,
+                hash: head.hash.clone(),
+            },
+            receipts: 0,
+            faults: Vec::new(),
         };
-        let mut anchored = anchor.is_none();
-        'log: loop {
-            let page = self.audit_page(last.number, super::MAX_PAGE)?;
-            if page.is_empty() {
-                break;
+        let records = self.verify_records(&mut audited.faults, &mut progress)?;
+        if !audited.faults.is_empty() {
+            // What cannot be read says nothing.
+            return Ok(audited);
+        }
+        let replay = self.verify_chain(&head, anchor, &mut audited.faults, |entries| {
+            progress(records + entries);
+        })?;
+        // Whoever changes the store while it is compared is no fault.
+        if audited.faults.is_empty() && self.audit_head()?.count == head.count {
+            let mut faults = Vec::new();
+            replay.compare(self, &mut faults)?;
+            if self.audit_head()?.count == head.count {
+                audited.faults = faults;
             }
-            for (entry, previous) in page {
-                if entry.number != last.number + 1 {
-                    let missing = last.number + 1;
-                    faults.push(format!("audit entry {missing} was removed"));
-                    break 'log;
-                }
-                if previous != last.hash {
-                    let number = entry.number;
-                    faults.push(format!(
-                        "audit entry {number} does not follow the one before it"
-                    ));
-                }
-                last = Anchor {
-                    number: entry.number,
-                    hash: entry.hash.clone(),
+        }
+        audited.receipts = self.verify_receipts(&mut audited.faults)?;
+        Ok(audited)
+    }
+
+    /// Opens every record. Answers how many there are.
+    fn verify_records(
+        &self,
+        faults: &mut Vec<String>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<u64, Error> {
+        let (mut after, mut count) = (None::<String>, 0);
+        loop {
+            let page = self.engine.scan("", after.as_deref(), super::MAX_PAGE)?;
+            let Some(last) = page.last() else {
+                return Ok(count);
+            };
+            after = Some(last.name.clone());
+            count += page.len() as u64;
+            let (ring, given) = (self.ring(), self.given());
+            for record in page {
+                let opens = match record.name.parse() {
+                    // It was opened with the store.
+                    Ok(RecordName::Header) => true,
+                    Ok(name @ RecordName::Master(id)) => {
+                        let keys = [Some(&ring.current), ring.previous.as_ref(), Some(&given)];
+                        let key = keys.into_iter().flatten().find(|key| key.id() == id);
+                        // Nobody here has the key that it is sealed under.
+                        key.is_none_or(|key| {
+                            seal::unseal(key, ring.store, &name, &record.value).is_some()
+                        })
+                    }
+                    Ok(name) => {
+                        ring.unseal(&name, &record.value).is_some()
+                            // Written meanwhile, under a newer master key.
+                            || !matches!(self.read(&name), Err(Error::Altered { .. }))
+                    }
+                    Err(_) => false,
                 };
-                if anchor == Some(&last) {
-                    anchored = true;
+                if !opens {
+                    faults.push(self.altered(record.name).to_string());
                 }
+            }
+            progress(count);
+        }
+    }
+
+    /// Goes along the log. Answers the state that it leads to.
+    fn verify_chain(
+        &self,
+        head: &HeadBody,
+        anchor: Option<&Anchor>,
+        faults: &mut Vec<String>,
+        mut progress: impl FnMut(u64),
+    ) -> Result<Replay, Error> {
+        let mut replay = Replay::default();
+        let mut chain = Chain::whole(anchor);
+        let mut last = 0;
+        loop {
+            let page = self.audit(last, super::MAX_PAGE)?;
+            let Some(end) = page.last() else {
+                break;
+            };
+            last = end.number;
+            for entry in page {
+                faults.extend(chain.take(&entry));
                 // What was written since the head was read is checked the next time.
                 if entry.number <= head.count {
                     if entry.number == head.count && entry.hash != head.hash {
@@ -112,33 +175,14 @@ impl Store {
                     replay.take(entry);
                 }
             }
-            progress(last.number);
+            progress(last);
         }
-        if last.number < head.count {
-            let missing = last.number + 1;
-            let end = head.count;
+        if last < head.count {
+            let (missing, end) = (last + 1, head.count);
             faults.push(format!("audit entries {missing} to {end} were removed"));
         }
-        if let (false, Some(anchor)) = (anchored, anchor) {
-            faults.push(format!(
-                "audit entry {} is not the one that was seen before: the log was put back or written anew",
-                anchor.number
-            ));
-        }
-        // Whoever changes the store while it is compared is no fault.
-        if faults.is_empty() && self.audit_head()?.count == head.count {
-            replay.compare(self, &mut faults)?;
-        }
-        let receipts = self.verify_receipts(&mut faults)?;
-        Ok(Audited {
-            entries: head.count,
-            head: Anchor {
-                number: head.count,
-                hash: head.hash,
-            },
-            receipts,
-            faults,
-        })
+        faults.extend(chain.end());
+        Ok(replay)
     }
 
     /// An error if the log goes on after its head.
@@ -155,28 +199,6 @@ impl Store {
     fn audit_head(&self) -> Result<HeadBody, Error> {
         self.read_json(&RecordName::AuditHead)?
             .ok_or_else(|| self.missing(&RecordName::AuditHead))
-    }
-
-    /// Entries, each with the hash that it says the one before it has.
-    fn audit_page(&self, after: u64, limit: usize) -> Result<Vec<(Entry, String)>, Error> {
-        let after = (after > 0).then_some(RecordName::Audit(after));
-        let page = self.scan_bodies(RecordName::AUDIT, after.as_ref(), limit)?;
-        let entry = |(name, opened): (RecordName, super::Opened)| {
-            let body: AuditBody = self.parse(&name, &opened.body)?;
-            if name != RecordName::Audit(body.number) {
-                return Err(self.altered(name.to_string()));
-            }
-            let entry = Entry {
-                number: body.number,
-                at: body.at,
-                by: body.by,
-                event: body.event,
-                hash: Entry::hash_of(&opened.body),
-                body: String::from_utf8_lossy(&opened.body).into_owned(),
-            };
-            Ok((entry, body.previous))
-        };
-        page.into_iter().map(entry).collect()
     }
 
     /// Checks every receipt, and that no private half is there of what has one.

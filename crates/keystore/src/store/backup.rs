@@ -50,8 +50,8 @@ impl Store {
             master: ring.current.id(),
             salt,
         };
-        let new = durable::NewFile::create(path, 0o600)?;
-        let mut writer = Writer::begin(new.file(), &head, &ring.current)
+        let mut new = durable::NewFile::begin(path, 0o600)?;
+        let mut writer = Writer::begin(&mut new, &head, &ring.current)
             .map_err(|error| durable::not_made(path, error))?;
         let mut records = 0;
         self.engine.read_all(&mut |record| {

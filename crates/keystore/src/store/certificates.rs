@@ -48,6 +48,7 @@ impl Author<'_> {
                 tx.log(Event::CertificateRevoked {
                     serial: serial.to_string(),
                     identity: revoked.identity.clone(),
+                    expires: revoked.expires,
                     reason: revoked.reason.clone(),
                 });
                 added.push(serial.clone());

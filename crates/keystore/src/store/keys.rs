@@ -210,6 +210,28 @@ impl Store {
         self.key(owner.clone(), active)
     }
 
+    /// The key of this owner and version, which must be there.
+    pub fn find_key(&self, owner: &Owner, version: u32) -> Result<KeyRecord, Error> {
+        let known = match owner {
+            Owner::Client(id) => self
+                .client(id)?
+                .map(drop)
+                .ok_or(Error::UnknownClient(id.clone())),
+            Owner::Zone(id) => self
+                .zone(id)?
+                .map(drop)
+                .ok_or(Error::UnknownZone(id.clone())),
+        };
+        known?;
+        match self.key(owner.clone(), version) {
+            Err(Error::RecordMissing { .. }) => Err(Error::UnknownKey {
+                owner: owner.clone(),
+                version,
+            }),
+            found => found,
+        }
+    }
+
     /// The key of this id, active or not; `None` when the store never had one.
     pub fn key_by_id(&self, id: KeyId) -> Result<Option<KeyRecord>, Error> {
         let name = RecordName::KeyId(id);

@@ -181,7 +181,37 @@ impl Author<'_> {
     }
 }
 
+/// Which master keys a store has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MasterState {
+    /// The one that records are sealed under.
+    pub in_use: MasterKeyId,
+    /// The one that the store was opened with.
+    pub given: MasterKeyId,
+    /// The one that is being replaced, while not every record is sealed anew.
+    pub replacing: Option<MasterKeyId>,
+    /// The one that was replaced, and opens the store until it is forgotten.
+    pub replaced: Option<MasterKeyId>,
+}
+
 impl Store {
+    /// Which master keys the store has.
+    pub fn master_state(&self) -> Result<MasterState, Error> {
+        let ring = self.reload()?;
+        let replacing = ring.previous.as_ref().map(|key| key.id());
+        let in_use = ring.current.id();
+        let handed_over = self.handed_over()?;
+        let replaced = handed_over
+            .into_iter()
+            .find(|id| replacing.is_none() && *id != in_use);
+        Ok(MasterState {
+            in_use,
+            given: self.given().id(),
+            replacing,
+            replaced,
+        })
+    }
+
     /// The master keys that the store hands over from, or to.
     fn handed_over(&self) -> Result<Vec<MasterKeyId>, Error> {
         let found = self

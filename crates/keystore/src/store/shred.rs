@@ -76,7 +76,8 @@ impl Author<'_> {
 
     /// Keeps a zone after all that was to be destroyed.
     pub fn cancel_destruction(&self, id: &ZoneId) -> Result<Zone, Error> {
-        let name = RecordName::Owner(Owner::Zone(id.clone()));
+        let owner = Owner::Zone(id.clone());
+        let name = RecordName::Owner(owner.clone());
         let (zone, _) = self.change(|tx| {
             let mut body = require_zone(tx, id)?;
             match body.fate {
@@ -84,7 +85,9 @@ impl Author<'_> {
                 Fate::Destroying { due, .. } => tx.remove(&RecordName::Pending(due, id.clone())),
                 Fate::Destroyed { .. } => return Err(Error::ZoneGone(id.clone())),
             }
-            if self.store.is_destruction_begun(id)? {
+            // It goes first, and by itself it cannot go.
+            let active = keys::require(tx, &owner, body.active)?;
+            if active.state == KeyState::Destroyed {
                 return Err(Error::ZoneGone(id.clone()));
             }
             body.fate = Fate::Kept;
@@ -101,14 +104,20 @@ impl Author<'_> {
     /// or finishes what was begun. Answers the receipts of all its keys.
     pub fn destroy_zone(&self, id: &ZoneId) -> Result<Vec<Receipt>, Error> {
         let owner = Owner::Zone(id.clone());
+        let Some(zone) = self.store.zone(id)? else {
+            return Err(Error::UnknownZone(id.clone()));
+        };
+        let is_ordered = |tx: &mut Transaction<'_>| match require_zone(tx, id)?.fate {
+            Fate::Kept => Err(Error::ZoneKept(id.clone())),
+            _ => Ok(()),
+        };
+        // From here on the zone cannot be kept.
+        self.remove_private(&owner, zone.active, is_ordered)?;
         let mut receipts = Vec::new();
         let mut page = self.store.keys(Some(&owner), None, super::MAX_PAGE)?;
         while let Some(last) = page.last().cloned() {
             for key in page {
-                self.remove_private(&owner, key.version, |tx| match require_zone(tx, id)?.fate {
-                    Fate::Kept => Err(Error::ZoneKept(id.clone())),
-                    _ => Ok(()),
-                })?;
+                self.remove_private(&owner, key.version, is_ordered)?;
                 receipts.push(self.give_receipt(&owner, key.version)?);
             }
             page = self
@@ -132,20 +141,21 @@ impl Author<'_> {
         Ok(receipts)
     }
 
+    /// An error if [`Author::destroy_key`] would refuse this key; nothing is changed.
+    pub fn may_destroy(&self, key: &KeyRecord, force: bool) -> Result<(), Error> {
+        must_not_be_active(key)?;
+        match key.state {
+            KeyState::Destroyed => Ok(()),
+            _ => self.store.check_use(&key.owner, key.version, force),
+        }
+    }
+
     /// Destroys a key that is not the active one, or finishes what was begun. One used within
     /// [`RECENT`](super::RECENT) is destroyed by force only.
     pub fn destroy_key(&self, owner: &Owner, version: u32, force: bool) -> Result<Receipt, Error> {
-        self.store.check_use(owner, version, force)?;
+        self.may_destroy(&self.store.find_key(owner, version)?, force)?;
         self.remove_private(owner, version, |tx| {
-            match keys::require(tx, owner, version)?.state {
-                KeyState::Active => Err(Error::OtherState {
-                    owner: owner.clone(),
-                    version,
-                    state: KeyState::Active,
-                    needed: KeyState::OpenOnly,
-                }),
-                _ => Ok(()),
-            }
+            must_not_be_active(&keys::require(tx, owner, version)?)
         })?;
         self.give_receipt(owner, version)
     }
@@ -286,10 +296,13 @@ impl Store {
             .ok_or_else(|| self.unknown_form(&name, "it is not 32 bytes long".into()))
     }
 
-    /// Whether a key of the zone is gone already.
-    fn is_destruction_begun(&self, id: &ZoneId) -> Result<bool, Error> {
-        let keys = self.keys(Some(&Owner::Zone(id.clone())), None, 1)?;
-        Ok(keys.iter().any(|key| key.state == KeyState::Destroyed))
+    /// When a zone whose keys are `due` at this reading of the clock is destroyed at the earliest:
+    /// if a server runs all the time until then.
+    pub fn earliest_end(&self, due: u64) -> Result<Timestamp, Error> {
+        let name = RecordName::Clock;
+        let clock: ClockBody = self.read_json(&name)?.ok_or_else(|| self.missing(&name))?;
+        let left = Duration::from_secs(due.saturating_sub(clock.seconds));
+        Ok(clock.system.plus(left).max(Timestamp::now()))
     }
 
     /// Takes a reading of the clock that runs while servers do, and writes it if it is time to, or
@@ -312,6 +325,18 @@ impl Store {
             Ok((seconds, jumped))
         })
     }
+}
+
+fn must_not_be_active(key: &KeyRecord) -> Result<(), Error> {
+    if key.state != KeyState::Active {
+        return Ok(());
+    }
+    Err(Error::OtherState {
+        owner: key.owner.clone(),
+        version: key.version,
+        state: KeyState::Active,
+        needed: KeyState::OpenOnly,
+    })
 }
 
 fn require_zone(tx: &mut Transaction<'_>, id: &ZoneId) -> Result<ZoneBody, Error> {

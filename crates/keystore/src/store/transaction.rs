@@ -56,9 +56,15 @@ impl Author<'_> {
     ) -> Result<(T, i64), Error> {
         for attempt in 0..ATTEMPTS {
             let mut transaction = Transaction::begin(self.store)?;
-            let answer = work(&mut transaction)?;
-            if let Some(revision) = transaction.commit(&self.by)? {
-                return Ok((answer, revision));
+            match work(&mut transaction) {
+                Ok(answer) => {
+                    if let Some(revision) = transaction.commit(&self.by)? {
+                        return Ok((answer, revision));
+                    }
+                }
+                // What was read one after the other may not belong together.
+                Err(_) if transaction.is_overtaken() => {}
+                Err(error) => return Err(error),
             }
             // Perhaps the master key, or the store's place, was what changed.
             self.store.reload()?;
@@ -184,6 +190,16 @@ impl<'a> Transaction<'a> {
     /// Has the audit log say this.
     pub fn log(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    /// Whether something that was read has been written since. If that cannot be told, it has not:
+    /// the error that it is asked for says why.
+    fn is_overtaken(&self) -> bool {
+        let is_other = |(name, revision): (&String, &i64)| match self.store.engine.get(name) {
+            Ok(found) => found.map_or(0, |found| found.revision) != *revision,
+            Err(_) => false,
+        };
+        self.conditions.iter().any(is_other)
     }
 
     /// The revision made; `None` if something it depends on has changed. A change that writes

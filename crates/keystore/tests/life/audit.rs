@@ -1,6 +1,7 @@
 //! The log of what was done.
 
-use pgseal_keystore::{Anchor, Event};
+use envelope::Owner;
+use pgseal_keystore::{Anchor, Certificate, Event, Revoked, Timestamp};
 
 use super::{Place, app, client, zone};
 
@@ -48,15 +49,12 @@ fn entries_that_were_exchanged_or_edited_are_refused_by_name() {
     let [one, other] = [2, 3].map(|number| place.value(&name(number)).unwrap());
     place.set_value(&name(2), &other);
     place.set_value(&name(3), &one);
-    let error = place
-        .again()
-        .verify_audit(None, |_| {})
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with(&format!("record {} in ", name(2))),
-        "{error}"
-    );
+    let faults = place.faults();
+    for (number, fault) in [2, 3].into_iter().zip(&faults) {
+        let says = format!("record {} in ", name(number));
+        assert!(fault.starts_with(&says), "{fault}");
+    }
+    assert_eq!(faults.len(), 2);
 }
 
 #[test]
@@ -113,6 +111,78 @@ fn a_record_put_back_to_an_older_state_is_found() {
         );
         place.set_value(name, &new);
     }
+}
+
+#[test]
+fn an_owner_whose_active_key_was_put_back_alone_is_found() {
+    let place = Place::new();
+    let owners = ["zone/tenant-1", "client/app"];
+    let old = owners.map(|name| (name, place.value(name).unwrap()));
+    place.author().rotate_key(&app()).unwrap();
+    place.author().rotate_key(&Owner::Zone(zone())).unwrap();
+    for (name, value) in old {
+        let new = place.value(name).unwrap();
+        place.set_value(name, &value);
+        let says = format!("record {name} is not what the audit log says");
+        assert_eq!(place.faults(), [says]);
+        place.set_value(name, &new);
+    }
+}
+
+#[test]
+fn a_record_of_any_kind_that_was_removed_is_found() {
+    let place = Place::new();
+    let certificate = Certificate {
+        serial: "0a1b".parse().unwrap(),
+        identity: "client/app".into(),
+        recorded: Timestamp::now(),
+        expires: Timestamp::now().plus_days(1),
+    };
+    place.author().record_certificate(&certificate).unwrap();
+    let id = place.store.active_key(&app()).unwrap().key_id;
+    place
+        .author()
+        .order_destruction(&zone(), std::time::Duration::ZERO)
+        .unwrap();
+    let pending = "pending/00000000000000000000/tenant-1";
+    for name in [
+        "client/other".to_owned(),
+        "zone/tenant-1".into(),
+        "key/client/app/0000000001".into(),
+        "private/client/app/0000000001".into(),
+        format!("key-id/{id}"),
+        "certificate/0a1b".into(),
+        pending.into(),
+    ] {
+        let value = place.value(&name).unwrap();
+        place.remove(&name);
+        assert_eq!(place.faults(), [format!("record {name} is missing")]);
+        let insert = "INSERT INTO record VALUES (?1, ?2, 1)";
+        let parameters = rusqlite::params![name, value];
+        place.database().execute(insert, parameters).unwrap();
+    }
+    assert_eq!(place.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn a_revocation_leaves_the_list_when_it_is_over_and_not_before() {
+    let place = Place::new();
+    let revoked = |days: u64| Revoked {
+        identity: None,
+        at: Timestamp::now(),
+        expires: Timestamp::from_seconds(days * 24 * 60 * 60),
+        reason: None,
+    };
+    let list = place.value("revocations").unwrap();
+    let over = ("0a".parse().unwrap(), revoked(1));
+    place.author().revoke(&[over]).unwrap();
+    let valid = ("0b".parse().unwrap(), revoked(100_000));
+    place.author().revoke(&[valid]).unwrap();
+    assert_eq!(place.store.revocations().unwrap().certificates.len(), 1);
+    assert_eq!(place.faults(), Vec::<String>::new());
+    place.set_value("revocations", &list);
+    let says = "the revocation of certificate 0b is missing from record revocations";
+    assert_eq!(place.faults(), [says]);
 }
 
 #[test]

@@ -113,6 +113,31 @@ fn ordered_again_the_grace_begins_anew() {
 }
 
 #[test]
+fn a_zone_of_which_an_old_version_is_gone_can_still_be_kept() {
+    let place = Place::new();
+    let author = place.author();
+    let owner = Owner::Zone(zone());
+    author.rotate_key(&owner).unwrap();
+    author.destroy_key(&owner, 1, false).unwrap();
+    author.order_destruction(&zone(), Duration::ZERO).unwrap();
+    author.cancel_destruction(&zone()).unwrap();
+    assert!(place.store.active_key(&owner).is_ok());
+}
+
+#[test]
+fn the_earliest_end_is_the_grace_from_now_while_no_clock_has_moved() {
+    let place = Place::new();
+    let before = pgseal_keystore::Timestamp::now();
+    let grace = Duration::from_secs(3600);
+    let zone = place.author().order_destruction(&zone(), grace).unwrap();
+    let Fate::Destroying { due, .. } = zone.fate else {
+        unreachable!("it was just ordered");
+    };
+    let end = place.store.earliest_end(due).unwrap();
+    assert!((3600..3700).contains(&end.since(before).as_secs()));
+}
+
+#[test]
 fn a_destroyed_version_of_a_clients_key_leaves_the_others() {
     let place = Place::new();
     let author = place.author();
@@ -144,4 +169,46 @@ fn a_private_key_that_was_put_back_and_a_forged_receipt_are_found() {
     let faults = place.faults();
     assert_eq!(faults.len(), 1);
     assert!(faults[0].starts_with("record private/zone/tenant-1/0000000001 is there"));
+}
+
+#[test]
+fn a_zone_is_kept_or_destroyed_and_never_half_of_both() {
+    for _ in 0..20 {
+        let place = Place::new();
+        place
+            .author()
+            .order_destruction(&zone(), Duration::ZERO)
+            .unwrap();
+        let (destroyed, kept) = std::thread::scope(|scope| {
+            let destroying = scope.spawn(|| place.again().by("server one").destroy_zone(&zone()));
+            let keeping = scope.spawn(|| place.again().by("operator").cancel_destruction(&zone()));
+            (destroying.join().unwrap(), keeping.join().unwrap())
+        });
+        match (destroyed, kept) {
+            (Ok(_), Err(Error::ZoneGone(_))) => {
+                assert!(matches!(fate(&place), Fate::Destroyed { .. }));
+                assert!(place.value(PRIVATE).is_none());
+            }
+            (Err(Error::ZoneKept(_)), Ok(_)) => {
+                assert_eq!(fate(&place), Fate::Kept);
+                assert!(place.value(PRIVATE).is_some());
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(place.faults(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_zone_with_a_version_that_was_destroyed_before_can_still_be_kept() {
+    let place = Place::new();
+    let (author, owner) = (place.author(), Owner::Zone(zone()));
+    author.rotate_key(&owner).unwrap();
+    author.destroy_key(&owner, 1, false).unwrap();
+    author
+        .order_destruction(&zone(), Duration::from_secs(60))
+        .unwrap();
+    author.cancel_destruction(&zone()).unwrap();
+    assert_eq!(fate(&place), Fate::Kept);
+    assert!(place.store.active_key(&owner).is_ok());
 }

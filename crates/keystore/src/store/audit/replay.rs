@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use envelope::Owner;
 
 use crate::Error;
-use crate::record::{Client, Entry, Event, Fate, KeyState, Permitted, Zone};
+use crate::name::RecordName;
+use crate::record::{
+    Client, Entry, Event, Fate, KeyRecord, KeyState, Permitted, Serial, Timestamp, Zone,
+};
 use crate::store::owners::label;
 use crate::store::{MAX_PAGE, Store};
 
@@ -15,10 +18,15 @@ pub(super) struct Replay {
     clients: BTreeMap<String, Limits>,
     zones: BTreeMap<String, ZoneState>,
     keys: BTreeMap<(String, u32), KeyState>,
-    revoked: BTreeSet<String>,
+    /// The version of each owner's active key.
+    active: BTreeMap<String, u32>,
+    /// Of certificates: whose they are, and until when they are valid.
+    certificates: BTreeMap<String, (String, Timestamp)>,
+    /// Until when those that are revoked would be valid, where that is known.
+    revoked: BTreeMap<String, Option<Timestamp>>,
 }
 
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 struct Limits {
     create_zones: bool,
     zones_per_day: Option<u32>,
@@ -39,7 +47,7 @@ impl Replay {
                 zones_per_day,
                 ..
             } => {
-                self.keys.insert((client.clone(), 1), KeyState::Active);
+                self.activate(&client, 1);
                 let limits = Limits {
                     create_zones,
                     zones_per_day,
@@ -58,7 +66,7 @@ impl Replay {
                 self.clients.insert(client, limits);
             }
             Event::ZoneAdded { zone, clients, .. } => {
-                self.keys.insert((zone.clone(), 1), KeyState::Active);
+                self.activate(&zone, 1);
                 let fate = "kept";
                 self.zones.insert(zone, ZoneState { clients, fate });
             }
@@ -69,7 +77,7 @@ impl Replay {
                     self.keys
                         .insert((owner.clone(), before), KeyState::OpenOnly);
                 }
-                self.keys.insert((owner, version), KeyState::Active);
+                self.activate(&owner, version);
             }
             Event::KeyRetired { owner, version } => {
                 self.keys.insert((owner, version), KeyState::Retired);
@@ -83,11 +91,19 @@ impl Replay {
             Event::DestructionOrdered { zone, .. } => self.fate(&zone, "to be destroyed"),
             Event::DestructionCancelled { zone } => self.fate(&zone, "kept"),
             Event::ZoneDestroyed { zone } => self.fate(&zone, "destroyed"),
-            Event::CertificateRevoked { serial, .. } => {
-                self.revoked.insert(serial);
+            Event::CertificateRecorded {
+                serial,
+                identity,
+                expires,
+            } => {
+                self.certificates.insert(serial, (identity, expires));
+            }
+            Event::CertificateRevoked {
+                serial, expires, ..
+            } => {
+                self.revoked.insert(serial, expires);
             }
             Event::StoreCreated { .. }
-            | Event::CertificateRecorded { .. }
             | Event::MasterRotationBegun { .. }
             | Event::MasterRotated { .. }
             | Event::MasterForgotten { .. }
@@ -95,6 +111,11 @@ impl Replay {
             | Event::StoreMoved { .. }
             | Event::StoreRestored { .. } => {}
         }
+    }
+
+    fn activate(&mut self, owner: &str, version: u32) {
+        self.keys.insert((owner.into(), version), KeyState::Active);
+        self.active.insert(owner.into(), version);
     }
 
     fn fate(&mut self, zone: &str, fate: &'static str) {
@@ -129,22 +150,42 @@ impl Replay {
         self.compare_clients(store, faults)?;
         self.compare_zones(store, faults)?;
         self.compare_keys(store, faults)?;
-        // What has expired has left the list.
+        self.compare_certificates(store, faults)?;
         let list = store.revocations()?;
         let is_listed = |serial: &str| list.certificates.keys().any(|one| one.as_str() == serial);
-        for serial in self.revoked {
-            let expired = match serial.parse() {
-                Ok(serial) => store.certificate(&serial)?.is_some_and(|certificate| {
-                    certificate.expires < crate::record::Timestamp::now()
-                }),
-                Err(_) => false,
-            };
-            if !expired && !is_listed(&serial) {
+        // What has expired has left the list.
+        let is_over = |expires: Option<Timestamp>| expires.is_some_and(|at| at < Timestamp::now());
+        for (serial, expires) in self.revoked {
+            if !is_over(expires) && !is_listed(&serial) {
                 faults.push(format!(
                     "the revocation of certificate {serial} is missing from record revocations"
                 ));
             }
         }
+        Ok(())
+    }
+
+    fn compare_certificates(
+        &mut self,
+        store: &Store,
+        faults: &mut Vec<String>,
+    ) -> Result<(), Error> {
+        let mut after: Option<Serial> = None;
+        loop {
+            let page = store.certificates(after.as_ref(), MAX_PAGE)?;
+            let Some(last) = page.last() else {
+                break;
+            };
+            after = Some(last.serial.clone());
+            for one in page {
+                let said = self.certificates.remove(one.serial.as_str());
+                if said != Some((one.identity, one.expires)) {
+                    faults.push(differs(&RecordName::Certificate(one.serial)));
+                }
+            }
+        }
+        let missing = self.certificates.keys();
+        faults.extend(missing.map(|serial| format!("record certificate/{serial} is missing")));
         Ok(())
     }
 
@@ -167,8 +208,9 @@ impl Replay {
             create_zones: client.create_zones,
             zones_per_day: client.zones_per_day,
         };
-        if self.clients.remove(&label).is_none_or(|said| said != found) {
-            faults.push(format!("record {label} is not what the audit log says"));
+        let active = self.active.get(&label) == Some(&client.active);
+        if self.clients.remove(&label) != Some(found) || !active {
+            faults.push(differs(&label));
         }
     }
 
@@ -176,7 +218,7 @@ impl Replay {
         let mut page = store.zones(None, MAX_PAGE)?;
         while let Some(last) = page.last().map(|zone| zone.id.clone()) {
             for zone in page {
-                self.compare_zone(&zone, faults);
+                self.compare_zone(store, &zone, faults)?;
             }
             page = store.zones(Some(&last), MAX_PAGE)?;
         }
@@ -185,17 +227,27 @@ impl Replay {
         Ok(())
     }
 
-    fn compare_zone(&mut self, zone: &Zone, faults: &mut Vec<String>) {
+    fn compare_zone(
+        &mut self,
+        store: &Store,
+        zone: &Zone,
+        faults: &mut Vec<String>,
+    ) -> Result<(), Error> {
         let label = label(&Owner::Zone(zone.id.clone()));
         let fate = match zone.fate {
             Fate::Kept => "kept",
-            Fate::Destroying { .. } => "to be destroyed",
+            Fate::Destroying { due, .. } => {
+                require(store, &RecordName::Pending(due, zone.id.clone()), faults)?;
+                "to be destroyed"
+            }
             Fate::Destroyed { .. } => "destroyed",
         };
+        let active = self.active.get(&label) == Some(&zone.active);
         let said = self.zones.remove(&label);
-        if said.is_none_or(|said| said.clients != zone.clients || said.fate != fate) {
-            faults.push(format!("record {label} is not what the audit log says"));
+        if said.is_none_or(|said| said.clients != zone.clients || said.fate != fate) || !active {
+            faults.push(differs(&label));
         }
+        Ok(())
     }
 
     fn compare_keys(&mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
@@ -205,11 +257,9 @@ impl Replay {
                 let label = label(&key.owner);
                 let said = self.keys.remove(&(label.clone(), key.version));
                 if said != Some(key.state) {
-                    faults.push(format!(
-                        "record key/{label}/{:010} is not what the audit log says",
-                        key.version
-                    ));
+                    faults.push(differs(&RecordName::Key(key.owner.clone(), key.version)));
                 }
+                require_with_key(store, &key, faults)?;
             }
             page = store.keys(None, Some(&last), MAX_PAGE)?;
         }
@@ -219,4 +269,25 @@ impl Replay {
         );
         Ok(())
     }
+}
+
+fn differs(record: &impl std::fmt::Display) -> String {
+    format!("record {record} is not what the audit log says")
+}
+
+/// The records that go with a key.
+fn require_with_key(store: &Store, key: &KeyRecord, faults: &mut Vec<String>) -> Result<(), Error> {
+    require(store, &RecordName::KeyId(key.key_id), faults)?;
+    if key.state == KeyState::Destroyed {
+        return Ok(());
+    }
+    let private = RecordName::Private(key.owner.clone(), key.version);
+    require(store, &private, faults)
+}
+
+fn require(store: &Store, name: &RecordName, faults: &mut Vec<String>) -> Result<(), Error> {
+    if store.engine.get(&name.to_string())?.is_none() {
+        faults.push(format!("record {name} is missing"));
+    }
+    Ok(())
 }
