@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use control::{OnRefused, ZoneMode};
 use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
+use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -21,7 +22,13 @@ pub struct Config {
     #[serde(default = "default_ops_listen")]
     pub ops_listen: Listen,
     /// `store`
-    pub store: PathBuf,
+    pub store: StoreAddress,
+    /// `etcd`
+    #[serde(default)]
+    pub etcd: EtcdSettings,
+    /// `max_stale`
+    #[serde(default = "default_max_stale")]
+    pub max_stale: Period,
     /// `master_key_file`
     #[serde(default)]
     pub master_key_file: Option<PathBuf>,
@@ -184,6 +191,10 @@ fn default_startup_timeout() -> Period {
     Period::seconds(10)
 }
 
+fn default_max_stale() -> Period {
+    Period::seconds(600)
+}
+
 fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
@@ -198,6 +209,13 @@ fn default_connect_timeout() -> Period {
 
 /// The keys that apply to a running program, on SIGHUP.
 const LIVE: &[&str] = &[
+    "store",
+    "etcd.ca",
+    "etcd.certificate",
+    "etcd.private_key",
+    "etcd.user",
+    "etcd.password_file",
+    "max_stale",
     "zone_mode",
     "on_refused",
     "log.level",
@@ -213,6 +231,15 @@ const LIVE: &[&str] = &[
 ];
 
 impl Config {
+    /// Where the store is, and how it is reached.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place {
+            address: self.store.clone(),
+            etcd: self.etcd.clone(),
+        }
+    }
+
     /// The keys that are other in `new`, and wait for the next start.
     #[must_use]
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<String> {
@@ -255,9 +282,40 @@ pub const KEYS: &[Key] = &[
     ),
     text(
         "store",
-        "FILE",
+        "PLACE",
         "",
-        "The store of keys that pgseal-keymaker made.",
+        "The store of keys that pgseal-keymaker made: a file, or etcd://HOST:PORT,HOST:PORT,.../PREFIX. Changed on SIGHUP to another place of the same store.",
+    ),
+    text(
+        "etcd.ca",
+        "FILE",
+        "not set",
+        "CA certificates that etcd's members are checked against, PEM. Without it etcd is asked in clear, and on loopback addresses only.",
+    ),
+    text(
+        "etcd.certificate",
+        "FILE",
+        "not set",
+        "Certificate shown to etcd, PEM; without a common name if etcd has users.",
+    ),
+    text(
+        "etcd.private_key",
+        "FILE",
+        "not set",
+        "Its private key, PEM, mode 0600.",
+    ),
+    text("etcd.user", "NAME", "not set", "User in etcd."),
+    text(
+        "etcd.password_file",
+        "FILE",
+        "not set",
+        "File that holds the user's password, mode 0600.",
+    ),
+    text(
+        "max_stale",
+        "PERIOD",
+        "10m",
+        "How long a server goes on with what it has in memory when its store does not answer; past it nothing is opened and there are no new sessions. At least 5s. Applied on SIGHUP.",
     ),
     text(
         "master_key_file",

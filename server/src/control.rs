@@ -13,7 +13,9 @@ use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use control::{ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, ZoneRequest, path};
+use control::{
+    ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest, path,
+};
 use envelope::{ClientId, Owner, ZoneId};
 use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
@@ -100,7 +102,14 @@ async fn status(
         Role::Client => Some(caller(&identity)?),
         Role::Server | Role::Admin => None,
     };
-    let revision = shared.keys.revision().await?;
+    let opened = shared.keys.opened();
+    let now = Instant::now();
+    let revision = |store: &keystore::Store| store.revision();
+    let revision = match shared.keys.ask_promptly(revision).await {
+        Ok(revision) => revision,
+        // How it is is told all the more when the store is silent.
+        Err(_) => shared.keys.contact.revision(),
+    };
     let policy = **shared.policy.load();
     Ok(Json(Status {
         server: shared.id.clone(),
@@ -113,6 +122,12 @@ async fn status(
         store_revision: revision.count(),
         certificates: (&shared.tls.setup().certificates).into(),
         revocations: RevocationStatus::of(&shared.revoked, Instant::now()),
+        store: StoreStatus {
+            place: opened.place.address.to_string(),
+            age_seconds: shared.keys.contact.age(now).as_secs(),
+            max_stale_seconds: shared.keys.contact.max_stale().as_secs(),
+            moved_to: opened.store.moved_to(),
+        },
         draining: shared.is_draining(),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
@@ -133,7 +148,7 @@ async fn client(
     let owner = Owner::Client(caller(&identity)?);
     let key = shared
         .keys
-        .ask(move |store| store.active_key(&owner))
+        .ask_promptly(move |store| store.active_key(&owner))
         .await?;
     Ok(Json(public(&key)))
 }
@@ -187,7 +202,7 @@ async fn zone(
     let asked = id.clone();
     let zone = shared
         .keys
-        .ask(move |store| store.zone(&asked))
+        .ask_promptly(move |store| store.zone(&asked))
         .await?
         .ok_or_else(unknown)?;
     if caller.is_some_and(|caller| !zone.clients.permits(&caller)) {
@@ -196,7 +211,7 @@ async fn zone(
     let owner = Owner::Zone(id);
     let key = shared
         .keys
-        .ask(move |store| store.active_key(&owner))
+        .ask_promptly(move |store| store.active_key(&owner))
         .await?;
     Ok(Json(public(&key)))
 }
@@ -216,7 +231,10 @@ async fn create_zone(
         ));
     }
     let asked = creator.clone();
-    let record = shared.keys.ask(move |store| store.client(&asked)).await?;
+    let record = shared
+        .keys
+        .ask_promptly(move |store| store.client(&asked))
+        .await?;
     if !record.is_some_and(|client| client.create_zones) {
         return Err(Problem(
             StatusCode::FORBIDDEN,
@@ -231,7 +249,7 @@ async fn create_zone(
     };
     Ok(shared
         .keys
-        .ask(move |store| store.by(by).add_zone(&zone))
+        .ask_promptly(move |store| store.by(by).add_zone(&zone))
         .await?)
 }
 

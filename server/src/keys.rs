@@ -1,15 +1,19 @@
-//! The store as the server uses it: off the async threads, and watched for changes.
+//! The store as the server uses it: off the async threads, watched for changes, and done without for
+//! a while when it does not answer.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use daemon::Shutdown;
-use envelope::KeyId;
-use keystore::{KeyCache, Revision, Store};
-use tokio::time::{Instant, MissedTickBehavior};
+use envelope::{ClientId, KeyId};
+use keystore::{KeyCache, Place, Revision, Store};
+use lru::LruCache;
+use tokio::time::MissedTickBehavior;
 use tunnel::Revoked;
 
+use crate::contact::Contact;
 use crate::opener::Fetched;
 use crate::revocations::Follower;
 
@@ -18,6 +22,9 @@ const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// Key schedules kept in memory, about 700 bytes each.
 const MAX_SCHEDULES: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
+
+/// Clients kept in memory, to know them again while the store does not answer.
+const MAX_CLIENTS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// How often the store is asked whether it has changed; readers must see a change within a second.
 const WATCH_INTERVAL: Duration = Duration::from_millis(200);
@@ -28,11 +35,23 @@ const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 /// The store and what of it is in memory. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
-    store: Arc<Store>,
+    opened: Arc<ArcSwap<Opened>>,
     /// In whose name this server changes the store.
     by: Arc<str>,
     /// Keys and schedules in memory.
     pub cache: Arc<KeyCache>,
+    /// When the store last answered.
+    pub contact: Arc<Contact>,
+    /// Clients that the store knows.
+    clients: Arc<Mutex<LruCache<ClientId, ()>>>,
+}
+
+/// An open store, and where it was opened.
+pub struct Opened {
+    /// The store.
+    pub store: Store,
+    /// Where it is.
+    pub place: Place,
 }
 
 /// The store did not answer.
@@ -41,6 +60,9 @@ pub enum KeysError {
     /// It says why.
     #[error(transparent)]
     Store(#[from] keystore::Error),
+    /// It has not answered for a while, and was not asked.
+    #[error("the store has not answered for {} s", .0.as_secs())]
+    Lost(Duration),
     /// The task that asked it ended early: the process is ending, or has a defect.
     #[error("the store was not asked to the end")]
     Interrupted,
@@ -49,17 +71,30 @@ pub enum KeysError {
 impl Keys {
     /// Over an open store, for the server of this id.
     #[must_use]
-    pub fn new(store: Store, server: &str) -> Self {
+    pub fn new(opened: Opened, server: &str, contact: Contact) -> Self {
         Self {
             by: format!("server {server}").into(),
             cache: Arc::new(KeyCache::new(MAX_KEYS, MAX_SCHEDULES)),
-            store: Arc::new(store),
+            opened: Arc::new(ArcSwap::from_pointee(opened)),
+            contact: Arc::new(contact),
+            clients: Arc::new(Mutex::new(LruCache::new(MAX_CLIENTS))),
         }
+    }
+
+    /// The store, and where it is.
+    #[must_use]
+    pub fn opened(&self) -> Arc<Opened> {
+        self.opened.load_full()
+    }
+
+    /// Uses the same store from another place, from the next question on.
+    pub fn exchange(&self, opened: Opened) {
+        self.opened.store(Arc::new(opened));
     }
 
     /// In whose name a client's change is made through this server.
     #[must_use]
-    pub fn author(&self, client: &envelope::ClientId) -> String {
+    pub fn author(&self, client: &ClientId) -> String {
         format!("client {client} through {}", self.by)
     }
 
@@ -71,20 +106,67 @@ impl Keys {
         &self,
         question: impl FnOnce(&Store) -> Result<T, keystore::Error> + Send + 'static,
     ) -> Result<T, KeysError> {
-        let store = self.store.clone();
-        tokio::task::spawn_blocking(move || question(&store))
+        let opened = self.opened();
+        tokio::task::spawn_blocking(move || question(&opened.store))
             .await
             .map_err(|_| KeysError::Interrupted)?
             .map_err(Into::into)
     }
 
-    /// How many changes the store has seen, if it is still the one that was opened.
+    /// [`ask`](Self::ask), unless the store has not answered for a while: then it says so at once.
     ///
     /// # Errors
-    /// What the store says.
-    pub async fn revision(&self) -> Result<Revision, KeysError> {
+    /// What the store says, or that it says nothing.
+    pub async fn ask_promptly<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Store) -> Result<T, keystore::Error> + Send + 'static,
+    ) -> Result<T, KeysError> {
+        let now = Instant::now();
+        if self.contact.is_lost(now) {
+            return Err(KeysError::Lost(self.contact.age(now)));
+        }
+        self.ask(question).await
+    }
+
+    /// Whether the store knows the client; from memory if the store does not answer and what is in
+    /// memory is still used.
+    ///
+    /// # Errors
+    /// Neither says.
+    pub async fn knows(&self, client: &ClientId) -> Result<bool, KeysError> {
+        let asked = client.clone();
+        let found = self.ask_promptly(move |store| store.client(&asked)).await;
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Ok(Some(_)) => {
+                clients.put(client.clone(), ());
+                Ok(true)
+            }
+            Ok(None) => {
+                clients.pop(client);
+                Ok(false)
+            }
+            Err(error) => {
+                let fresh = !self.contact.is_stale(Instant::now());
+                match is_silence(&error) && fresh && clients.get(client).is_some() {
+                    true => Ok(true),
+                    false => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Whether the store can be used: it answers, or it is etcd, does not answer, and what is in
+    /// memory is still used. A fleet must not fall silent with its etcd.
+    pub async fn is_usable(&self) -> bool {
+        if self.contact.is_stale(Instant::now()) {
+            return false;
+        }
         let ask = |store: &Store| store.changes(Revision::default());
-        Ok(self.ask(ask).await?.revision)
+        match self.ask_promptly(ask).await {
+            Ok(_) => true,
+            Err(error) => is_silence(&error),
+        }
     }
 
     /// Fetches these keys, for one row and into memory. What goes wrong is logged, and the values
@@ -101,14 +183,21 @@ impl Keys {
             return;
         }
         let cache = self.cache.clone();
-        match self.ask(move |store| cache.load(store, &unread)).await {
+        let loaded = self.ask_promptly(move |store| cache.load(store, &unread));
+        match loaded.await {
             Ok(loaded) => {
                 fetched.keys.extend(loaded.keys);
                 for (key_id, error) in loaded.failed {
                     tracing::error!(%key_id, %error, "a key cannot be used");
                 }
             }
-            Err(error) => tracing::error!(%error, "keys cannot be read"),
+            Err(error) => {
+                fetched.unread = true;
+                // Said by the watch, once.
+                if !matches!(error, KeysError::Lost(_)) {
+                    tracing::error!(%error, "keys cannot be read");
+                }
+            }
         }
     }
 
@@ -118,10 +207,18 @@ impl Keys {
         let mut follower = Follower::default();
         let mut known = Revision::default();
         let mut well = true;
+        let mut from = self.opened();
         loop {
-            let since = known;
+            let opened = self.opened();
+            if !Arc::ptr_eq(&opened, &from) {
+                // The same store, in another place, where changes are counted otherwise.
+                known = Revision::default();
+                from = opened;
+            }
+            let (since, asked) = (known, Instant::now());
             match self.ask(move |store| store.changes(since)).await {
                 Ok(changed) => {
+                    self.contact.confirm(asked, changed.revision);
                     if !std::mem::replace(&mut well, true) {
                         tracing::info!("the store can be read again");
                     }
@@ -144,9 +241,34 @@ impl Keys {
         }
     }
 
+    /// Forgets all keys once what is in memory is too old to be used; until shutdown.
+    pub async fn expire(self, mut shutdown: Shutdown) {
+        let mut stale = false;
+        loop {
+            let was = std::mem::replace(&mut stale, self.contact.is_stale(Instant::now()));
+            match (was, stale) {
+                (false, true) => {
+                    self.cache.forget_all();
+                    tracing::error!(
+                        max_stale = ?self.contact.max_stale(),
+                        "the store has not answered for max_stale: nothing is opened any more, and \
+                         there are no new sessions"
+                    );
+                }
+                (true, false) => tracing::info!("the store has answered: values are opened again"),
+                _ => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                () = shutdown.begun() => return,
+            }
+        }
+    }
+
     /// Writes down which keys are used, and destroys zones whose grace has ended; until shutdown.
     pub async fn keep(self, mut shutdown: Shutdown) {
-        let mut ticks = tokio::time::interval_at(Instant::now() + CHORES_INTERVAL, CHORES_INTERVAL);
+        let first = tokio::time::Instant::now() + CHORES_INTERVAL;
+        let mut ticks = tokio::time::interval_at(first, CHORES_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -164,7 +286,8 @@ impl Keys {
             return;
         }
         let count = used.len();
-        if let Err(error) = self.ask(move |store| store.note_use(&used)).await {
+        let noted = self.ask_promptly(move |store| store.note_use(&used));
+        if let Err(error) = noted.await {
             // A key's next use is noted again within an hour.
             tracing::warn!(%error, keys = count, "the use of keys could not be written down");
         }
@@ -172,7 +295,8 @@ impl Keys {
 
     async fn sweep(&self) {
         let by = self.by.clone();
-        match self.ask(move |store| store.by(&*by).sweep()).await {
+        let swept = self.ask_promptly(move |store| store.by(&*by).sweep());
+        match swept.await {
             Ok(swept) => {
                 if swept.jumped {
                     tracing::warn!(
@@ -187,5 +311,14 @@ impl Keys {
             }
             Err(error) => tracing::debug!(%error, "zones to be destroyed could not be looked for"),
         }
+    }
+}
+
+/// The store's engine cannot be reached; that says nothing of what is in the store.
+fn is_silence(error: &KeysError) -> bool {
+    match error {
+        KeysError::Lost(_) => true,
+        KeysError::Store(error) => error.is_silence(),
+        KeysError::Interrupted => false,
     }
 }

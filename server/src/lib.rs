@@ -9,6 +9,7 @@ mod app_to_db;
 mod cancel;
 mod certificates;
 pub mod config;
+mod contact;
 mod control;
 mod conversation;
 mod database;
@@ -38,8 +39,9 @@ use tokio::net::TcpListener;
 use tunnel::{Revoked, ServerTls};
 
 use crate::config::Config;
+use crate::contact::Contact;
 use crate::database::Database;
-use crate::keys::Keys;
+use crate::keys::{Keys, Opened};
 use crate::shared::Shared;
 
 const ABOUT: &str = "\
@@ -111,21 +113,44 @@ impl Prepared {
             )));
         }
         let database = Database::new(&config.database).map_err(Failure::Usage)?;
-        let store = Store::open(&config.store, master_key(config)?)
-            .map_err(|error| Failure::Failed(error.to_string()))?;
+        check_max_stale(config)?;
         let asked = Instant::now();
+        let store = open_store(config)?;
         let revocations = store
             .revocations()
             .map_err(|error| Failure::Failed(error.to_string()))?;
         revocations::take_over(&revoked, &revocations, asked)
-            .map_err(|error| Failure::failed(config.store.display(), error))?;
+            .map_err(|error| Failure::failed(&config.store, error))?;
+        let opened = Opened {
+            store,
+            place: config.place(),
+        };
+        let contact = Contact::new(asked, config.max_stale.0);
         Ok(Self {
-            keys: Keys::new(store, &setup.identity.id),
+            keys: Keys::new(opened, &setup.identity.id, contact),
             tls: ServerTls::new(setup),
             revoked,
             database,
         })
     }
+}
+
+/// Shorter, and a slow answer would stop everything.
+const MIN_MAX_STALE: Duration = Duration::from_secs(5);
+
+fn check_max_stale(config: &Config) -> Result<(), Failure> {
+    match config.max_stale.0 >= MIN_MAX_STALE {
+        true => Ok(()),
+        false => Err(Failure::Usage(format!(
+            "max_stale: at least {} s; a store may take that long to answer",
+            MIN_MAX_STALE.as_secs()
+        ))),
+    }
+}
+
+fn open_store(config: &Config) -> Result<Store, Failure> {
+    Store::open(config.place(), master_key(config)?)
+        .map_err(|error| Failure::Failed(error.to_string()))
 }
 
 fn master_key(config: &Config) -> Result<MasterKey, Failure> {
@@ -188,6 +213,7 @@ async fn run(
             .clone()
             .watch(shared.revoked.clone(), ending.clone()),
     );
+    tokio::spawn(shared.keys.clone().expire(ending.clone()));
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
@@ -245,11 +271,51 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
 /// certificates: the last step that can fail.
 fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
     let config = layers.load::<Config>()?.config;
+    check_max_stale(&config)?;
     let database = shared.database.prepare(&config.database);
     let database = database.map_err(Failure::Usage)?;
+    // Reading files and asking etcd takes a while, and this is an async thread.
+    let opened = tokio::task::block_in_place(|| open_again(&config, shared))?;
     certificates::read(&config, &shared.revoked)
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     shared.database.apply(database);
+    if let Some(opened) = opened {
+        let address = opened.place.address.clone();
+        if address != shared.keys.opened().place.address {
+            tracing::info!(store = %address, "the store is used from here now");
+        }
+        shared.keys.exchange(opened);
+    }
     Ok(config)
+}
+
+/// The store where the configuration says it is now, if that is another place, or etcd may be reached
+/// with other certificates there. It has to be the same store.
+fn open_again(config: &Config, shared: &Shared) -> Result<Option<Opened>, Failure> {
+    let known = shared.keys.opened();
+    let place = config.place();
+    let moved = place != known.place;
+    if !moved && place.address.file().is_some() {
+        return Ok(None);
+    }
+    let store = match Store::open(place.clone(), master_key(config)?) {
+        Ok(store) => store,
+        // It goes on with what it has.
+        Err(error) if !moved && error.is_silence() => return Ok(None),
+        Err(error) => return Err(Failure::Failed(error.to_string())),
+    };
+    if !store.is_same_store(&known.store) {
+        return Err(Failure::Usage(format!(
+            "store: {} is another store than {}; a change to it takes a restart",
+            place.address, known.place.address
+        )));
+    }
+    if let Some(to) = store.moved_to() {
+        return Err(Failure::Usage(format!(
+            "store: {} has moved to {to}",
+            place.address
+        )));
+    }
+    Ok(Some(Opened { store, place }))
 }

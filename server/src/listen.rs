@@ -236,10 +236,12 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
         return Err(refusals::NOT_A_CLIENT);
     }
     let client: ClientId = identity.id.parse().map_err(|_| refusals::NOT_A_CLIENT)?;
-    let asked = client.clone();
-    match shared.keys.ask(move |store| store.client(&asked)).await {
-        Ok(Some(_)) => Ok(client),
-        Ok(None) => Err(refusals::UNKNOWN_CLIENT),
+    if shared.keys.contact.is_stale(Instant::now()) {
+        return Err(refusals::NO_STORE);
+    }
+    match shared.keys.knows(&client).await {
+        Ok(true) => Ok(client),
+        Ok(false) => Err(refusals::UNKNOWN_CLIENT),
         Err(error) => {
             tracing::error!(%error, "the store cannot be read");
             Err(refusals::NO_STORE)

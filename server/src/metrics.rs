@@ -21,6 +21,8 @@ pub enum Reason {
     Unsupported,
     /// The key id is not in the store.
     UnknownKey,
+    /// The store did not answer, and the key is not in memory.
+    StoreSilent,
     /// Zone mode does not open this kind.
     ZoneMode,
     /// It is another client's, or the zone does not list this client.
@@ -42,9 +44,10 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Unsupported,
         Self::UnknownKey,
+        Self::StoreSilent,
         Self::ZoneMode,
         Self::NotPermitted,
         Self::NotTagged,
@@ -62,6 +65,7 @@ impl Reason {
         match self {
             Self::Unsupported => "unsupported",
             Self::UnknownKey => "unknown_key",
+            Self::StoreSilent => "store_silent",
             Self::ZoneMode => "zone_mode",
             Self::NotPermitted => "not_permitted",
             Self::NotTagged => "not_tagged",
@@ -108,6 +112,8 @@ pub struct Levels<'a> {
     pub sessions: usize,
     /// How long ago the list of revoked certificates was confirmed.
     pub revocation_list_age: Duration,
+    /// How long ago the store answered.
+    pub store_age: Duration,
     /// The server's own certificate, and its CA's.
     pub certificates: &'a Certificates,
 }
@@ -118,6 +124,7 @@ pub struct Metrics {
     registry: Registry,
     sessions: Gauge<i64, AtomicI64>,
     revocation_list_age: Gauge<f64, AtomicU64>,
+    store_age: Gauge<f64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
     /// Data sessions ever.
@@ -144,6 +151,7 @@ impl Metrics {
             registry: Registry::with_prefix("pgseal_server"),
             sessions: Gauge::default(),
             revocation_list_age: Gauge::default(),
+            store_age: Gauge::default(),
             certificate_expires: Gauge::default(),
             ca_expires: Gauge::default(),
             sessions_started: Counter::default(),
@@ -164,6 +172,11 @@ impl Metrics {
             "revocation_list_age_seconds",
             "How long ago the list of revoked certificates was confirmed",
             self.revocation_list_age.clone(),
+        );
+        registry.register(
+            "store_age_seconds",
+            "How long ago the store of keys answered",
+            self.store_age.clone(),
         );
         registry.register(
             "certificate_expiry_timestamp_seconds",
@@ -239,6 +252,7 @@ impl Metrics {
             .set(i64::try_from(levels.sessions).unwrap_or(i64::MAX));
         self.revocation_list_age
             .set(levels.revocation_list_age.as_secs_f64());
+        self.store_age.set(levels.store_age.as_secs_f64());
         self.certificate_expires
             .set(unix_seconds(levels.certificates.expires));
         self.ca_expires

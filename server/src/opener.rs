@@ -80,6 +80,8 @@ pub struct Fetched {
     pub keys: HashMap<KeyId, Arc<OpenKey>>,
     /// Those that were asked for.
     pub asked: HashSet<KeyId>,
+    /// Set when the store did not answer: a key that is not here may be there.
+    pub unread: bool,
 }
 
 /// Opens rows for one session.
@@ -125,7 +127,10 @@ impl<'a> Tally<'a> {
     /// A key that is in neither place is either fetched first, or unknown.
     fn without_key(&mut self, id: KeyId) -> Reason {
         if self.fetched.asked.contains(&id) {
-            return Reason::UnknownKey;
+            return match self.fetched.unread {
+                true => Reason::StoreSilent,
+                false => Reason::UnknownKey,
+            };
         }
         if self.fetched.asked.len() + self.missing.len() >= MAX_FETCHED {
             return Reason::Untried;

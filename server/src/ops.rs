@@ -23,14 +23,14 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     daemon::serve_http(listener, router).await;
 }
 
-/// 200 when it takes sessions, its store can be read, who is revoked is known and its database
+/// 200 when it takes sessions, its store can be read (or etcd is away, for less than `max_stale`), who is revoked is known and its database
 /// answers.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     let down = StatusCode::SERVICE_UNAVAILABLE;
     if shared.is_draining() {
         return (down, "draining\n");
     }
-    if shared.keys.revision().await.is_err() {
+    if !shared.keys.is_usable().await {
         return (down, "the store of keys cannot be read\n");
     }
     match shared.revoked.standing(Instant::now()) {
@@ -57,6 +57,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     shared.metrics.set(&Levels {
         sessions: shared.sessions.count(),
+        store_age: shared.keys.contact.age(Instant::now()),
         revocation_list_age: shared.revoked.age(Instant::now()),
         certificates: &shared.tls.setup().certificates,
     });

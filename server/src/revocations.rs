@@ -103,6 +103,7 @@ fn is_absence(error: &Error) -> bool {
     matches!(
         error,
         Error::Locked { .. }
+            | Error::Etcd(_)
             | Error::Engine { .. }
             | Error::File { .. }
             | Error::NoStore { .. }

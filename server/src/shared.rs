@@ -90,6 +90,7 @@ impl Shared {
     pub fn apply(&self, config: &Config) {
         self.policy.store(Arc::new(Policy::from(config)));
         self.revoked.set_max_age(config.max_crl_age.0);
+        self.keys.contact.set_max_stale(config.max_stale.0);
     }
 
     /// From now on there are no new sessions.

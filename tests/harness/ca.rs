@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -106,6 +106,7 @@ pub struct Leaf {
     usages: Vec<ExtendedKeyUsagePurpose>,
     years: (i32, i32),
     lifetime: Option<Duration>,
+    named: bool,
 }
 
 impl Leaf {
@@ -143,6 +144,7 @@ impl Leaf {
             usages,
             years: (2020, 2120),
             lifetime: None,
+            named: true,
         }
     }
 
@@ -156,6 +158,12 @@ impl Leaf {
     pub fn without_uri(mut self) -> Self {
         self.uris.clear();
         self.and_host("localhost")
+    }
+
+    /// Leaves it without a common name, as etcd wants those of its clients.
+    pub fn without_common_name(mut self) -> Self {
+        self.named = false;
+        self
     }
 
     /// Adds a host name.
@@ -207,6 +215,9 @@ impl Leaf {
 
     fn params(&self) -> CertificateParams {
         let mut params = named(&self.common_name);
+        if !self.named {
+            params.distinguished_name = DistinguishedName::new();
+        }
         let uris = self.uris.iter().map(|uri| SanType::URI(name(uri)));
         let hosts = self.hosts.iter().map(|host| SanType::DnsName(name(host)));
         let addresses = self.addresses.iter().copied().map(SanType::IpAddress);

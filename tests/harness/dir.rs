@@ -18,10 +18,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Waits until the test program is gone, then removes its run directory. Processes of a killed
 /// cluster are given a second to end first: without its files PostgreSQL ends in a panic, and that
-/// leaves shared memory behind. Some may still be writing later, so it tries more than once.
+/// leaves shared memory behind. Some may still be writing later, so it tries more than once. Network
+/// namespaces and bridges that were made, a name on each line of `namespaces`, go too.
 const JANITOR: &str = r#"
 cat >/dev/null
 sleep 1
+while read -r name; do
+    ip netns del "$name" || ip link del "$name"
+done <"$1/namespaces"
 for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     rm -rf -- "$1" && exit
     sleep 0.25

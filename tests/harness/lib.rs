@@ -6,6 +6,7 @@
 //! - [`Pair`] and [`Cluster`]: the databases alone, made with [`Settings`];
 //! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
 //!   `pgseal-keymaker` would never make;
+//! - [`Etcd`]: a cluster of etcd; [`Network`] and [`Namespace`]: hosts of a network of their own;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -53,9 +54,11 @@ mod connector;
 mod daemon;
 mod deadline;
 mod dir;
+mod etcd;
 pub mod http;
 mod impostor;
 mod keys;
+mod namespace;
 mod pair;
 mod port;
 mod postgres;
@@ -77,8 +80,10 @@ pub use cluster::Cluster;
 pub use connector::Connector;
 pub use deadline::{PATIENCE, eventually, until};
 pub use dir::TestDir;
+pub use etcd::{Etcd, MEMBERS};
 pub use impostor::Impostor;
 pub use keys::Keys;
+pub use namespace::{Namespace, Network};
 pub use pair::Pair;
 pub use port::{Port, free_port};
 pub use postgres::{as_owner, give, psql, psql_program};

@@ -149,12 +149,13 @@ impl Process {
         })
     }
 
-    /// Waits until something listens on this TCP port of 127.0.0.1. It looks into the kernel's
-    /// table and does not connect, so the program meets no connection that the test did not make.
+    /// Waits until something listens on this TCP port, in the process's network namespace. It looks
+    /// into the kernel's table and does not connect, so the program meets no connection that the test
+    /// did not make.
     #[track_caller]
     pub fn wait_for_port(&self, port: u16) {
         self.wait_for(&format!("a listener on port {port}"), || {
-            listens(port).then_some(())
+            listens(self.pid(), port).then_some(())
         });
     }
 
@@ -249,17 +250,16 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
     spawned.recv().expect("the nursery answers every order")
 }
 
-/// True if a TCP socket listens on this port of 127.0.0.1 or of all addresses.
-fn listens(port: u16) -> bool {
+/// True if a TCP socket listens on this port, as the process sees it.
+fn listens(pid: u32, port: u16) -> bool {
     let suffix = format!(":{port:04X}");
-    String::from_utf8_lossy(&read(Path::new("/proc/net/tcp")))
-        .lines()
-        .any(|line| {
-            // sl local_address rem_address st …; state 0A is LISTEN.
-            let mut fields = line.split_whitespace().skip(1);
-            fields.next().is_some_and(|local| local.ends_with(&suffix))
-                && fields.nth(1) == Some("0A")
-        })
+    // A process that has just ended has no table any more; its end is found elsewhere.
+    let table = fs::read(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    String::from_utf8_lossy(&table).lines().any(|line| {
+        // sl local_address rem_address st …; state 0A is LISTEN.
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&suffix)) && fields.nth(1) == Some("0A")
+    })
 }
 
 fn read(path: &Path) -> Vec<u8> {

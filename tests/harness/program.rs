@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio, id};
 
 use crate::dir::TestDir;
+use crate::namespace::Namespace;
 use crate::process::{Process, Stop, spawn};
 
 /// Runs the program unless the test program is gone already: between its start and `setpriv`'s call
@@ -23,7 +24,8 @@ pub struct Program {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     input: Vec<u8>,
-    account: Option<&'static str>,
+    account: Option<String>,
+    namespace: Option<String>,
     stop: Stop,
 }
 
@@ -67,6 +69,7 @@ impl Program {
             environment: Vec::new(),
             input: Vec::new(),
             account: None,
+            namespace: None,
             stop: Stop::Kill,
         }
     }
@@ -119,9 +122,15 @@ impl Program {
         runner
     }
 
-    /// Runs it as this user; only root can.
-    pub fn account(mut self, account: Option<&'static str>) -> Self {
-        self.account = account;
+    /// Runs it as this user, by name or number; only root can.
+    pub fn account(mut self, account: Option<&str>) -> Self {
+        self.account = account.map(str::to_owned);
+        self
+    }
+
+    /// Runs it in this network namespace; only root can.
+    pub fn namespace(mut self, namespace: &Namespace) -> Self {
+        self.namespace = Some(namespace.name().to_owned());
         self
     }
 
@@ -164,17 +173,22 @@ impl Program {
         let input = File::open(&input).unwrap_or_else(|error| panic!("opening stdin: {error}"));
         // A shell that put this test into the background made it ignore SIGINT and SIGQUIT.
         let mut command = Command::new("env");
-        command.args([
-            "--default-signal",
-            "setpriv",
-            "--pdeathsig",
-            self.stop.name(),
-        ]);
-        if let Some(account) = self.account {
+        command.arg("--default-signal");
+        if let Some(namespace) = &self.namespace {
+            command.args(["ip", "netns", "exec", namespace]);
+        }
+        command.args(["setpriv", "--pdeathsig", self.stop.name()]);
+        if let Some(account) = &self.account {
             command
                 .arg(format!("--reuid={account}"))
                 .arg(format!("--regid={account}"));
-            command.arg("--init-groups");
+            // A user who is a number only is in no other group.
+            let number = account.bytes().all(|byte| byte.is_ascii_digit());
+            command.arg(if number {
+                "--clear-groups"
+            } else {
+                "--init-groups"
+            });
         }
         command
             .args(["--", "sh", "-c", GUARD])

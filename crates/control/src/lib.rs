@@ -11,8 +11,8 @@ mod watch;
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use client::{Answer, Client, ClientError};
 pub use types::{
-    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, Values, ZoneMode,
-    ZoneRequest,
+    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
+    Values, ZoneMode, ZoneRequest,
 };
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 

@@ -123,6 +123,9 @@ pub struct Status {
     pub certificates: CertificateStatus,
     /// What it knows of revoked certificates.
     pub revocations: RevocationStatus,
+    /// The store, and how long ago it answered.
+    #[serde(default)]
+    pub store: StoreStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
     /// Values by owner since the program started: of the client that asks, or of all owners for
@@ -132,6 +135,19 @@ pub struct Status {
     /// The sessions that run now and what they have opened: the client's own, or all.
     #[serde(default)]
     pub access: Vec<SessionAccess>,
+}
+
+/// How a server's store is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StoreStatus {
+    /// Where it is: a file, or `etcd://…`.
+    pub place: String,
+    /// How long ago it answered. It is asked five times a second.
+    pub age_seconds: u64,
+    /// Past what age nothing is opened any more, and there are no new sessions.
+    pub max_stale_seconds: u64,
+    /// Where it has moved to; it takes no more changes where it is.
+    pub moved_to: Option<String>,
 }
 
 /// Values of one owner.

@@ -30,16 +30,16 @@ pub(crate) trait Engine: Send + Sync {
     /// [`MAX_COMMIT`] of each.
     fn commit(&self, conditions: &[Condition], edits: &[Edit]) -> Result<Commit, Error>;
 
-    /// What has changed after this revision; 0 asks for the present revision alone.
-    ///
-    /// Removed names may be left out: whoever removes one writes another that stands for it.
+    /// What has changed after this revision; 0 asks for the present revision alone. An error if
+    /// what is at the place is not what was opened there, or cannot be asked.
     fn changes(&self, since: i64) -> Result<Changes, Error>;
+
+    /// Calls `each` with every value, in the order of their names (bytewise), all as they were at
+    /// one revision, which it answers.
+    fn read_all(&self, each: &mut dyn FnMut(Listed) -> Result<(), Error>) -> Result<i64, Error>;
 
     /// Has removed and overwritten values leave the medium, as far as the engine can see to it.
     fn purge(&self) -> Result<(), Error>;
-
-    /// An error if what is at the place is not what was opened there.
-    fn check_place(&self) -> Result<(), Error>;
 }
 
 /// A value, and when it was last written.
@@ -48,7 +48,7 @@ pub(crate) struct Found {
     pub revision: i64,
 }
 
-/// A named value to be written.
+/// A named value to be written. It is never empty.
 pub(crate) struct Named {
     pub name: String,
     pub value: Vec<u8>,
@@ -67,6 +67,15 @@ pub(crate) enum Edit {
     Put(Named),
     /// Removes the value of this name, if there is one.
     Remove(String),
+}
+
+impl Edit {
+    /// The name whose value is written or removed.
+    pub fn name(&self) -> &str {
+        match self {
+            Edit::Put(Named { name, .. }) | Edit::Remove(name) => name,
+        }
+    }
 }
 
 /// What a commit depends on: that a value is of this revision; 0 that there is none.
@@ -90,6 +99,9 @@ pub(crate) enum Commit {
 pub(crate) struct Changes {
     /// The present revision.
     pub revision: i64,
-    /// The names written; `None` when they are too many to tell, or not known.
+    /// The names written or removed; `None` when they are too many to tell, or not known.
     pub names: Option<Vec<String>>,
 }
+
+#[cfg(test)]
+pub(crate) mod conformance;

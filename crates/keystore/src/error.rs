@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use envelope::{ClientId, KeyId, Owner, ZoneId};
 
+use crate::etcd::EtcdError;
 use crate::master_key::MasterKeyId;
 use crate::record::{KeyState, Timestamp};
 
@@ -98,6 +99,28 @@ pub enum Error {
         /// What is broken.
         what: String,
     },
+    /// A copy, or what was restored from a backup, that is not complete.
+    #[error(
+        "{path} is an unfinished copy of a store; run `store copy` again to finish it, or remove it and restore again"
+    )]
+    Unfinished {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// What should be a backup is none.
+    #[error("{path} is not a backup of a store")]
+    NotABackup {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A backup that was cut short, put together otherwise, or altered.
+    #[error("the backup {path} is damaged or was altered ({what}); nothing was restored")]
+    BackupDamaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: &'static str,
+    },
     /// A record is not what was sealed under its name in this store.
     #[error("record {record} in {path} was altered or is damaged; restore the store from a backup")]
     Altered {
@@ -156,6 +179,10 @@ pub enum Error {
         /// SQLite's error.
         source: rusqlite::Error,
     },
+
+    /// etcd, or the way to it.
+    #[error(transparent)]
+    Etcd(#[from] EtcdError),
 
     /// A client of this id is there already.
     #[error("client {0} exists already")]
@@ -330,6 +357,17 @@ pub enum Error {
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     NoRandom,
+}
+
+impl Error {
+    /// True if etcd did not answer, which says nothing of the store in it. Whether a change was made
+    /// may be unknown then.
+    pub fn is_silence(&self) -> bool {
+        matches!(
+            self,
+            Error::Etcd(EtcdError::Unreachable(_) | EtcdError::Unheard(_))
+        )
+    }
 }
 
 impl From<envelope::RandomFailed> for Error {

@@ -1,7 +1,7 @@
 //! The engine for one host: named values in one SQLite file.
 //!
 //! All SQL is here and in `sqlite/open`, which makes and opens the file; nothing else knows of
-//! SQLite.
+//! SQLite. A removed value leaves an empty one behind, which says when it was removed.
 
 mod open;
 
@@ -44,7 +44,9 @@ impl Engine for Sqlite {
         };
         self.with(|connection| {
             connection
-                .prepare_cached("SELECT value, revision FROM record WHERE name = ?1")?
+                .prepare_cached(
+                    "SELECT value, revision FROM record WHERE name = ?1 AND value <> x''",
+                )?
                 .query_row([name], found)
                 .optional()
         })
@@ -55,18 +57,11 @@ impl Engine for Sqlite {
         // What follows `/` in ASCII ends all names that begin with the prefix, and all names.
         let end = format!("{}0", prefix.trim_end_matches('/'));
         let end = if prefix.is_empty() { "\u{7f}" } else { &end };
-        let listed = |row: &Row<'_>| {
-            Ok(Listed {
-                name: row.get(0)?,
-                value: row.get(1)?,
-                revision: row.get(2)?,
-            })
-        };
         self.with(|connection| {
             connection
                 .prepare_cached(
                     "SELECT name, value, revision FROM record WHERE name > ?1 AND name < ?2 \
-                     ORDER BY name LIMIT ?3",
+                     AND value <> x'' ORDER BY name LIMIT ?3",
                 )?
                 .query_map(params![after.unwrap_or(prefix), end, limit], listed)?
                 .collect()
@@ -79,7 +74,7 @@ impl Engine for Sqlite {
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for condition in conditions {
                 let found: Option<i64> = transaction
-                    .prepare_cached("SELECT revision FROM record WHERE name = ?1")?
+                    .prepare_cached("SELECT revision FROM record WHERE name = ?1 AND value <> x''")?
                     .query_row([&condition.name], |row| row.get(0))
                     .optional()?;
                 if found.unwrap_or(0) != condition.revision {
@@ -93,6 +88,7 @@ impl Engine for Sqlite {
     }
 
     fn changes(&self, since: i64) -> Result<Changes, Error> {
+        self.check_place()?;
         self.with(|connection| {
             // One transaction, so that names and revision belong together.
             let transaction = connection.transaction()?;
@@ -116,6 +112,32 @@ impl Engine for Sqlite {
         })
     }
 
+    /// On a connection of its own, so that others go on meanwhile.
+    fn read_all(&self, each: &mut dyn FnMut(Listed) -> Result<(), Error>) -> Result<i64, Error> {
+        let reader = Self::open(&self.path, self.busy_timeout)?;
+        if reader.file != self.file {
+            return Err(self.replaced());
+        }
+        let mut failed = None;
+        let read = reader.with(|connection| {
+            let transaction = connection.transaction()?;
+            let revision: i64 =
+                transaction.query_row("SELECT number FROM revision", [], |row| row.get(0))?;
+            let mut all = transaction.prepare(
+                "SELECT name, value, revision FROM record WHERE value <> x'' ORDER BY name",
+            )?;
+            let mut rows = all.query([])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = each(listed(row)?) {
+                    failed = Some(error);
+                    break;
+                }
+            }
+            Ok(revision)
+        });
+        failed.map_or(read, Err)
+    }
+
     /// Freed pages are overwritten as they are freed (`secure_delete`); what is left of them is in
     /// the log, which is written back and cut to nothing.
     fn purge(&self) -> Result<(), Error> {
@@ -136,19 +158,24 @@ impl Engine for Sqlite {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
 
+impl Sqlite {
+    /// An error if another file stands at the path.
     fn check_place(&self) -> Result<(), Error> {
         if identity(&self.path).is_some_and(|file| file == self.file) {
             Ok(())
         } else {
-            Err(Error::Replaced {
-                path: self.path.clone(),
-            })
+            Err(self.replaced())
         }
     }
-}
 
-impl Sqlite {
+    fn replaced(&self) -> Error {
+        Error::Replaced {
+            path: self.path.clone(),
+        }
+    }
+
     /// The error of a file whose structure is broken.
     pub fn damaged(&self, what: impl Into<String>) -> Error {
         Error::Damaged {
@@ -173,6 +200,14 @@ impl Sqlite {
     }
 }
 
+fn listed(row: &Row<'_>) -> rusqlite::Result<Listed> {
+    Ok(Listed {
+        name: row.get(0)?,
+        value: row.get(1)?,
+        revision: row.get(2)?,
+    })
+}
+
 /// Counts one change, and makes its edits.
 fn write(transaction: &Transaction<'_>, edits: &[Edit]) -> rusqlite::Result<i64> {
     let revision: i64 = transaction.query_row(
@@ -182,11 +217,12 @@ fn write(transaction: &Transaction<'_>, edits: &[Edit]) -> rusqlite::Result<i64>
     )?;
     let mut put =
         transaction.prepare_cached("INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3)")?;
-    let mut remove = transaction.prepare_cached("DELETE FROM record WHERE name = ?1")?;
+    let mut remove = transaction
+        .prepare_cached("UPDATE record SET value = x'', revision = ?2 WHERE name = ?1")?;
     for edit in edits {
         match edit {
             Edit::Put(Named { name, value }) => put.execute(params![name, value, revision])?,
-            Edit::Remove(name) => remove.execute([name])?,
+            Edit::Remove(name) => remove.execute(params![name, revision])?,
         };
     }
     Ok(revision)

@@ -6,7 +6,9 @@
 //! (destruction), `store/certificates`, and `store/audit`. `docs/keystore-format.md` is the format.
 
 mod audit;
+mod backup;
 mod certificates;
+mod copy;
 mod keys;
 mod master;
 mod owners;
@@ -27,14 +29,16 @@ use crate::Error;
 use crate::engine::{Edit, Engine, Listed, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
+use crate::place::Place;
 use crate::record::{HeadBody, HeaderBody, RevocationsBody, SigningKey, Timestamp};
 use crate::seal::{self, StoreId};
-use crate::sqlite::Sqlite;
 
 use ring::Ring;
 use transaction::Transaction;
 
 pub use audit::{Anchor, Audited, Chain};
+pub use backup::Backup;
+pub use copy::{Copied, Purpose};
 pub use keys::RECENT;
 pub use master::{HANDOVER, MasterState};
 pub use owners::NewZone;
@@ -58,9 +62,9 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes a new store under this master key, in a file of mode 0600. No file is overwritten,
-    /// and nothing is left behind when it fails.
-    pub fn create(path: &Path, master: MasterKey, by: &str) -> Result<Self, Error> {
+    /// Makes a new store under this master key: a file of mode 0600, or a prefix in etcd. Nothing is
+    /// overwritten, and nothing is left behind when it fails.
+    pub fn create(place: impl Into<Place>, master: MasterKey, by: &str) -> Result<Self, Error> {
         let mut id = StoreId([0; 16]);
         getrandom::fill(&mut id.0).map_err(|_| Error::NoRandom)?;
         let body = HeaderBody {
@@ -87,27 +91,26 @@ impl Store {
             sealed(RecordName::Audit(1), &first)?,
             sealed(RecordName::AuditHead, &json::<HeadBody>(&head))?,
         ];
-        let engine = Sqlite::create(path, BUSY_TIMEOUT, &records)?;
-        Self::over(Box::new(engine), master)
+        Self::over(place.into().create(BUSY_TIMEOUT, &records)?, master)
     }
 
     /// Opens a store with its master key, or with the one that was replaced last, until that is
     /// forgotten.
     ///
-    /// Refused without a change to the file: one that others can read or write, that is no store,
-    /// or of a newer format, or of another master key, or damaged so far that this shows here.
-    pub fn open(path: &Path, master: MasterKey) -> Result<Self, Error> {
-        Self::open_within(path, master, BUSY_TIMEOUT)
+    /// Refused without a change to it: a file that others can read or write, what is no store, or of
+    /// a newer format, or of another master key, or damaged so far that this shows here.
+    pub fn open(place: impl Into<Place>, master: MasterKey) -> Result<Self, Error> {
+        Self::open_within(place, master, BUSY_TIMEOUT)
     }
 
-    /// Opens a store as [`Store::open`] does, and waits for a locked one for `busy_timeout`, now
+    /// Opens a store as [`Store::open`] does, and waits for a locked file for `busy_timeout`, now
     /// and later.
     pub fn open_within(
-        path: &Path,
+        place: impl Into<Place>,
         master: MasterKey,
         busy_timeout: Duration,
     ) -> Result<Self, Error> {
-        Self::over(Box::new(Sqlite::open(path, busy_timeout)?), master)
+        Self::over(place.into().open(busy_timeout)?, master)
     }
 
     fn over(engine: Box<dyn Engine>, master: MasterKey) -> Result<Self, Error> {
@@ -123,6 +126,16 @@ impl Store {
     /// Where the store is.
     pub fn path(&self) -> &Path {
         self.engine.place()
+    }
+
+    /// Whether both hold the same store, in the same place or another.
+    pub fn is_same_store(&self, other: &Self) -> bool {
+        self.ring().store.0 == other.ring().store.0
+    }
+
+    /// Where the store has moved to; it takes no more changes here.
+    pub fn moved_to(&self) -> Option<String> {
+        self.ring().header.moved.clone()
     }
 
     /// The id of the master key that the store's records are sealed under.
@@ -158,7 +171,6 @@ impl Store {
     /// Who keeps something he has read (a [`KeyCache`](crate::KeyCache)) asks at least once a
     /// second. Revisions are not sealed, so this proves nothing.
     pub fn changes(&self, since: Revision) -> Result<Changed, Error> {
-        self.engine.check_place()?;
         let changes = self.engine.changes(since.0)?;
         let names = changes.names.map(|names| {
             let names = names.iter().filter_map(|name| name.parse().ok());

@@ -74,11 +74,11 @@ impl Place {
     }
 
     fn value(&self, name: &str) -> Option<Vec<u8>> {
-        let found =
-            self.database()
-                .query_row("SELECT value FROM record WHERE name = ?1", [name], |row| {
-                    row.get(0)
-                });
+        let found = self.database().query_row(
+            "SELECT value FROM record WHERE name = ?1 AND value <> x''",
+            [name],
+            |row| row.get(0),
+        );
         found.ok()
     }
 

@@ -213,7 +213,7 @@ refused! {
     salt_flipped
     body_flipped
     tag_flipped
-    empty_value
+    value_of_one_byte
     value_of_salt_and_tag_less_a_byte
     trailing_byte
     value_of_another_client

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::copy::UNFINISHED;
 use crate::Error;
 use crate::engine::Engine;
 use crate::master_key::{MasterKey, MasterKeyId};
@@ -34,6 +35,11 @@ impl Ring {
             what: what.into(),
         };
         let Some(found) = engine.get(&RecordName::Header.to_string())? else {
+            if engine.get(UNFINISHED)?.is_some() {
+                return Err(Error::Unfinished {
+                    path: engine.place().into(),
+                });
+            }
             return Err(damaged("its header is missing"));
         };
         let parts = found.value.split_first_chunk().and_then(|(id, rest)| {

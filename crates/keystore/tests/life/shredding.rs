@@ -161,7 +161,7 @@ fn a_private_key_that_was_put_back_and_a_forged_receipt_are_found() {
     let private = place.value(PRIVATE).unwrap();
     author.order_destruction(&zone(), Duration::ZERO).unwrap();
     author.destroy_zone(&zone()).unwrap();
-    let insert = "INSERT INTO record VALUES (?1, ?2, 1)";
+    let insert = "INSERT OR REPLACE INTO record VALUES (?1, ?2, 1)";
     place
         .database()
         .execute(insert, rusqlite::params![PRIVATE, private])

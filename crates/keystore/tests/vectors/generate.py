@@ -137,7 +137,7 @@ REFUSE: dict[str, tuple[str, str | None, str]] = {
     "salt_flipped": ("client/app", flipped(VALUES["client/app"], 0), "altered"),
     "body_flipped": ("client/app", flipped(VALUES["client/app"], 32), "altered"),
     "tag_flipped": ("client/app", flipped(VALUES["client/app"], -1), "altered"),
-    "empty_value": ("client/app", "", "altered"),
+    "value_of_one_byte": ("client/app", "00", "altered"),
     "value_of_salt_and_tag_less_a_byte": ("client/app", VALUES["client/app"][:94], "altered"),
     "trailing_byte": ("client/app", VALUES["client/app"] + "00", "altered"),
     "value_of_another_client": ("client/app", VALUES["client/billing@example"], "altered"),
@@ -226,6 +226,44 @@ REFUSE: dict[str, tuple[str, str | None, str]] = {
     ),
 }
 
+CHUNK = 64 << 10
+
+
+def backup(label: str, records: dict[str, bytes]) -> bytes:
+    head = b"pgseal-backup-1\n" + STORE_ID + MASTER_KEY_ID + salt(label)
+    key = hkdf(salt(label), MASTER, b"pgseal backup v1\0" + STORE_ID, 32)
+    plain = b"".join(
+        len(name).to_bytes(2) + name.encode() + len(value).to_bytes(4) + value
+        for name, value in sorted(records.items())
+    )
+    chunks = [plain[at : at + CHUNK] for at in range(0, len(plain), CHUNK)]
+    for number, chunk in enumerate(chunks):
+        nonce = number.to_bytes(11) + (number == len(chunks) - 1).to_bytes(1)
+        head += AESGCM(key).encrypt(nonce, chunk, head[:72])
+    return head
+
+
+# What each record's value is: so many bytes, each of them its length modulo 256.
+BACKUPS: dict[str, dict[str, int]] = {
+    "backup_of_one_chunk": {"header": 3, "client/app": 70},
+    "backup_of_one_full_chunk": {"header": CHUNK - 12},
+    "backup_of_one_byte_over_a_chunk": {"header": CHUNK - 11},
+    "backup_of_many_chunks": {"header": 1 << 20, "client/app": 200_000, "zone/tenant-1": 1},
+}
+
+
+def backup_vector(name: str, lengths: dict[str, int]) -> dict[str, object]:
+    file = backup(name, {record: bytes([n % 256]) * n for record, n in lengths.items()})
+    return {
+        "name": name,
+        "salt": salt(name).hex(),
+        "lengths": dict(sorted(lengths.items())),
+        "size": len(file),
+        "sha256": hashlib.sha256(file).hexdigest(),
+        "begins": file[:256].hex(),
+    }
+
+
 json.dump(
     {
         "format": "pgseal store, format 1; bytes in hexadecimal",
@@ -246,6 +284,7 @@ json.dump(
             {"name": name, "record": record, "value": value, "error": error}
             for name, (record, value, error) in REFUSE.items()
         ],
+        "backups": [backup_vector(name, lengths) for name, lengths in BACKUPS.items()],
     },
     sys.stdout,
     indent=1,
