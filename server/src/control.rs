@@ -120,6 +120,8 @@ async fn status(
         sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
         store_revision: revision.count(),
+        master_key: opened.store.master_key_id().to_string(),
+        master_key_outdated: opened.store.master_key_is_outdated(),
         certificates: (&shared.tls.setup().certificates).into(),
         revocations: RevocationStatus::of(&shared.revoked, Instant::now()),
         store: StoreStatus {

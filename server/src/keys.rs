@@ -206,10 +206,18 @@ impl Keys {
     pub async fn watch(self, revoked: Revoked, mut shutdown: Shutdown) {
         let mut follower = Follower::default();
         let mut known = Revision::default();
-        let mut well = true;
+        let (mut well, mut outdated) = (true, false);
         let mut from = self.opened();
         loop {
             let opened = self.opened();
+            let was = std::mem::replace(&mut outdated, opened.store.master_key_is_outdated());
+            if outdated && !was {
+                tracing::warn!(
+                    in_use = %opened.store.master_key_id(),
+                    "the master key was replaced: give this server the new one and send it SIGHUP, \
+                     before the old one is forgotten"
+                );
+            }
             if !Arc::ptr_eq(&opened, &from) {
                 // The same store, in another place, where changes are counted otherwise.
                 known = Revision::default();

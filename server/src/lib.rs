@@ -297,6 +297,9 @@ fn open_again(config: &Config, shared: &Shared) -> Result<Option<Opened>, Failur
     let place = config.place();
     let moved = place != known.place;
     if !moved && place.address.file().is_some() {
+        // After a change of master keys it is another one, without which it goes on.
+        let given = known.store.give_master(master_key(config)?);
+        given.map_err(|error| Failure::Failed(error.to_string()))?;
         return Ok(None);
     }
     let store = match Store::open(place.clone(), master_key(config)?) {

@@ -143,7 +143,7 @@ fn serial(identity: &Identity) -> String {
 
 fn revoke(keys: &Keys, identity: &Identity) -> Instant {
     let master_key = MasterKey::from_file(&keys.master_key_file()).unwrap();
-    let store = Store::open(&keys.store(), master_key).unwrap();
+    let store = Store::open(keys.store(), master_key).unwrap();
     let revoked = Revoked {
         identity: None,
         at: Timestamp::now(),

@@ -45,7 +45,7 @@ impl Stand {
         let master = MasterKey::from_file(&keys.master_key_file()).unwrap();
         Self {
             session: session(&link),
-            store: Store::open(&keys.store(), master).unwrap(),
+            store: Store::open(keys.store(), master).unwrap(),
             link,
             keys,
             app,

@@ -37,7 +37,7 @@ fn a_server_with_very_many_zones_starts_finds_and_remembers_as_with_few() {
     let keys = Keys::new();
     keys.add_client("app");
     let store = Store::open(
-        &keys.store(),
+        keys.store(),
         MasterKey::from_file(&keys.master_key_file()).unwrap(),
     )
     .unwrap();

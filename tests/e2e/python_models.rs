@@ -41,7 +41,7 @@ fn models_are_sealed_and_opened_and_a_rotated_key_is_in_use_without_a_restart() 
     process.wait_for_line(&format!("writing with {}", old.key_id()));
 
     let master = MasterKey::from_file(&keys.master_key_file()).unwrap();
-    let store = Store::open(&keys.store(), master).unwrap();
+    let store = Store::open(keys.store(), master).unwrap();
     store.by("a test").rotate_key(old.owner()).unwrap();
     let rotated = Instant::now();
     let new = keys.client("app").key_id();

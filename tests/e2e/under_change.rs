@@ -118,7 +118,7 @@ impl Stand {
             .start_link(&keys);
         let master = MasterKey::from_file(&keys.master_key_file()).unwrap();
         Self {
-            store: Store::open(&keys.store(), master).unwrap(),
+            store: Store::open(keys.store(), master).unwrap(),
             link,
             keys,
             zone,
@@ -153,6 +153,36 @@ fn a_zones_key_is_rotated() {
         for _ in 0..5 {
             stand.store.by("a test").rotate_key(&zone).unwrap();
         }
+    });
+}
+
+#[test]
+fn a_server_says_that_its_master_key_was_replaced_until_it_is_given_the_new_one() {
+    let stand = Stand::start();
+    let identity = stand.keys.admin_identity("operator");
+    let outdated = || {
+        let answer = stand
+            .link
+            .server
+            .control(&identity, &Request::get("/v1/status"));
+        answer.json()["master_key_outdated"] == true
+    };
+    assert!(!outdated());
+    let path = stand.keys.store().with_file_name("new.key");
+    MasterKey::generate().unwrap().write_new(&path).unwrap();
+    let new = MasterKey::from_file(&path).unwrap();
+    stand
+        .store
+        .by("a test")
+        .rotate_master(&new, |_| {})
+        .unwrap();
+    let process = stand.link.server.process();
+    process.wait_for_line("the master key was replaced");
+    assert!(outdated());
+    std::fs::rename(&path, stand.keys.master_key_file()).unwrap();
+    process.signal(harness::Signal::HUP);
+    until("the new master key to be read", || {
+        (!outdated()).then_some(())
     });
 }
 

@@ -119,6 +119,11 @@ pub struct Status {
     pub values: Values,
     /// How many changes the store has seen.
     pub store_revision: u64,
+    /// The id of the master key that the store is sealed under.
+    pub master_key: String,
+    /// True once the master key that the server was given has been replaced: it needs the new one
+    /// before it is started again.
+    pub master_key_outdated: bool,
     /// The server's own certificate and its CA's.
     pub certificates: CertificateStatus,
     /// What it knows of revoked certificates.

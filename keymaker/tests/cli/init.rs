@@ -232,7 +232,7 @@ fn a_master_key_from_elsewhere_is_used_and_not_written() {
     );
     for store in ["one.db", "two.db"] {
         let master = MasterKey::from_file(&file).unwrap();
-        assert!(Store::open(&place.path(store), master).is_ok());
+        assert!(Store::open(place.path(store), master).is_ok());
     }
     assert_eq!(fs::read_dir(place.directory.path()).unwrap().count(), 4);
 }

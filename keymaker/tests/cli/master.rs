@@ -163,7 +163,7 @@ fn a_new_key_may_be_there_or_come_from_a_command() {
         );
         assert_eq!(fs::read(place.path("there.key")).unwrap(), key);
         let master = MasterKey::from_file(&place.path("there.key")).unwrap();
-        let store = Store::open(&place.path("store.db"), master).unwrap();
+        let store = Store::open(place.path("store.db"), master).unwrap();
         assert!(!store.master_key_is_outdated());
     }
 }

@@ -24,7 +24,7 @@ const COMMANDS: [&str; 7] = [
 
 fn open(place: &Place) -> Store {
     let master = MasterKey::from_file(&place.path("master.key")).unwrap();
-    Store::open(&place.path("store.db"), master).unwrap()
+    Store::open(place.path("store.db"), master).unwrap()
 }
 
 /// Every command fails with exit code 1, changes nothing and says this.

@@ -105,7 +105,7 @@ impl Place {
     /// The store, opened as a server opens it.
     pub fn open(&self) -> Store {
         let master = MasterKey::from_file(&self.path("master.key")).unwrap();
-        Store::open(&self.path("store.db"), master).unwrap()
+        Store::open(self.path("store.db"), master).unwrap()
     }
 
     /// The one line of a command for the store that fails and changes no file.

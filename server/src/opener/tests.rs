@@ -25,7 +25,7 @@ impl Fixture {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::create(
-            &dir.path().join("store.db"),
+            dir.path().join("store.db"),
             MasterKey::generate().unwrap(),
             "a test",
         )

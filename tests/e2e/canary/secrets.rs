@@ -81,7 +81,7 @@ fn all_keys(keys: &Keys, zone: &str) -> Vec<Needle> {
         ("the CA's passphrase".to_owned(), Keys::CA_PASSPHRASE.into()),
     ];
     let store = MasterKey::from_file(&keys.master_key_file()).unwrap();
-    let store = Store::open(&keys.store(), store).unwrap();
+    let store = Store::open(keys.store(), store).unwrap();
     for owner in [
         Owner::Client("app".parse().unwrap()),
         Owner::Zone(zone.parse().unwrap()),
