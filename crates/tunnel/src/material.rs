@@ -66,6 +66,9 @@ pub enum MaterialError {
     /// It holds nothing of the kind.
     #[error("{0}: no private key in it")]
     NoKey(MaterialFile),
+    /// It holds a certificate that cannot be read.
+    #[error("{0}: a certificate in it cannot be read, or has no serial number")]
+    Unreadable(MaterialFile),
     /// Others than its owner may read the private key.
     #[error("{file}: mode {mode:04o} lets others read the private key; run: chmod 600 {}", file.path.display())]
     Mode {
@@ -180,7 +183,7 @@ impl Material {
             });
         }
         let expires = valid_until(&own, first, now)?;
-        let serial = Serial::of(first).ok_or_else(|| unreadable(&own))?;
+        let serial = Serial::of(first).ok_or_else(|| MaterialError::Unreadable(own.clone()))?;
 
         let key = read_key(&key_file)?;
         let authorities = read_certificates(&ca)?;
@@ -188,7 +191,8 @@ impl Material {
         let mut roots = RootCertStore::empty();
         let count = authorities.len();
         for (index, certificate) in authorities.into_iter().enumerate() {
-            let validity = Validity::of(&certificate).ok_or_else(|| unreadable(&ca))?;
+            let validity =
+                Validity::of(&certificate).ok_or_else(|| MaterialError::Unreadable(ca.clone()))?;
             all.push((expiry::name(&ca, index, count), validity.not_after));
             roots.add(certificate).map_err(|cause| MaterialError::Tls {
                 file: ca.clone(),
@@ -213,20 +217,14 @@ impl Material {
     }
 }
 
-fn unreadable(file: &MaterialFile) -> MaterialError {
-    MaterialError::Tls {
-        file: file.clone(),
-        cause: rustls::CertificateError::BadEncoding.into(),
-    }
-}
-
 /// When a certificate expires, which it has not.
 fn valid_until(
     file: &MaterialFile,
     certificate: &CertificateDer<'_>,
     now: SystemTime,
 ) -> Result<SystemTime, MaterialError> {
-    let validity = Validity::of(certificate).ok_or_else(|| unreadable(file))?;
+    let validity =
+        Validity::of(certificate).ok_or_else(|| MaterialError::Unreadable(file.clone()))?;
     if now < validity.not_before || now > validity.not_after {
         return Err(MaterialError::NotNow {
             file: file.clone(),

@@ -124,24 +124,27 @@ impl Revoked {
         now: Instant,
         age: Duration,
     ) -> Result<(), TooManyRevoked> {
-        let mut all = BTreeSet::clone(&self.list().serials);
+        let known = self.list().serials;
+        let mut new = Vec::new();
         for serial in serials {
-            all.insert(serial);
-            if all.len() > MAX_REVOKED {
+            if !known.contains(&serial) {
+                new.push(serial);
+            }
+            if known.len() + new.len() > MAX_REVOKED {
                 return Err(TooManyRevoked);
             }
         }
+        drop(known);
         self.0.state.send_if_modified(|state| {
-            let new = Confirmed { at: now, age };
             // The start counted for a list only while none was heard.
-            if state.list.number.is_none() || new.age < state.confirmed.age(now) {
-                state.confirmed = new;
+            if state.list.number.is_none() || age < state.confirmed.age(now) {
+                state.confirmed = Confirmed { at: now, age };
             }
             state.distrusted = false;
-            let changed = state.list.number != Some(number) || *state.list.serials != all;
-            if changed {
-                state.list.number = Some(number);
-                state.list.serials = Arc::new(all);
+            let changed = state.list.number != Some(number) || !new.is_empty();
+            state.list.number = Some(number);
+            if !new.is_empty() {
+                Arc::make_mut(&mut state.list.serials).extend(new);
             }
             changed
         });

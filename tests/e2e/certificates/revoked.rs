@@ -244,6 +244,11 @@ fn a_server_cannot_take_back_what_a_connector_has_heard() {
         &stand.ca.issue(&Leaf::server("primary")),
     );
     stand.server.apply(&[]);
+    let tells = "the server tells which certificates are revoked";
+    until("the connector to hear the other list", || {
+        let log = stand.connector.process().log();
+        (log.matches(tells).count() > 1).then_some(())
+    });
     stand.connector_has_heard(1);
     install(&stand.dir, "server", &stand.primary);
     stand.server.apply(&[]);
