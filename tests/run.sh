@@ -63,6 +63,8 @@ prepare() {
     step "install what is missing"
     need_basics
     need shellcheck "scripts are checked, too" command -v shellcheck
+    need systemd "its units are checked, too" command -v systemd-analyze
+    need strace "the units' sandbox is compared with what programs do" command -v strace
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then

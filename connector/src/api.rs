@@ -2,7 +2,9 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::Extension;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -11,16 +13,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use bytes::Bytes;
-use control::{ErrorBody, path};
-use tokio::net::TcpListener;
+use control::{Answer, ClientError, ConnectorStatus, ErrorBody, RevocationStatus, path};
+use serde_json::Value;
+use tunnel::Standing;
 
+use crate::listen::{Listener, Peer};
+use crate::metrics::Levels;
 use crate::shared::Shared;
 
 /// Longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
 
 /// Answers until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: Listener, shared: Arc<Shared>) {
     let router = Router::new()
         .route(path::STATUS, get(status))
         .route(path::CLIENT, get(client))
@@ -38,6 +43,10 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         })
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn(only_local_programs))
+        .layer(middleware::from_fn_with_state(
+            shared.clone(),
+            only_allowed_users,
+        ))
         .with_state(shared);
     daemon::serve_http(listener, router).await;
 }
@@ -50,6 +59,24 @@ fn problem(status: StatusCode, error: &str) -> Response {
         }),
     )
         .into_response()
+}
+
+/// Keeps users out that `allow_users` does not name, where a connection shows its user.
+async fn only_allowed_users(
+    State(shared): State<Arc<Shared>>,
+    Extension(peer): Extension<Peer>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if shared.allow_users.permit(&peer) {
+        return next.run(request).await;
+    }
+    shared.metrics.users_refused.inc();
+    tracing::warn!(%peer, "the local API is not for this user; allow_users does not name it");
+    problem(
+        StatusCode::FORBIDDEN,
+        "this user may not use the connector; allow_users in its configuration does not name it",
+    )
 }
 
 /// Keeps web pages out: a browser on this host sends an Origin, or a Host that a page's author made
@@ -91,22 +118,46 @@ fn is_local_host(headers: &HeaderMap) -> bool {
 
 async fn pass_on(shared: &Shared, method: Method, path: &str, body: Bytes) -> Response {
     match shared.control.send(method, path, body).await {
-        Ok(answer) => {
-            let headers = [(header::CONTENT_TYPE, "application/json")];
-            (answer.status, headers, answer.body).into_response()
-        }
-        Err(error) => {
-            tracing::warn!(%error, "the server's control API does not answer");
-            problem(
-                StatusCode::BAD_GATEWAY,
-                "the server does not answer; the connector's log says why",
-            )
-        }
+        Ok(answer) => as_it_came(answer),
+        Err(error) => unanswered(&error),
     }
 }
 
+fn as_it_came(answer: Answer) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json")];
+    (answer.status, headers, answer.body).into_response()
+}
+
+fn unanswered(error: &ClientError) -> Response {
+    tracing::warn!(%error, "the server's control API does not answer");
+    problem(
+        StatusCode::BAD_GATEWAY,
+        "the server does not answer; the connector's log says why",
+    )
+}
+
+/// The server's status, and this connector's own beside it.
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    pass_on(&shared, Method::GET, path::STATUS, Bytes::new()).await
+    let answer = match shared
+        .control
+        .send(Method::GET, path::STATUS, Bytes::new())
+        .await
+    {
+        Ok(answer) => answer,
+        Err(error) => return unanswered(&error),
+    };
+    let mut body = match serde_json::from_slice(&answer.body) {
+        Ok(Value::Object(body)) if answer.status.is_success() => body,
+        _ => return as_it_came(answer),
+    };
+    let own = ConnectorStatus {
+        certificates: (&shared.tls.setup().certificates).into(),
+        revocations: RevocationStatus::of(&shared.revoked, Instant::now()),
+    };
+    if let Ok(own) = serde_json::to_value(own) {
+        body.insert("connector".to_owned(), own);
+    }
+    Json(body).into_response()
 }
 
 async fn client(State(shared): State<Arc<Shared>>) -> Response {
@@ -159,8 +210,14 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
     })
 }
 
-/// 200 when the server answers, and knows this connector's client.
+/// 200 when it is known who is revoked, and the server answers and knows this connector's client.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the list of revoked certificates is too old\n",
+        );
+    }
     match shared
         .control
         .send(Method::GET, path::CLIENT, Bytes::new())
@@ -180,10 +237,12 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, FORMAT)],
-        shared.metrics.render(shared.sessions.count()),
-    )
+    shared.metrics.set(&Levels {
+        sessions: shared.sessions.count(),
+        revocation_list_age: shared.revoked.age(Instant::now()),
+        certificates: &shared.tls.setup().certificates,
+    });
+    ([(header::CONTENT_TYPE, FORMAT)], shared.metrics.render())
 }
 
 #[cfg(test)]

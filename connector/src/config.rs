@@ -1,9 +1,13 @@
 //! The connector's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use daemon::{HostPort, Key, Kind, Listen, LogSettings, Period};
+use daemon::{HostPort, Key, Kind, LogSettings, Period};
 use serde::{Deserialize, Serialize};
+
+use crate::listen::{Address, Addresses};
+use crate::users::User;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
@@ -14,10 +18,13 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: Listen,
+    pub listen: Addresses,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
-    pub api_listen: Listen,
+    pub api_listen: Addresses,
+    /// `allow_users`
+    #[serde(default)]
+    pub allow_users: Vec<User>,
     /// `server`
     pub server: HostPort,
     /// `control`
@@ -40,6 +47,9 @@ pub struct Config {
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `max_crl_age`
+    #[serde(default = "default_max_crl_age")]
+    pub max_crl_age: Period,
     /// `log`
     #[serde(default)]
     pub log: LogSettings,
@@ -65,12 +75,16 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> Listen {
-    Listen(([127, 0, 0, 1], 9494).into())
+fn default_listen() -> Addresses {
+    loopback(9494)
 }
 
-fn default_api_listen() -> Listen {
-    Listen(([127, 0, 0, 1], 9191).into())
+fn default_api_listen() -> Addresses {
+    loopback(9191)
+}
+
+fn loopback(port: u16) -> Addresses {
+    Addresses(vec![Address::Tcp(([127, 0, 0, 1], port).into())])
 }
 
 fn default_connect_timeout() -> Period {
@@ -85,8 +99,19 @@ fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
 
+fn default_max_crl_age() -> Period {
+    Period(Duration::from_secs(3600))
+}
+
 /// The keys that apply to a running program, on SIGHUP.
-const LIVE: &[&str] = &["log.level"];
+const LIVE: &[&str] = &[
+    "log.level",
+    "max_crl_age",
+    "server_ids",
+    "tls.certificate",
+    "tls.private_key",
+    "tls.ca",
+];
 
 impl Config {
     /// The keys that are other in `new`, and wait for the next start.
@@ -115,19 +140,40 @@ const fn text(
     }
 }
 
+const fn list(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::List,
+        value,
+        default,
+        help,
+    }
+}
+
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    text(
+    list(
         "listen",
-        "ADDRESS",
+        "ADDRESSES",
         "127.0.0.1:9494",
-        "Where applications connect, in clear: keep it on the loopback.",
+        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them.",
     ),
-    text(
+    list(
         "api_listen",
-        "ADDRESS",
+        "ADDRESSES",
         "127.0.0.1:9191",
-        "Where the local HTTP API, /health and /metrics are served; loopback addresses only.",
+        "Where the local HTTP API, /health and /metrics are served: loopback addresses, paths of unix sockets.",
+    ),
+    list(
+        "allow_users",
+        "USERS",
+        "the connector's own user",
+        "Users of this host, by name or number, that may connect to a unix socket. Connections by TCP are not checked.",
     ),
     text(
         "server",
@@ -141,18 +187,17 @@ pub const KEYS: &[Key] = &[
         "the value of server",
         "The server's own address for the control API, where a balancer stands before its data port.",
     ),
-    Key {
-        name: "server_ids",
-        kind: Kind::List,
-        value: "IDS",
-        default: "any",
-        help: "Ids of the servers to accept, from their certificates; any server of the CA when not set.",
-    },
+    list(
+        "server_ids",
+        "IDS",
+        "any",
+        "Ids of the servers to accept, from their certificates; any server of the CA when not set. Applied on SIGHUP.",
+    ),
     text(
         "tls.certificate",
         "FILE",
         "",
-        "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see.",
+        "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see. Read again on SIGHUP, as its key and the CA are.",
     ),
     text(
         "tls.private_key",
@@ -164,7 +209,7 @@ pub const KEYS: &[Key] = &[
         "tls.ca",
         "FILE",
         "",
-        "CA certificates that servers are checked against, PEM.",
+        "CA certificates that servers are checked against, PEM; two of them while a CA is exchanged.",
     ),
     Key {
         name: "local_api.zones",
@@ -190,6 +235,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "30s",
         "How long running sessions may take to end after SIGTERM.",
+    ),
+    text(
+        "max_crl_age",
+        "PERIOD",
+        "1h",
+        "How long ago the server may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
     ),
     text(
         "log.level",

@@ -5,22 +5,32 @@
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
+mod certificates;
 pub mod config;
+pub mod listen;
 mod metrics;
 mod refusals;
 mod session;
 mod shared;
+mod socket;
+pub mod users;
+mod watch;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
-use rustls::ClientConfig;
-use tokio::net::TcpListener;
-use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, Material, MaterialPaths, Role};
+use daemon::{
+    Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, Status, start_logging,
+};
+use tokio::task::JoinSet;
+use tracing::Instrument;
+use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
+use crate::listen::{Addresses, Listener};
 use crate::shared::Shared;
+use crate::users::AllowUsers;
 
 const ABOUT: &str = "\
 Stands beside an application and carries its PostgreSQL connections to a pgseal server, encrypted \
@@ -32,7 +42,8 @@ The local API on api_listen gives applications public keys to seal to: GET /v1/c
 GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again and applies log.level.
+configuration again: max_crl_age and log.level apply at once, server_ids and the files of \
+tls.certificate, tls.private_key and tls.ca to new sessions. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -46,95 +57,93 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
-    let tls = tls(&loaded.config, ALPN_POSTGRESQL)?;
-    let control_tls = self::tls(&loaded.config, ALPN_HTTP)?;
-    if !loaded.config.api_listen.0.ip().is_loopback() {
+    daemon::harden()?;
+    let revoked = Revoked::new(loaded.config.max_crl_age.0, Instant::now());
+    let setup = certificates::read(&loaded.config, &revoked)
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let allow_users = AllowUsers::new(&loaded.config.allow_users)
+        .map_err(|why| Failure::Usage(format!("allow_users: {why}")))?;
+    if let Some(address) = beyond_this_host(&loaded.config.api_listen) {
         return Err(Failure::Usage(format!(
-            "api_listen: {} is no loopback address, and whoever reaches the API acts as this \
-             connector's client",
-            loaded.config.api_listen.0
+            "api_listen: {address} is no loopback address, and whoever reaches the API acts as \
+             this connector's client"
         )));
     }
     if loaded.check_only {
         println!("pgseal-connector: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(loaded.config, tls, control_tls, &layers, &log))
-}
-
-fn tls(config: &Config, alpn: &[u8]) -> Result<Arc<ClientConfig>, Failure> {
-    let usage = |error: tunnel::MaterialError| Failure::Usage(error.to_string());
-    let material = Material::load(&MaterialPaths {
-        certificate: config.tls.certificate.clone(),
-        private_key: config.tls.private_key.clone(),
-        ca: config.tls.ca.clone(),
-    })
-    .map_err(usage)?;
-    if material.identity.role != Role::Client {
-        return Err(Failure::Usage(format!(
-            "{}: the certificate is that of {}, not of a client; make one with: \
-             pgseal-keymaker cert client ID",
-            config.tls.certificate.display(),
-            material.identity
-        )));
-    }
-    let expected = Expected {
-        ids: config.server_ids.clone(),
-    };
-    tunnel::client_config(material, expected, alpn).map_err(usage)
+    runtime.block_on(run(
+        loaded.config,
+        ClientTls::new(setup),
+        revoked,
+        allow_users,
+        &layers,
+        &log,
+    ))
 }
 
 async fn run(
     config: Config,
-    tls: Arc<ClientConfig>,
-    control_tls: Arc<ClientConfig>,
+    tls: ClientTls,
+    revoked: Revoked,
+    allow_users: AllowUsers,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, control_tls, ending));
-    let listener = bind("listen", config.listen).await?;
-    let api_listener = bind("api_listen", config.api_listen).await?;
-    if !config.listen.0.ip().is_loopback() {
-        tracing::warn!(listen = %config.listen.0, "applications connect in clear, and not from this host alone");
-    }
+    let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
+    let listeners = bind("listen", &config.listen).await?;
+    let api_listeners = bind("api_listen", &config.api_listen).await?;
+    warn_of_open_doors(&config);
     tracing::info!(
-        listen = %config.listen.0, api = %config.api_listen.0, server = config.server.as_str(), "ready"
+        listen = %config.listen, api = %config.api_listen, server = config.server.as_str(), "ready"
     );
 
-    let accepting = tokio::spawn(accept(listener, shared.clone()));
-    tokio::spawn(api::serve(api_listener, shared.clone()));
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accept(listener, shared.clone()));
+    }
+    let mut answering = JoinSet::new();
+    for listener in api_listeners {
+        answering.spawn(api::serve(listener, shared.clone()));
+    }
+    tokio::spawn(watch::run(shared.clone()));
+    tokio::spawn(certificates::watch(shared.clone()));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
-        reload(layers, &config, log);
+        reload(layers, &config, &shared, log);
     }
 
-    accepting.abort();
+    daemon::notify(Status::Stopping);
+    accepting.shutdown().await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     shared.sessions.ended(config.drain_timeout.0).await;
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
+    answering.shutdown().await;
     tracing::info!("ended");
     Ok(())
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, shared: Arc<Shared>) {
     loop {
-        match listener.accept().await {
-            Ok((app, _)) => {
+        match listener.next().await {
+            Ok((app, peer)) => {
                 let shared = shared.clone();
-                tokio::spawn(async move {
-                    if let Err(reason) = session::serve(app, &shared).await {
+                let served = async move {
+                    if let Err(reason) = session::serve(app, &peer, &shared).await {
                         tracing::warn!(%reason, "a session ended early");
                     }
-                });
+                };
+                tokio::spawn(served.instrument(tracing::info_span!("connection", %peer)));
             }
             Err(error) => {
                 // Out of descriptors, most likely: sessions that end will give some back.
@@ -145,26 +154,60 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
+async fn bind(key: &str, addresses: &Addresses) -> Result<Vec<Listener>, Failure> {
+    let mut listeners = Vec::new();
+    for address in &addresses.0 {
+        let listener = Listener::bind(address).await;
+        let failed = |why| Failure::Failed(format!("{key}: {address}: {why}"));
+        listeners.push(listener.map_err(failed)?);
+    }
+    Ok(listeners)
 }
 
-/// A configuration that is wrong changes nothing.
-fn reload(layers: &Layers, started: &Config, log: &LogHandle) {
-    match layers.load::<Config>() {
-        Ok(loaded) => {
-            log.set_level(loaded.config.log.level);
-            let waiting = started.waiting_for_restart(&loaded.config);
-            if !waiting.is_empty() {
-                tracing::warn!(
-                    keys = waiting.join(", "),
-                    "changed, and waiting for a restart"
-                );
-            }
-            tracing::info!("configuration applied");
-        }
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+/// An address that others than this host's programs may reach.
+fn beyond_this_host(addresses: &Addresses) -> Option<SocketAddr> {
+    addresses.tcp().find(|address| !address.ip().is_loopback())
+}
+
+fn warn_of_open_doors(config: &Config) {
+    if let Some(listen) = beyond_this_host(&config.listen) {
+        tracing::warn!(%listen, "applications connect in clear, and not from this host alone");
     }
+    let mut open = config.listen.tcp().chain(config.api_listen.tcp());
+    if let (false, Some(address)) = (config.allow_users.is_empty(), open.next()) {
+        tracing::warn!(%address, "every user of this host can connect here: allow_users is for unix sockets");
+    }
+}
+
+/// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
+fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
+    let config = match read_again(layers, shared) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration stays as it was");
+            return;
+        }
+    };
+    shared.revoked.set_max_age(config.max_crl_age.0);
+    log.set_level(config.log.level);
+    let waiting = started.waiting_for_restart(&config);
+    if !waiting.is_empty() {
+        tracing::warn!(
+            keys = waiting.join(", "),
+            "changed, and waiting for a restart"
+        );
+    }
+    let certificates = &shared.tls.setup().certificates;
+    tracing::info!(certificate = %certificates.serial, "configuration applied");
+    certificates::warn_of_expiry(certificates);
+}
+
+/// The configuration, once all that it names has been read and new connections use its
+/// certificates: the last step that can fail.
+fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
+    let config = layers.load::<Config>()?.config;
+    certificates::read(&config, &shared.revoked)
+        .and_then(|setup| shared.tls.exchange(setup))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(config)
 }

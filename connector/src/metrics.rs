@@ -1,17 +1,33 @@
 //! What the connector counts.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tunnel::{Certificates, unix_seconds};
+
+/// What is not counted, but so at a moment.
+#[derive(Debug)]
+pub struct Levels<'a> {
+    /// Sessions open.
+    pub sessions: usize,
+    /// How long ago the list of revoked certificates was confirmed.
+    pub revocation_list_age: Duration,
+    /// The connector's own certificate, and its CA's.
+    pub certificates: &'a Certificates,
+}
 
 /// The connector's counters.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     sessions: Gauge<i64, AtomicI64>,
+    revocation_list_age: Gauge<f64, AtomicU64>,
+    certificate_expires: Gauge<u64, AtomicU64>,
+    ca_expires: Gauge<u64, AtomicU64>,
     /// Sessions ever.
     pub sessions_started: Counter,
     /// Tunnels that could not be opened.
@@ -20,6 +36,8 @@ pub struct Metrics {
     pub tunnels_lost: Counter,
     /// Cancel requests carried.
     pub cancels: Counter,
+    /// Applications of users that may not use this connector.
+    pub users_refused: Counter,
 }
 
 impl Metrics {
@@ -29,6 +47,24 @@ impl Metrics {
         let mut registry = Registry::with_prefix("pgseal_connector");
         let sessions = Gauge::default();
         registry.register("sessions", "Sessions open now", sessions.clone());
+        let revocation_list_age = Gauge::<f64, AtomicU64>::default();
+        let certificate_expires = Gauge::<u64, AtomicU64>::default();
+        let ca_expires = Gauge::<u64, AtomicU64>::default();
+        registry.register(
+            "revocation_list_age_seconds",
+            "How long ago the list of revoked certificates was confirmed",
+            revocation_list_age.clone(),
+        );
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the program's own certificate expires, since 1970",
+            certificate_expires.clone(),
+        );
+        registry.register(
+            "ca_expiry_timestamp_seconds",
+            "When the first of the CA's certificates expires, since 1970",
+            ca_expires.clone(),
+        );
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -38,21 +74,36 @@ impl Metrics {
         let tunnels_failed = counter("tunnels_failed", "Tunnels that could not be opened");
         let tunnels_lost = counter("tunnels_lost", "Sessions whose tunnel broke under them");
         let cancels = counter("cancels", "Cancel requests carried");
+        let users_refused = counter("users_refused", "Connections of users not in allow_users");
         Self {
             registry,
             sessions,
+            revocation_list_age,
+            certificate_expires,
+            ca_expires,
             sessions_started,
             tunnels_failed,
             tunnels_lost,
             cancels,
+            users_refused,
         }
     }
 
-    /// All of them in the OpenMetrics text format, with this many sessions open.
-    #[must_use]
-    pub fn render(&self, sessions: usize) -> String {
+    /// Takes over what is so now.
+    pub fn set(&self, levels: &Levels<'_>) {
         self.sessions
-            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
+            .set(i64::try_from(levels.sessions).unwrap_or(i64::MAX));
+        self.revocation_list_age
+            .set(levels.revocation_list_age.as_secs_f64());
+        self.certificate_expires
+            .set(unix_seconds(levels.certificates.expires));
+        self.ca_expires
+            .set(unix_seconds(levels.certificates.ca_expires));
+    }
+
+    /// All of them in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
         let mut out = String::new();
         // Writing to a String does not fail.
         match text::encode(&mut out, &self.registry) {

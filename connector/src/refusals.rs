@@ -36,11 +36,32 @@ pub const NOT_LET_IN: Refusal<'static> = fatal(
     Some("Most likely it does not accept this connector's certificate; both logs say why."),
 );
 
+/// The server is not to be trusted any more.
+pub const SERVER_REVOKED: Refusal<'static> = fatal(
+    "57P01",
+    "the certificate of the pgseal server was revoked",
+    Some("Connect again, to another server."),
+);
+
+/// Who is revoked is not known well enough to trust any server.
+pub const REVOCATIONS_UNKNOWN: Refusal<'static> = fatal(
+    "57P03",
+    "pgseal-connector does not know which certificates are revoked",
+    Some("No server has told it for longer than max_crl_age; the connector's log says why."),
+);
+
 /// This process is ending.
 pub const SHUTDOWN: Refusal<'static> = fatal(
     "57P01",
     "pgseal-connector is shutting down",
     Some("Connect again."),
+);
+
+/// The application's user is none of `allow_users`.
+pub const NOT_ALLOWED: Refusal<'static> = fatal(
+    "28000",
+    "this user may not use pgseal-connector",
+    Some("Name the application's user in allow_users, in the connector's configuration."),
 );
 
 /// A start-up packet that is none.

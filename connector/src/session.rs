@@ -2,17 +2,23 @@
 
 use std::io;
 use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use daemon::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
+use crate::listen::{Peer, Stream};
 use crate::refusals;
 use crate::shared::Shared;
+
+/// How long a session may take to say that its server was revoked. With the time that it takes to
+/// hear of it, this stays under two seconds.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
@@ -29,12 +35,21 @@ pub enum Failed {
     /// It took too long to say what it wants.
     #[error("the application took too long to start up")]
     TooSlow,
+    /// It is another user's than those that may connect.
+    #[error("allow_users does not name this user; it was turned away")]
+    NotAllowed,
     /// No tunnel.
     #[error(transparent)]
     Tunnel(#[from] tunnel::ConnectError),
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
     #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
+    /// The list of revoked certificates is too old to trust a server.
+    #[error("no new sessions: it was not heard for longer than max_crl_age who is revoked")]
+    RevocationsUnknown,
+    /// The server's certificate was revoked.
+    #[error("the server's certificate was revoked")]
+    Revoked,
 }
 
 /// What an application connects for.
@@ -51,16 +66,26 @@ enum Wish {
 ///
 /// # Errors
 /// What to say of it in the log; the application has been told already.
-pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
-    tunnel::tune(&app).map_err(Failed::Application)?;
+pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), Failed> {
+    if let Stream::Tcp(tcp) = &app {
+        tunnel::tune(tcp).map_err(Failed::Application)?;
+    }
     let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
         .await
         .map_err(|_| Failed::TooSlow)??;
     match wish {
         Wish::Nothing => Ok(()),
+        wish if !shared.allow_users.permit(peer) => {
+            shared.metrics.users_refused.inc();
+            // A cancel request never gets an answer.
+            if let Wish::Session(_) = wish {
+                tell(&mut app, refusals::NOT_ALLOWED).await?;
+            }
+            Err(Failed::NotAllowed)
+        }
         Wish::Cancel(request) => {
             shared.metrics.cancels.inc();
-            let mut tunnel = open_tunnel(shared).await?;
+            let mut tunnel = open_tunnel(shared).await?.stream;
             tunnel.write_all(&request).await.map_err(Failed::Lost)?;
             tunnel.flush().await.map_err(Failed::Lost)?;
             // The application waits for this connection to close; it closes when the server is
@@ -75,7 +100,11 @@ pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
             match open_tunnel(shared).await {
                 Ok(tunnel) => carry(app, tunnel, &startup, shared).await,
                 Err(error) => {
-                    tell(&mut app, refusals::NO_SERVER).await?;
+                    let refusal = match error {
+                        Failed::RevocationsUnknown => refusals::REVOCATIONS_UNKNOWN,
+                        _ => refusals::NO_SERVER,
+                    };
+                    tell(&mut app, refusal).await?;
                     Err(error)
                 }
             }
@@ -83,10 +112,12 @@ pub async fn serve(mut app: TcpStream, shared: &Shared) -> Result<(), Failed> {
     }
 }
 
-async fn open_tunnel(
-    shared: &Shared,
-) -> Result<impl AsyncRead + AsyncWrite + Unpin + use<>, Failed> {
-    tunnel::connect(&shared.server, shared.tls.clone(), shared.connect_timeout)
+async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return Err(Failed::RevocationsUnknown);
+    }
+    let limit = shared.connect_timeout;
+    tunnel::connect(&shared.server, &shared.tls, ALPN_POSTGRESQL, limit)
         .await
         .inspect_err(|_| {
             shared.metrics.tunnels_failed.inc();
@@ -96,7 +127,7 @@ async fn open_tunnel(
 
 /// Reads up to the packet that says what the application wants. Encryption is declined, once for
 /// each kind: the way from here is encrypted, the way to here does not leave the host.
-async fn receive(app: &mut TcpStream) -> Result<Wish, Failed> {
+async fn receive(app: &mut Stream) -> Result<Wish, Failed> {
     let (mut ssl_asked, mut gss_asked) = (false, false);
     loop {
         let mut packet = BytesMut::zeroed(4);
@@ -144,7 +175,7 @@ fn is_close(error: &io::Error) -> bool {
     )
 }
 
-async fn refuse<T>(app: &mut TcpStream, error: StartupError) -> Result<T, Failed> {
+async fn refuse<T>(app: &mut Stream, error: StartupError) -> Result<T, Failed> {
     let message = error.to_string();
     let refusal = match error {
         StartupError::Protocol { .. } => Refusal {
@@ -166,19 +197,34 @@ async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Resu
     app.shutdown().await.map_err(Failed::Application)
 }
 
-/// Both directions, until either side ends.
-async fn carry(
-    app: TcpStream,
+/// Both directions, until either side ends, or the server is not to be trusted any more.
+async fn carry(app: Stream, tunnel: Tunnel, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
+    let Tunnel { stream, server } = tunnel;
+    tokio::select! {
+        ended = both_ways(app, stream, startup, &server.serial, shared) => ended,
+        () = overdue(shared, &server.serial) => Err(Failed::Revoked),
+    }
+}
+
+/// Returns when a session still runs although its server is revoked: its application takes nothing.
+async fn overdue(shared: &Shared, server: &Serial) {
+    shared.revoked.revoked(server).await;
+    tokio::time::sleep(FAREWELL).await;
+}
+
+async fn both_ways(
+    app: Stream,
     mut tunnel: impl AsyncRead + AsyncWrite + Unpin,
     startup: &[u8],
+    server: &Serial,
     shared: &Shared,
 ) -> Result<(), Failed> {
     tunnel.write_all(startup).await.map_err(Failed::Lost)?;
     tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
-    let (app_reads, app_writes) = app.into_split();
+    let (app_reads, app_writes) = tokio::io::split(app);
     let mut to_server = pin!(app_to_server(app_reads, tunnel_writes));
-    let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, shared));
+    let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
     tokio::select! {
         ended = &mut to_app => ended,
         ended = &mut to_server => match ended {
@@ -215,16 +261,19 @@ async fn app_to_server(
 async fn server_to_app(
     mut tunnel: impl AsyncRead + Unpin,
     mut app: impl AsyncWrite + Unpin,
+    server: &Serial,
     shared: &Shared,
 ) -> Result<(), Failed> {
     let mut boundaries = Boundaries::default();
     let mut ending: Shutdown = shared.ending.clone();
+    let mut revoked = pin!(shared.revoked.revoked(server));
     let mut chunk = BytesMut::with_capacity(CHUNK);
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
             read = tunnel.read_buf(&mut chunk) => read,
             () = ending.begun() => break (refusals::SHUTDOWN, None),
+            () = &mut revoked => break (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
         };
         match read {
             // The server has closed in good order, and said why if there was anything to say.
@@ -232,9 +281,9 @@ async fn server_to_app(
             Ok(_) => {}
             // A server that is killed does not close in good order: TLS tells the two apart.
             Err(error) if boundaries.last_tag().is_none() => {
-                break (refusals::NOT_LET_IN, Some(error));
+                break (refusals::NOT_LET_IN, Some(Failed::Lost(error)));
             }
-            Err(error) => break (refusals::SERVER_GONE, Some(error)),
+            Err(error) => break (refusals::SERVER_GONE, Some(Failed::Lost(error))),
         }
         boundaries
             .pass(&chunk)
@@ -246,9 +295,9 @@ async fn server_to_app(
     }
     match lost {
         None => Ok(()),
-        Some(error) => {
+        Some(why) => {
             shared.metrics.tunnels_lost.inc();
-            Err(Failed::Lost(error))
+            Err(why)
         }
     }
 }

@@ -4,19 +4,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Sessions, Shutdown};
-use rustls::ClientConfig;
+use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::users::AllowUsers;
 
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
     /// The server's address.
     pub server: String,
-    /// TLS for data sessions.
-    pub tls: Arc<ClientConfig>,
+    /// Its end of TLS, for data sessions and the control API.
+    pub tls: Arc<ClientTls>,
+    /// Whose certificates are revoked, as the server has told.
+    pub revoked: Revoked,
     /// The server's control API.
     pub control: control::Client,
+    /// Who may connect by unix socket.
+    pub allow_users: AllowUsers,
     /// Whether applications may create zones.
     pub zones_allowed: bool,
     /// How long a tunnel may take to open.
@@ -32,14 +37,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// From the configuration and the two TLS set-ups.
+    /// From the configuration, its end of TLS, and who may connect.
     #[must_use]
     pub fn new(
         config: &Config,
-        tls: Arc<ClientConfig>,
-        control_tls: Arc<ClientConfig>,
+        tls: ClientTls,
+        revoked: Revoked,
+        allow_users: AllowUsers,
         ending: Shutdown,
     ) -> Self {
+        let tls = Arc::new(tls);
         let control = config
             .control
             .as_ref()
@@ -48,8 +55,10 @@ impl Shared {
             .to_owned();
         Self {
             server: config.server.as_str().to_owned(),
+            control: control::Client::new(control, tls.clone(), config.connect_timeout.0),
             tls,
-            control: control::Client::new(control, control_tls, config.connect_timeout.0),
+            revoked,
+            allow_users,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
             startup_timeout: config.startup_timeout.0,

@@ -132,7 +132,13 @@ fn forget(args: cli::MasterForget, output: &mut Output<'_>) -> Result<(), Error>
             needed: state.in_use,
         });
     }
-    let forgotten = store.by(operator()).forget_master()?;
+    let forgotten = loop {
+        match store.by(operator()).forget_master() {
+            // A moment, in which programs that run take over the new key.
+            Err(keystore::Error::HandingOver { wait }) => std::thread::sleep(wait),
+            forgotten => break forgotten?,
+        }
+    };
     let answer = ForgottenAnswer {
         in_use: state.in_use.to_string(),
         forgotten: forgotten.map(|id| id.to_string()),

@@ -1,9 +1,10 @@
 //! The server's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, HostPort, Key, Kind, Listen, LogSettings, Period};
+use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -43,12 +44,21 @@ pub struct Config {
     /// `open_memory`
     #[serde(default = "default_open_memory")]
     pub open_memory: ByteSize,
+    /// `lock_memory`
+    #[serde(default)]
+    pub lock_memory: LockMemory,
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `max_crl_age`
+    #[serde(default = "default_max_crl_age")]
+    pub max_crl_age: Period,
+    /// `metrics_by_owner`
+    #[serde(default)]
+    pub metrics_by_owner: bool,
     /// `log`
     #[serde(default)]
     pub log: LogSettings,
@@ -75,6 +85,18 @@ pub struct Database {
     /// `database.sslmode`
     #[serde(default)]
     pub sslmode: SslMode,
+    /// `database.host_name`
+    #[serde(default)]
+    pub host_name: Option<String>,
+    /// `database.ca`
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+    /// `database.certificate`
+    #[serde(default)]
+    pub certificate: Option<PathBuf>,
+    /// `database.private_key`
+    #[serde(default)]
+    pub private_key: Option<PathBuf>,
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -116,15 +138,30 @@ impl std::fmt::Display for DatabaseAddress {
     }
 }
 
-/// Whether the way to the database is encrypted, in libpq's words.
+/// Whether the way to the database is encrypted, and the database verified, in libpq's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum SslMode {
     /// In clear: for a database on the same host.
     #[default]
     Disable,
     /// Encrypted; the database's certificate is not verified.
     Require,
+    /// A CA of `database.ca` has made the database's certificate.
+    VerifyCa,
+    /// And it is for `database.host_name`, or the host of `database.address`.
+    VerifyFull,
+}
+
+impl std::fmt::Display for SslMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Disable => "disable",
+            Self::Require => "require",
+            Self::VerifyCa => "verify-ca",
+            Self::VerifyFull => "verify-full",
+        })
+    }
 }
 
 fn default_listen() -> Listen {
@@ -151,12 +188,29 @@ fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
 
+fn default_max_crl_age() -> Period {
+    Period(Duration::from_secs(3600))
+}
+
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
 }
 
 /// The keys that apply to a running program, on SIGHUP.
-const LIVE: &[&str] = &["zone_mode", "on_refused", "log.level"];
+const LIVE: &[&str] = &[
+    "zone_mode",
+    "on_refused",
+    "log.level",
+    "database.sslmode",
+    "database.host_name",
+    "database.ca",
+    "database.certificate",
+    "database.private_key",
+    "max_crl_age",
+    "tls.certificate",
+    "tls.private_key",
+    "tls.ca",
+];
 
 impl Config {
     /// The keys that are other in `new`, and wait for the next start.
@@ -221,7 +275,7 @@ pub const KEYS: &[Key] = &[
         "tls.certificate",
         "FILE",
         "",
-        "This server's certificate, PEM, with the URI name pgseal://server/ID.",
+        "This server's certificate, PEM, with the URI name pgseal://server/ID. Read again on SIGHUP, as its key and the CA are.",
     ),
     text(
         "tls.private_key",
@@ -233,7 +287,7 @@ pub const KEYS: &[Key] = &[
         "tls.ca",
         "FILE",
         "",
-        "CA certificates that connectors are checked against, PEM.",
+        "CA certificates that connectors are checked against, PEM; two of them while a CA is exchanged.",
     ),
     text(
         "database.address",
@@ -245,7 +299,31 @@ pub const KEYS: &[Key] = &[
         "database.sslmode",
         "MODE",
         "disable",
-        "TLS to the database: disable or require (encrypted, its certificate not verified).",
+        "TLS to the database: disable, require (encrypted, its certificate not verified), verify-ca (made by a CA of database.ca) or verify-full (and for the name that is connected to). Applied to new connections on SIGHUP.",
+    ),
+    text(
+        "database.host_name",
+        "NAME",
+        "the host of database.address",
+        "The name that verify-full looks for in the database's certificate, among its subject alternative names. Applied to new connections on SIGHUP.",
+    ),
+    text(
+        "database.ca",
+        "FILE",
+        "not set",
+        "CA certificates that the database is checked against, PEM, for verify-ca and verify-full. Read again on SIGHUP.",
+    ),
+    text(
+        "database.certificate",
+        "FILE",
+        "not set",
+        "Certificate shown to the database, PEM, where it asks for one (clientcert in pg_hba.conf). Read again on SIGHUP.",
+    ),
+    text(
+        "database.private_key",
+        "FILE",
+        "not set",
+        "Its private key, PEM, mode 0600. Read again on SIGHUP.",
     ),
     text(
         "database.connect_timeout",
@@ -278,6 +356,12 @@ pub const KEYS: &[Key] = &[
         "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes.",
     ),
     text(
+        "lock_memory",
+        "MODE",
+        "auto",
+        "Whether memory, with keys in it, is kept from being swapped out: auto (where RLIMIT_MEMLOCK is unlimited; a warning where not), require (or the server does not start), off.",
+    ),
+    text(
         "startup_timeout",
         "PERIOD",
         "10s",
@@ -289,6 +373,19 @@ pub const KEYS: &[Key] = &[
         "30s",
         "How long running sessions may take to end after SIGTERM.",
     ),
+    text(
+        "max_crl_age",
+        "PERIOD",
+        "1h",
+        "How long ago the store may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
+    ),
+    Key {
+        name: "metrics_by_owner",
+        kind: Kind::Bool,
+        value: "BOOL",
+        default: "false",
+        help: "Count opened and refused values for each client and zone in /metrics too: as many labels as there are owners in use.",
+    },
     text(
         "log.level",
         "LEVEL",

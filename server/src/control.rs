@@ -1,25 +1,29 @@
 //! The control API, answered to whoever the certificate says is asking.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use axum::body::Body;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use control::{ErrorBody, NewZone, OwnerKey, Status, ZoneRequest, path};
+use control::{ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, ZoneRequest, path};
 use envelope::{ClientId, Owner, ZoneId};
+use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
-use tunnel::{Identity, Role};
+use tunnel::{Identity, Role, Standing};
 
 use crate::keys::KeysError;
 use crate::shared::Shared;
+use crate::watch;
 
 /// Longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -32,6 +36,7 @@ pub async fn serve(stream: TlsStream<TcpStream>, identity: Identity, shared: Arc
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route(path::STATUS, get(status))
+        .route(path::WATCH, get(watch))
         .route(path::CLIENT, get(client))
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
@@ -86,7 +91,15 @@ impl From<KeysError> for Problem {
     }
 }
 
-async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Problem> {
+async fn status(
+    State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+) -> Result<Json<Status>, Problem> {
+    // A client is told of its own sessions and values alone.
+    let of = match identity.role {
+        Role::Client => Some(caller(&identity)?),
+        Role::Server | Role::Admin => None,
+    };
     let revision = shared.keys.revision().await?;
     let policy = **shared.policy.load();
     Ok(Json(Status {
@@ -98,8 +111,19 @@ async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Probl
         sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
         store_revision: revision.count(),
+        certificates: (&shared.tls.setup().certificates).into(),
+        revocations: RevocationStatus::of(&shared.revoked, Instant::now()),
         draining: shared.is_draining(),
+        owners: shared.access.owners(of.as_ref()),
+        access: shared.access.sessions_of(of.as_ref()),
     }))
+}
+
+async fn watch(State(shared): State<Arc<Shared>>) -> Response {
+    let (lines, body) = Channel::new(1);
+    tokio::spawn(watch::tell(shared.revoked.clone(), lines));
+    let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
+    (headers, Body::new(body)).into_response()
 }
 
 async fn client(
@@ -185,6 +209,12 @@ async fn create_zone(
     id: Option<ZoneId>,
 ) -> Result<KeyRecord, Problem> {
     let creator = caller(identity)?;
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return Err(Problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "it is not known which certificates are revoked".into(),
+        ));
+    }
     let asked = creator.clone();
     let record = shared.keys.ask(move |store| store.client(&asked)).await?;
     if !record.is_some_and(|client| client.create_zones) {

@@ -1,10 +1,11 @@
 //! Reaching the database: TCP or a unix socket, TLS when it leaves the host.
 
+mod tls;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
+use arc_swap::ArcSwapOption;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
@@ -12,6 +13,8 @@ use tokio_rustls::TlsConnector;
 use wire::originate;
 
 use crate::config::{self, DatabaseAddress, SslMode};
+
+pub use tls::Tls;
 
 /// A connection to the database, whatever it is made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -21,7 +24,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 /// How to reach the database.
 pub struct Database {
     address: DatabaseAddress,
-    tls: Option<Arc<ClientConfig>>,
+    /// For new connections; none where they are in clear.
+    tls: ArcSwapOption<Tls>,
     limit: Duration,
     /// When it was last probed, and whether it answered.
     probed: Mutex<Option<(Instant, bool)>>,
@@ -50,10 +54,20 @@ pub enum DatabaseError {
         limit: Duration,
     },
     /// It speaks no TLS, and it must.
-    #[error("{address} refuses TLS, and database.sslmode is require")]
+    #[error("{address} refuses TLS, and database.sslmode is {sslmode}")]
     NoTls {
         /// Where.
         address: DatabaseAddress,
+        /// What was asked for.
+        sslmode: SslMode,
+    },
+    /// Its certificate is not what `database.sslmode` asks for.
+    #[error("{address} is not used: {why}")]
+    Certificate {
+        /// Where.
+        address: DatabaseAddress,
+        /// What is wrong with it.
+        why: String,
     },
 }
 
@@ -61,18 +75,28 @@ impl Database {
     /// From the configuration.
     ///
     /// # Errors
-    /// TLS cannot be set up.
-    pub fn new(config: &config::Database) -> Result<Self, rustls::Error> {
-        let tls = match config.sslmode {
-            SslMode::Disable => None,
-            SslMode::Require => Some(tunnel::unverified_client_config()?),
-        };
+    /// In a line: why TLS cannot be set up.
+    pub fn new(config: &config::Database) -> Result<Self, String> {
+        let tls = Tls::new(config, &config.address)?;
         Ok(Self {
             address: config.address.clone(),
-            tls,
+            tls: ArcSwapOption::from_pointee(tls),
             limit: config.connect_timeout.0,
             probed: Mutex::new(None),
         })
+    }
+
+    /// What TLS is to be like under another configuration: its files are read. The address stays.
+    ///
+    /// # Errors
+    /// In a line: why it cannot be set up.
+    pub fn prepare(&self, config: &config::Database) -> Result<Option<Tls>, String> {
+        Tls::new(config, &self.address)
+    }
+
+    /// From now on new connections are made so.
+    pub fn apply(&self, tls: Option<Tls>) {
+        self.tls.store(tls.map(Arc::new));
     }
 
     /// Where it is.
@@ -88,16 +112,16 @@ impl Database {
     pub async fn connect(&self) -> Result<Box<dyn Stream>, DatabaseError> {
         self.in_time(async {
             let stream = self.dial().await?;
-            match &self.tls {
+            match self.tls.load_full() {
                 None => Ok(stream),
-                Some(tls) => self.encrypt(stream, tls.clone()).await,
+                Some(tls) => self.encrypt(stream, &tls).await,
             }
         })
         .await
     }
 
-    /// Whether a database answers there, or did a second ago. Asks with SSLRequest, which every
-    /// PostgreSQL answers with one byte before it looks at anything else.
+    /// Whether a database answers there as securely as it must, or did a second ago. Asks with
+    /// SSLRequest, which every PostgreSQL answers with one byte before it looks at anything else.
     pub async fn answers(&self) -> bool {
         let mut probed = self.probed.lock().await;
         if let Some((when, answers)) = *probed
@@ -107,7 +131,10 @@ impl Database {
         }
         let probe = self.in_time(async {
             let mut stream = self.dial().await?;
-            self.ask_for_tls(&mut stream).await.map(|_| ())
+            match self.tls.load_full() {
+                None => self.ask_for_tls(&mut stream).await.map(drop),
+                Some(tls) => self.encrypt(stream, &tls).await.map(drop),
+            }
         });
         let answers = probe.await.is_ok();
         *probed = Some((Instant::now(), answers));
@@ -177,26 +204,25 @@ impl Database {
     async fn encrypt(
         &self,
         mut stream: Box<dyn Stream>,
-        tls: Arc<ClientConfig>,
+        tls: &Tls,
     ) -> Result<Box<dyn Stream>, DatabaseError> {
         if self.ask_for_tls(&mut stream).await? != b'S' {
             return Err(DatabaseError::NoTls {
                 address: self.address.clone(),
+                sslmode: tls.sslmode,
             });
         }
-        let host = match &self.address {
-            DatabaseAddress::Tcp(address) => address.host().to_owned(),
-            DatabaseAddress::Socket(_) => "localhost".to_owned(),
-        };
-        // Not verified, so any name that can be sent will do.
-        let name = ServerName::try_from(host)
-            .or_else(|_| ServerName::try_from("localhost"))
-            .map_err(|cause| self.io(std::io::Error::other(cause)))?;
-        let stream = TlsConnector::from(tls)
-            .connect(name, stream)
-            .await
-            .map_err(|cause| self.io(cause))?;
-        Ok(Box::new(stream))
+        let stream = TlsConnector::from(tls.config.clone()).connect(tls.name.clone(), stream);
+        match stream.await {
+            Ok(stream) => Ok(Box::new(stream)),
+            Err(cause) => Err(match tls::refused(&cause, &tls.name) {
+                Some(why) => DatabaseError::Certificate {
+                    address: self.address.clone(),
+                    why,
+                },
+                None => self.io(cause),
+            }),
+        }
     }
 
     fn io(&self, cause: std::io::Error) -> DatabaseError {

@@ -5,12 +5,13 @@
 
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use control::OnRefused;
-use daemon::Shutdown;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use wire::originate::Refusal;
 use wire::row::Fields;
 use wire::{Header, originate, sasl};
 
@@ -107,15 +108,15 @@ impl<'a> DbToApp<'a> {
         mut self,
         mut db: impl AsyncRead + Unpin,
         mut app: impl AsyncWrite + Unpin,
-        ending: Shutdown,
     ) -> Result<(), Ended> {
-        let end = self.carry(&mut db, &mut app, ending).await;
+        let end = self.carry(&mut db, &mut app).await;
         // PostgreSQL itself may have said it, and whoever said goodbye wants to hear nothing. In
         // the middle of a message nothing can be said.
         let silent = self.last_tag == b'E' || self.session.flow.is_terminated() || self.left > 0;
         let farewell = match &end {
             Ok(()) | Err(Ended::Database(_)) => Some(refusals::DATABASE_GONE),
             Err(Ended::Shutdown) => Some(refusals::SHUTDOWN),
+            Err(Ended::Revoked) => Some(refusals::REVOKED_NOW),
             Err(Ended::Framing(_) | Ended::Malformed(_)) => Some(refusals::DATABASE_GARBLED),
             Err(Ended::Application(_)) => None,
         };
@@ -132,8 +133,9 @@ impl<'a> DbToApp<'a> {
         &mut self,
         db: &mut (impl AsyncRead + Unpin),
         app: &mut (impl AsyncWrite + Unpin),
-        mut ending: Shutdown,
     ) -> Result<(), Ended> {
+        let session = self.session;
+        let mut must_end = pin!(session.must_end());
         let mut input = BytesMut::new();
         // Behind a long row there may be more that is whole.
         let mut is_behind_long_row = false;
@@ -142,7 +144,10 @@ impl<'a> DbToApp<'a> {
                 input.reserve(CHUNK);
                 let read = tokio::select! {
                     read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
-                    () = ending.begun() => return Err(Ended::Shutdown),
+                    ended = &mut must_end => {
+                        self.finish_message(db, app).await?;
+                        return Err(ended);
+                    }
                 };
                 if read == 0 {
                     return Ok(());
@@ -163,6 +168,32 @@ impl<'a> DbToApp<'a> {
                 input = BytesMut::new();
             }
         }
+    }
+
+    /// Carries what is left of a message that goes by in pieces, so that something can be said behind
+    /// it. How long that may take is bounded by who ended the session.
+    async fn finish_message(
+        &mut self,
+        db: &mut (impl AsyncRead + Unpin),
+        app: &mut (impl AsyncWrite + Unpin),
+    ) -> Result<(), Ended> {
+        let mut piece = BytesMut::new();
+        while self.left > 0 {
+            piece.clear();
+            piece.reserve(CHUNK);
+            let mut rest = (&mut *db).take(u64::try_from(self.left).unwrap_or(u64::MAX));
+            let read = rest.read_buf(&mut piece).await.map_err(Ended::Database)?;
+            if read == 0 {
+                return Ok(());
+            }
+            if !self.dropped {
+                write(app, &piece, false)
+                    .await
+                    .map_err(Ended::Application)?;
+            }
+            self.left -= read;
+        }
+        Ok(())
     }
 
     /// Waits for memory if the row at the front wants some. False when none was wanted.
@@ -215,7 +246,7 @@ impl<'a> DbToApp<'a> {
                     *at = end;
                 }
                 (Plan::Refuse, _) => {
-                    self.refuse(*at..*at, edits);
+                    self.refuse(*at..*at, &refusals::VALUE, edits);
                     self.pass(header);
                 }
                 (Plan::Pass, _) => self.pass(header),
@@ -270,7 +301,7 @@ impl<'a> DbToApp<'a> {
                 Plan::Pass
             }
             OnRefused::Null | OnRefused::Error => {
-                self.session.opener().count_refused(&[Reason::RowTooLong]);
+                self.session.opener().count_refused(Reason::RowTooLong);
                 Plan::Refuse
             }
         }
@@ -388,12 +419,13 @@ impl<'a> DbToApp<'a> {
         };
         match outcome {
             Outcome::Unchanged | Outcome::KeysMissing(_) => {}
-            Outcome::Refused => self.refuse(place, edits),
+            Outcome::Refused { shredded: false } => self.refuse(place, &refusals::VALUE, edits),
+            Outcome::Refused { shredded: true } => self.refuse(place, &refusals::SHREDDED, edits),
             Outcome::Changed(row) => {
                 let written = row.write(fields, edits.replace(place.clone()));
                 if written.is_err() {
                     // PostgreSQL itself could not send a value that long.
-                    self.refuse(place.end..place.end, edits);
+                    self.refuse(place.end..place.end, &refusals::VALUE, edits);
                 }
             }
         }
@@ -401,14 +433,12 @@ impl<'a> DbToApp<'a> {
     }
 
     /// Puts an error into a row's place; what follows is dropped up to ReadyForQuery.
-    fn refuse(&mut self, place: Range<usize>, edits: &mut Edits<'_>) {
+    fn refuse(&mut self, place: Range<usize>, why: &Refusal<'_>, edits: &mut Edits<'_>) {
         self.rows = None;
         self.dropping = true;
         self.last_tag = b'D';
         self.session.flow.conversation().refuse();
-        edits
-            .replace(place)
-            .extend_from_slice(&refusals::VALUE.to_message());
+        edits.replace(place).extend_from_slice(&why.to_message());
     }
 }
 

@@ -8,8 +8,10 @@ use daemon::Shutdown;
 use envelope::KeyId;
 use keystore::{KeyCache, Revision, Store};
 use tokio::time::{Instant, MissedTickBehavior};
+use tunnel::Revoked;
 
 use crate::opener::Fetched;
+use crate::revocations::Follower;
 
 /// Keys kept in memory. A million zones cost no more than this many keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -110,8 +112,10 @@ impl Keys {
         }
     }
 
-    /// Forgets what is in memory whenever the store has changed; until shutdown.
-    pub async fn watch(self, mut shutdown: Shutdown) {
+    /// Forgets what is in memory whenever the store has changed, and follows who is revoked; until
+    /// shutdown.
+    pub async fn watch(self, revoked: Revoked, mut shutdown: Shutdown) {
+        let mut follower = Follower::default();
         let mut known = Revision::default();
         let mut well = true;
         loop {
@@ -123,6 +127,9 @@ impl Keys {
                     }
                     self.cache.forget(&changed);
                     known = changed.revision;
+                    follower
+                        .follow(&self, &revoked, changed.revocations())
+                        .await;
                 }
                 // Said once: it is asked five times a second.
                 Err(error) if std::mem::replace(&mut well, false) => {

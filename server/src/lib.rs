@@ -4,8 +4,10 @@
 //! `app_to_db` and `db_to_app`, which share a `conversation` → `opener`, one row in, one
 //! row out. Beside it, `control` answers the control API and `ops` the operator's tools.
 
+mod access;
 mod app_to_db;
 mod cancel;
+mod certificates;
 pub mod config;
 mod control;
 mod conversation;
@@ -21,18 +23,19 @@ mod metrics;
 mod opener;
 mod ops;
 mod refusals;
+mod revocations;
 mod session;
 mod shape;
 mod shared;
+mod watch;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, start_logging};
+use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, Status, start_logging};
 use keystore::{MasterKey, Secret, Store};
-use rustls::ServerConfig;
 use tokio::net::TcpListener;
-use tunnel::{Material, MaterialPaths};
+use tunnel::{Revoked, ServerTls};
 
 use crate::config::Config;
 use crate::database::Database;
@@ -48,7 +51,9 @@ The master key is a secret and has no flag: it comes from master_key_file, from 
 master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again and applies zone_mode, on_refused and log.level to running sessions.
+configuration again: zone_mode, on_refused, max_crl_age and log.level apply to running sessions, \
+TLS to the database and the files of tls.certificate, tls.private_key and tls.ca to new ones. What \
+is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.
@@ -62,13 +67,21 @@ pub fn from_command_line() -> Result<(), Failure> {
         .after_help(AFTER_HELP);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
+    // Before there is a secret in memory.
+    daemon::harden()?;
+    let not_locked = match loaded.check_only {
+        true => None,
+        false => daemon::lock_memory(loaded.config.lock_memory)?,
+    };
     let prepared = Prepared::new(&loaded.config)?;
     if loaded.check_only {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
     }
-    daemon::harden()?;
     let log = start_logging(loaded.config.log)?;
+    if let Some(warning) = not_locked {
+        tracing::warn!("{warning}");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -78,29 +91,17 @@ pub fn from_command_line() -> Result<(), Failure> {
 
 /// What the configuration names, read and checked.
 struct Prepared {
-    id: String,
-    tls: Arc<ServerConfig>,
+    tls: ServerTls,
+    revoked: Revoked,
     database: Database,
     keys: Keys,
 }
 
 impl Prepared {
     fn new(config: &Config) -> Result<Self, Failure> {
-        let usage = |error: &dyn std::fmt::Display| Failure::Usage(error.to_string());
-        let material = Material::load(&MaterialPaths {
-            certificate: config.tls.certificate.clone(),
-            private_key: config.tls.private_key.clone(),
-            ca: config.tls.ca.clone(),
-        })
-        .map_err(|error| usage(&error))?;
-        let identity = material.identity.clone();
-        if identity.role != tunnel::Role::Server {
-            return Err(Failure::Usage(format!(
-                "{}: the certificate is that of {identity}, not of a server; make one with: \
-                 pgseal-keymaker cert server ID",
-                config.tls.certificate.display()
-            )));
-        }
+        let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
+        let setup = certificates::read(config, &revoked)
+            .map_err(|error| Failure::Usage(error.to_string()))?;
         let needed = config.max_open_row.0.saturating_mul(limits::COPIES);
         if config.open_memory.0 < needed {
             return Err(Failure::Usage(format!(
@@ -109,15 +110,19 @@ impl Prepared {
                 config.open_memory.0
             )));
         }
-        let tls = tunnel::server_config(material).map_err(|error| usage(&error))?;
-        let database =
-            Database::new(&config.database).map_err(|cause| Failure::failed("TLS", cause))?;
+        let database = Database::new(&config.database).map_err(Failure::Usage)?;
         let store = Store::open(&config.store, master_key(config)?)
             .map_err(|error| Failure::Failed(error.to_string()))?;
+        let asked = Instant::now();
+        let revocations = store
+            .revocations()
+            .map_err(|error| Failure::Failed(error.to_string()))?;
+        revocations::take_over(&revoked, &revocations, asked)
+            .map_err(|error| Failure::failed(config.store.display(), error))?;
         Ok(Self {
-            keys: Keys::new(store, &identity.id),
-            id: identity.id,
-            tls,
+            keys: Keys::new(store, &setup.identity.id),
+            tls: ServerTls::new(setup),
+            revoked,
             database,
         })
     }
@@ -160,12 +165,13 @@ async fn run(
     }
     let (ending, end) = Shutdown::new();
     let Prepared {
-        id,
         tls,
+        revoked,
         database,
         keys,
     } = prepared;
-    let shared = Arc::new(Shared::new(id, &config, database, keys, ending.clone()));
+    let shared = Shared::new(&config, tls, revoked, database, keys, ending.clone());
+    let shared = Arc::new(shared);
     let listener = bind("listen", config.listen).await?;
     let ops_listener = bind("ops_listen", config.ops_listen).await?;
     tracing::info!(
@@ -173,14 +179,22 @@ async fn run(
         database = %shared.database.address(), zone_mode = %config.zone_mode, "ready"
     );
 
-    let accepting = tokio::spawn(listen::serve(listener, tls, shared.clone()));
+    let accepting = tokio::spawn(listen::serve(listener, shared.clone()));
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
-    tokio::spawn(shared.keys.clone().watch(ending.clone()));
+    tokio::spawn(certificates::watch(shared.clone()));
+    tokio::spawn(
+        shared
+            .keys
+            .clone()
+            .watch(shared.revoked.clone(), ending.clone()),
+    );
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
+    daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
         reload(layers, &config, &shared, log);
     }
 
+    daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
     tracing::info!(sessions = shared.sessions.count(), "draining");
@@ -200,25 +214,42 @@ async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure
         .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
 }
 
-/// All or nothing: a configuration that is wrong changes nothing.
+/// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
 fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
-    match layers.load::<Config>() {
-        Ok(loaded) => {
-            shared.apply(&loaded.config);
-            log.set_level(loaded.config.log.level);
-            let waiting = started.waiting_for_restart(&loaded.config);
-            if !waiting.is_empty() {
-                tracing::warn!(
-                    keys = waiting.join(", "),
-                    "changed, and waiting for a restart"
-                );
-            }
-            let policy = **shared.policy.load();
-            tracing::info!(
-                zone_mode = %policy.zone_mode, on_refused = %policy.on_refused,
-                "configuration applied"
-            );
+    let config = match read_again(layers, shared) {
+        Ok(config) => config,
+        Err(error) => {
+            tracing::error!(%error, "the configuration stays as it was");
+            return;
         }
-        Err(error) => tracing::error!(%error, "the configuration stays as it was"),
+    };
+    shared.apply(&config);
+    log.set_level(config.log.level);
+    let waiting = started.waiting_for_restart(&config);
+    if !waiting.is_empty() {
+        tracing::warn!(
+            keys = waiting.join(", "),
+            "changed, and waiting for a restart"
+        );
     }
+    let policy = **shared.policy.load();
+    let certificates = &shared.tls.setup().certificates;
+    tracing::info!(
+        zone_mode = %policy.zone_mode, on_refused = %policy.on_refused,
+        certificate = %certificates.serial, "configuration applied"
+    );
+    certificates::warn_of_expiry(certificates);
+}
+
+/// The configuration, once all that it names has been read and new connections use its
+/// certificates: the last step that can fail.
+fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
+    let config = layers.load::<Config>()?.config;
+    let database = shared.database.prepare(&config.database);
+    let database = database.map_err(Failure::Usage)?;
+    certificates::read(&config, &shared.revoked)
+        .and_then(|setup| shared.tls.exchange(setup))
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    shared.database.apply(database);
+    Ok(config)
 }

@@ -2,26 +2,30 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use envelope::ClientId;
-use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tracing::Instrument;
-use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Identity, Role};
+use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Identity, PeerCertificate, Role, Serial, Standing};
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
 use crate::control;
 use crate::refusals;
-use crate::session::Session;
+use crate::session::{Ended, Session};
 use crate::shared::Shared;
 
 /// First byte of a TLS record that holds a handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// How long a session may take to say that its certificate was revoked. With the time that it takes
+/// to hear of it, this stays under two seconds.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a connection came to nothing. Logged once, where it is let go.
 #[derive(Debug, thiserror::Error)]
@@ -42,37 +46,36 @@ enum Turned {
 /// What a connection turned out to be, once it is encrypted and its peer known.
 enum Peer {
     /// A data session, with its start-up packet.
-    Data(Box<TlsStream<TcpStream>>, ClientId, BytesMut),
+    Data(Box<TlsStream<TcpStream>>, ClientId, Serial, BytesMut),
     /// A request to cancel, answered by closing.
     Cancel(Box<TlsStream<TcpStream>>, ClientId, u32, Vec<u8>),
     /// The control API.
-    Control(Box<TlsStream<TcpStream>>, Identity),
+    Control(Box<TlsStream<TcpStream>>, PeerCertificate),
 }
 
 /// Takes connections until dropped.
-pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, shared: Arc<Shared>) {
-    let acceptor = TlsAcceptor::from(tls);
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         match listener.accept().await {
             Ok((tcp, peer)) => {
                 let span = tracing::info_span!("connection", %peer);
-                let served = serve_one(tcp, acceptor.clone(), shared.clone());
+                let served = serve_one(tcp, shared.clone());
                 tokio::spawn(served.instrument(span));
             }
             Err(error) => {
                 // Out of descriptors, most likely: sessions that end will give some back.
                 tracing::error!(%error, "connections cannot be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
 }
 
-async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
-    let peer = tokio::time::timeout(shared.startup_timeout, receive(tcp, &acceptor, &shared)).await;
+async fn serve_one(tcp: TcpStream, shared: Arc<Shared>) {
+    let peer = tokio::time::timeout(shared.startup_timeout, receive(tcp, &shared)).await;
     match peer {
-        Ok(Ok(Peer::Data(stream, client, startup))) => {
-            data(*stream, client, &startup, shared).await
+        Ok(Ok(Peer::Data(stream, client, serial, startup))) => {
+            data(*stream, client, serial, &startup, shared).await
         }
         Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
             cancel(&client, pid, &secret, &shared).await;
@@ -81,7 +84,15 @@ async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
                 tracing::debug!(%error, "a cancel request's connection broke off");
             }
         }
-        Ok(Ok(Peer::Control(stream, identity))) => control::serve(*stream, identity, shared).await,
+        Ok(Ok(Peer::Control(stream, peer))) => {
+            let revoked = shared.revoked.clone();
+            tokio::select! {
+                () = control::serve(*stream, peer.identity, shared) => {}
+                () = revoked.revoked(&peer.serial) => {
+                    tracing::info!("the peer's certificate was revoked: its connection is closed");
+                }
+            }
+        }
         Ok(Err(Turned::Probe)) => {}
         Ok(Err(turned)) => {
             shared.metrics.peers_refused.inc();
@@ -94,11 +105,7 @@ async fn serve_one(tcp: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>) {
     }
 }
 
-async fn receive(
-    mut tcp: TcpStream,
-    acceptor: &TlsAcceptor,
-    shared: &Arc<Shared>,
-) -> Result<Peer, Turned> {
+async fn receive(mut tcp: TcpStream, shared: &Arc<Shared>) -> Result<Peer, Turned> {
     tunnel::tune(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
@@ -108,13 +115,13 @@ async fn receive(
             false
         }
     };
+    let acceptor = TlsAcceptor::from(shared.tls.config());
     let mut stream = acceptor.accept(tcp).await?;
     let connection = stream.get_ref().1;
     let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
-    let certificate = connection.peer_certificates().and_then(<[_]>::first);
-    let identity = Identity::of(certificate.ok_or(tunnel::IdentityError::Unreadable)?)?;
+    let peer = PeerCertificate::of(connection.peer_certificates())?;
     match alpn.as_deref() {
-        Some(ALPN_HTTP) => return Ok(Peer::Control(Box::new(stream), identity)),
+        Some(ALPN_HTTP) => return Ok(Peer::Control(Box::new(stream), peer)),
         Some(ALPN_POSTGRESQL) => {}
         // PostgreSQL too insists on ALPN where TLS begins unasked.
         _ if direct => return Err(Turned::Io(io::Error::other("direct TLS without ALPN"))),
@@ -125,17 +132,17 @@ async fn receive(
         Ok(parsed) => parsed,
         Err(error) => return Err(unreadable(&mut stream, error).await),
     };
-    let client = match admit(&identity, shared).await {
+    let client = match admit(&peer, shared).await {
         Ok(client) => client,
-        Err(refusal) => return refuse(&mut stream, refusal, Some(identity)).await,
+        Err(refusal) => return refuse(&mut stream, refusal, Some(peer.identity)).await,
     };
     match parsed {
-        Packet::Startup { .. } => Ok(Peer::Data(Box::new(stream), client, packet)),
+        Packet::Startup { .. } => Ok(Peer::Data(Box::new(stream), client, peer.serial, packet)),
         Packet::Cancel { pid, secret } => {
             Ok(Peer::Cancel(Box::new(stream), client, pid, secret.to_vec()))
         }
         Packet::Ssl | Packet::GssEnc => {
-            refuse(&mut stream, refusals::BAD_STARTUP, Some(identity)).await
+            refuse(&mut stream, refusals::BAD_STARTUP, Some(peer.identity)).await
         }
     }
 }
@@ -214,8 +221,17 @@ async fn refuse<T>(
     Err(Turned::Refused(refusal, identity))
 }
 
-/// Only a client opens data sessions, and only one that the store knows.
-async fn admit(identity: &Identity, shared: &Shared) -> Result<ClientId, Refusal<'static>> {
+/// Only a client opens data sessions, only one that the store knows, and only while it is known who
+/// is revoked.
+async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refusal<'static>> {
+    let identity = &peer.identity;
+    // The handshake has looked, but that may be a while ago.
+    if shared.revoked.contains(&peer.serial) {
+        return Err(refusals::REVOKED);
+    }
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return Err(refusals::REVOCATIONS_UNKNOWN);
+    }
     if identity.role != Role::Client {
         return Err(refusals::NOT_A_CLIENT);
     }
@@ -231,17 +247,40 @@ async fn admit(identity: &Identity, shared: &Shared) -> Result<ClientId, Refusal
     }
 }
 
-async fn data(stream: TlsStream<TcpStream>, client: ClientId, startup: &[u8], shared: Arc<Shared>) {
+async fn data(
+    mut stream: TlsStream<TcpStream>,
+    client: ClientId,
+    serial: Serial,
+    startup: &[u8],
+    shared: Arc<Shared>,
+) {
     let Ok(Packet::Startup { parameters }) = Packet::parse(startup) else {
         return;
     };
-    let session = Session::new(shared.clone(), client, parameters);
+    let session = Session::new(shared.clone(), client, serial, parameters);
     shared.metrics.sessions_started.inc();
     let _running = shared.sessions.begin();
-    match session.run(stream, startup).await {
+    let ended = tokio::select! {
+        ended = session.run(&mut stream, startup) => ended,
+        () = overdue(&session) => {
+            // What it has not taken yet is not for it any more.
+            if let Err(error) = stream.get_ref().0.set_zero_linger() {
+                tracing::debug!(%error, "a connection cannot be reset");
+            }
+            Err(Ended::Revoked)
+        }
+    };
+    match ended {
         Ok(()) => tracing::debug!(client = %session.client, "session ended"),
         Err(reason) => tracing::info!(client = %session.client, %reason, "session ended"),
     }
+}
+
+/// Returns when a session still runs although it was to hear that its certificate is revoked: its
+/// application takes nothing, or it waits for something.
+async fn overdue(session: &Session) {
+    session.shared.revoked.revoked(&session.serial).await;
+    tokio::time::sleep(FAREWELL).await;
 }
 
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {

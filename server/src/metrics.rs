@@ -1,6 +1,8 @@
 //! What the server counts. Never a value, a key or an id; counting never steers.
 
-use std::sync::atomic::AtomicI64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
 
 use keystore::Withheld;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
@@ -8,6 +10,9 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tunnel::{Certificates, unix_seconds};
+
+use crate::access::{Access, ByOwner};
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,11 +101,25 @@ struct RefusedLabels {
     reason: Reason,
 }
 
+/// What is not counted, but so at a moment.
+#[derive(Debug)]
+pub struct Levels<'a> {
+    /// Sessions open.
+    pub sessions: usize,
+    /// How long ago the list of revoked certificates was confirmed.
+    pub revocation_list_age: Duration,
+    /// The server's own certificate, and its CA's.
+    pub certificates: &'a Certificates,
+}
+
 /// The server's counters; cheap to share.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
     sessions: Gauge<i64, AtomicI64>,
+    revocation_list_age: Gauge<f64, AtomicU64>,
+    certificate_expires: Gauge<u64, AtomicU64>,
+    ca_expires: Gauge<u64, AtomicU64>,
     /// Data sessions ever.
     pub sessions_started: Counter,
     /// Peers that were turned away before a session began.
@@ -124,6 +143,9 @@ impl Metrics {
         let metrics = Self {
             registry: Registry::with_prefix("pgseal_server"),
             sessions: Gauge::default(),
+            revocation_list_age: Gauge::default(),
+            certificate_expires: Gauge::default(),
+            ca_expires: Gauge::default(),
             sessions_started: Counter::default(),
             peers_refused: Counter::default(),
             opened_client: opened.get_or_create_owned(&OpenedLabels { owner: "client" }),
@@ -138,6 +160,21 @@ impl Metrics {
     fn register(mut self, opened: Family<OpenedLabels, Counter>) -> Self {
         let registry = &mut self.registry;
         registry.register("sessions", "Data sessions open now", self.sessions.clone());
+        registry.register(
+            "revocation_list_age_seconds",
+            "How long ago the list of revoked certificates was confirmed",
+            self.revocation_list_age.clone(),
+        );
+        registry.register(
+            "certificate_expiry_timestamp_seconds",
+            "When the program's own certificate expires, since 1970",
+            self.certificate_expires.clone(),
+        );
+        registry.register(
+            "ca_expiry_timestamp_seconds",
+            "When the first of the CA's certificates expires, since 1970",
+            self.ca_expires.clone(),
+        );
         registry.register(
             "sessions_started",
             "Data sessions ever",
@@ -171,6 +208,12 @@ impl Metrics {
         self
     }
 
+    /// Adds the counts by owner, with a label for each.
+    pub fn add_owners(&mut self, access: &Arc<Access>) {
+        self.registry
+            .register_collector(Box::new(ByOwner(access.clone())));
+    }
+
     /// Counts a refused envelope.
     pub fn refused(&self, reason: Reason) {
         self.refused.get_or_create(&RefusedLabels { reason }).inc();
@@ -190,11 +233,21 @@ impl Metrics {
         }
     }
 
-    /// All of them in the OpenMetrics text format, with this many sessions open.
-    #[must_use]
-    pub fn render(&self, sessions: usize) -> String {
+    /// Takes over what is so now.
+    pub fn set(&self, levels: &Levels<'_>) {
         self.sessions
-            .set(i64::try_from(sessions).unwrap_or(i64::MAX));
+            .set(i64::try_from(levels.sessions).unwrap_or(i64::MAX));
+        self.revocation_list_age
+            .set(levels.revocation_list_age.as_secs_f64());
+        self.certificate_expires
+            .set(unix_seconds(levels.certificates.expires));
+        self.ca_expires
+            .set(unix_seconds(levels.certificates.ca_expires));
+    }
+
+    /// All of them in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
         let mut out = String::new();
         // Writing to a String does not fail.
         match text::encode(&mut out, &self.registry) {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use wire::row::{Fields, RowTooLong, RowWriter};
 use zeroize::Zeroizing;
 
+use crate::access::{Counting, Tallied};
 use crate::field::{self, Earlier, Opened};
 use crate::metrics::{Metrics, Reason};
 use crate::refusals::RefusalLog;
@@ -40,8 +41,12 @@ pub enum Outcome {
     Unchanged,
     /// Some of its fields do.
     Changed(RowEdits),
-    /// A value in it is refused, and the query is to fail.
-    Refused,
+    /// A value in it is refused, and the query is to fail; `shredded` if that is all that is wrong
+    /// with any of them.
+    Refused {
+        /// Every refused value was sealed to a key that has been destroyed.
+        shredded: bool,
+    },
     /// These keys are not in memory; nothing has been decided.
     KeysMissing(Vec<KeyId>),
 }
@@ -87,6 +92,8 @@ pub struct Opener<'a> {
     pub metrics: &'a Metrics,
     /// Where it is said what was refused.
     pub refusals: &'a RefusalLog,
+    /// Where it is counted by owner.
+    pub access: &'a Counting,
 }
 
 /// What one row has come to so far.
@@ -98,6 +105,7 @@ struct Tally<'a> {
     opened_client: u64,
     opened_zone: u64,
     refused: Vec<Reason>,
+    by_owner: Tallied,
 }
 
 impl<'a> Tally<'a> {
@@ -110,6 +118,7 @@ impl<'a> Tally<'a> {
             opened_client: 0,
             opened_zone: 0,
             refused: Vec::new(),
+            by_owner: Tallied::default(),
         }
     }
 
@@ -161,7 +170,8 @@ impl Opener<'_> {
         }
         self.count(&tally);
         let outcome = if policy.on_refused == OnRefused::Error && !tally.refused.is_empty() {
-            Outcome::Refused
+            let shredded = tally.refused.iter().all(|why| *why == Reason::Shredded);
+            Outcome::Refused { shredded }
         } else if edits.is_empty() {
             Outcome::Unchanged
         } else {
@@ -170,6 +180,7 @@ impl Opener<'_> {
         (outcome, tally.operations)
     }
 
+    /// Opens a value, or refuses it, and counts it.
     fn judge(
         &self,
         candidate: &Candidate<'_>,
@@ -177,33 +188,54 @@ impl Opener<'_> {
         zone_mode: ZoneMode,
         tally: &mut Tally<'_>,
     ) -> Verdict {
-        self.open(candidate, earlier, zone_mode, tally)
-            .unwrap_or_else(|reason| {
+        let key = self.key(candidate, tally);
+        let owner = key.as_ref().ok().map(|key| key.owner.clone());
+        let opened = key.and_then(|key| self.open(candidate, &key, earlier, zone_mode, tally));
+        match (opened, owner) {
+            (Ok(verdict), owner) => {
+                if let Some(owner) = &owner {
+                    tally.by_owner.opened(owner);
+                }
+                verdict
+            }
+            (Err(reason), owner) => {
+                tally.by_owner.refused(owner.as_ref(), reason);
                 tally.refused.push(reason);
                 Verdict::Refused
-            })
+            }
+        }
     }
 
-    /// The five steps. The first four cost no private key; each must hold before the next.
+    /// The first of five steps; each must hold before the next, and the first four cost no
+    /// private key: it is sealed to a key of ours.
+    fn key(
+        &self,
+        candidate: &Candidate<'_>,
+        tally: &mut Tally<'_>,
+    ) -> Result<Arc<OpenKey>, Reason> {
+        // Of a suite and flags that are known, that is.
+        candidate
+            .envelope
+            .schedule_id()
+            .map_err(|_| Reason::Unsupported)?;
+        let id = candidate.envelope.key_id();
+        let fetched = tally.fetched.keys.get(&id).cloned();
+        fetched
+            .or_else(|| self.keys.get(id))
+            .ok_or_else(|| tally.without_key(id))
+    }
+
+    /// The others.
     fn open(
         &self,
         candidate: &Candidate<'_>,
+        key: &Arc<OpenKey>,
         earlier: &Earlier<'_>,
         zone_mode: ZoneMode,
         tally: &mut Tally<'_>,
     ) -> Result<Verdict, Reason> {
         let envelope = &candidate.envelope;
         let schedule_id = envelope.schedule_id().map_err(|_| Reason::Unsupported)?;
-
-        // 1. It is sealed to a key of ours.
-        let id = envelope.key_id();
-        let key = tally
-            .fetched
-            .keys
-            .get(&id)
-            .cloned()
-            .or_else(|| self.keys.get(id));
-        let key = key.ok_or_else(|| tally.without_key(id))?;
         // 2. Zone mode opens this kind of owner.
         match (zone_mode, key.owner.kind()) {
             (ZoneMode::Mixed, _) | (ZoneMode::Off, Kind::Client) | (ZoneMode::On, Kind::Zone) => {}
@@ -236,9 +268,10 @@ impl Opener<'_> {
         let plaintext = schedule.open(envelope).map_err(|_| failed(tally))?;
         if fresh {
             // Only what has opened a value is kept: forged ones would push out the others.
-            self.keys.put_schedule(&key, id, schedule_id, schedule);
+            let id = envelope.key_id();
+            self.keys.put_schedule(key, id, schedule_id, schedule);
         }
-        self.keys.note_use(&key);
+        self.keys.note_use(key);
         match tag {
             None => tally.opened_client += 1,
             Some(_) => tally.opened_zone += 1,
@@ -249,11 +282,19 @@ impl Opener<'_> {
     fn count(&self, tally: &Tally<'_>) {
         self.metrics.opened_client.inc_by(tally.opened_client);
         self.metrics.opened_zone.inc_by(tally.opened_zone);
-        self.count_refused(&tally.refused);
+        self.access.add(&tally.by_owner);
+        self.log_refused(&tally.refused);
     }
 
-    /// Counts refused values, and says so in the log.
-    pub fn count_refused(&self, reasons: &[Reason]) {
+    /// Counts a value that was refused without looking whose it is.
+    pub fn count_refused(&self, reason: Reason) {
+        let mut tallied = Tallied::default();
+        tallied.refused(None, reason);
+        self.access.add(&tallied);
+        self.log_refused(&[reason]);
+    }
+
+    fn log_refused(&self, reasons: &[Reason]) {
         for reason in reasons {
             self.metrics.refused(*reason);
         }

@@ -1,6 +1,7 @@
 //! What operators' tools ask over plain HTTP: is it well, and what has it counted.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::extract::State;
@@ -8,7 +9,9 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tunnel::Standing;
 
+use crate::metrics::Levels;
 use crate::shared::Shared;
 
 /// Answers until dropped.
@@ -20,7 +23,8 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     daemon::serve_http(listener, router).await;
 }
 
-/// 200 when it takes sessions, its store can be read and its database answers.
+/// 200 when it takes sessions, its store can be read, who is revoked is known and its database
+/// answers.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     let down = StatusCode::SERVICE_UNAVAILABLE;
     if shared.is_draining() {
@@ -28,6 +32,20 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
     }
     if shared.keys.revision().await.is_err() {
         return (down, "the store of keys cannot be read\n");
+    }
+    match shared.revoked.standing(Instant::now()) {
+        Standing::Fresh => {}
+        Standing::Stale => return (down, "the list of revoked certificates is too old\n"),
+        Standing::Distrusted => {
+            return (
+                down,
+                "the list of revoked certificates cannot be relied on\n",
+            );
+        }
+    }
+    let own = shared.tls.setup();
+    if shared.revoked.contains(&own.certificates.serial) {
+        return (down, "this server's certificate was revoked\n");
     }
     if !shared.database.answers().await {
         return (down, "the database does not answer\n");
@@ -37,8 +55,10 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    (
-        [(header::CONTENT_TYPE, FORMAT)],
-        shared.metrics.render(shared.sessions.count()),
-    )
+    shared.metrics.set(&Levels {
+        sessions: shared.sessions.count(),
+        revocation_list_age: shared.revoked.age(Instant::now()),
+        certificates: &shared.tls.setup().certificates,
+    });
+    ([(header::CONTENT_TYPE, FORMAT)], shared.metrics.render())
 }

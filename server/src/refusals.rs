@@ -19,6 +19,16 @@ pub const VALUE: Refusal<'static> = Refusal {
     ),
 };
 
+/// The same of a value that never opens again. Only who may open it is told.
+pub const SHREDDED: Refusal<'static> = Refusal {
+    severity: Severity::Error,
+    code: "42501",
+    message: "a sealed value in this result was shredded: its key has been destroyed",
+    hint: Some(
+        "It never opens again. With on_refused = ciphertext or null such rows are returned.",
+    ),
+};
+
 /// What comes between a refusal and the end of its transaction block, in PostgreSQL's own words.
 pub const BLOCK_FAILED: Refusal<'static> = Refusal {
     severity: Severity::Error,
@@ -87,6 +97,27 @@ pub const UNKNOWN_CLIENT: Refusal<'static> = fatal(
     "28000",
     "this certificate's client is not known here",
     Some("Add it with: pgseal-keymaker client add ID"),
+);
+
+/// The certificate is revoked: a peer that was let in before it was.
+pub const REVOKED: Refusal<'static> = fatal(
+    "28000",
+    "this certificate was revoked",
+    Some("Ask whoever operates the pgseal servers for a new one."),
+);
+
+/// The certificate that a running session lives on is revoked.
+pub const REVOKED_NOW: Refusal<'static> = fatal(
+    "57P01",
+    "the certificate of this session was revoked",
+    Some("Ask whoever operates the pgseal servers for a new one."),
+);
+
+/// Who is revoked is not known well enough to let anybody in.
+pub const REVOCATIONS_UNKNOWN: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server does not know which certificates are revoked",
+    Some("Its list is too old (max_crl_age) or was altered; the server's log says which."),
 );
 
 /// The store cannot be read.

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tunnel::Serial;
 use wire::request::Request;
 use wire::startup::Parameters;
 use wire::{FrameError, Malformed};
 
+use crate::access::Counting;
 use crate::app_to_db;
 use crate::cancel::Registered;
 use crate::db_to_app::DbToApp;
@@ -24,11 +26,14 @@ pub struct Session {
     pub shared: Arc<Shared>,
     /// Who its certificate says it is.
     pub client: ClientId,
+    /// The certificate that says it.
+    pub serial: Serial,
     /// What its directions share.
     pub flow: Arc<Flow>,
     /// Its results are no rows of the application's: replication.
     pub passes_rows: bool,
     registered: Mutex<Option<Registered>>,
+    counting: Counting,
 }
 
 /// How a session ended, if not by either side closing it.
@@ -49,15 +54,25 @@ pub enum Ended {
     /// The server is ending.
     #[error("the server is ending")]
     Shutdown,
+    /// The client's certificate was revoked.
+    #[error("the client's certificate was revoked")]
+    Revoked,
 }
 
 impl Session {
     /// A session that is about to begin.
     #[must_use]
-    pub fn new(shared: Arc<Shared>, client: ClientId, parameters: Parameters<'_>) -> Self {
+    pub fn new(
+        shared: Arc<Shared>,
+        client: ClientId,
+        serial: Serial,
+        parameters: Parameters<'_>,
+    ) -> Self {
         Self {
+            counting: shared.access.begin(&client),
             shared,
             client,
+            serial,
             flow: Arc::default(),
             passes_rows: parameters.is_replication(),
             registered: Mutex::new(None),
@@ -95,8 +110,7 @@ impl Session {
         let (app_reads, app_writes) = tokio::io::split(app);
         let (db_reads, db_writes) = tokio::io::split(db);
         let mut to_db = pin!(app_to_db::run(app_reads, db_writes, &self.flow));
-        let mut to_app =
-            pin!(DbToApp::new(self).run(db_reads, app_writes, self.shared.ending.clone()));
+        let mut to_app = pin!(DbToApp::new(self).run(db_reads, app_writes));
         tokio::select! {
             ended = &mut to_app => ended,
             ended = &mut to_db => match ended {
@@ -105,6 +119,15 @@ impl Session {
                 Ok(()) | Err(Ended::Database(_)) => to_app.await,
                 Err(ended) => Err(ended),
             },
+        }
+    }
+
+    /// Returns when the session is to end although neither side has ended it, and why.
+    pub async fn must_end(&self) -> Ended {
+        let mut ending = self.shared.ending.clone();
+        tokio::select! {
+            () = ending.begun() => Ended::Shutdown,
+            () = self.shared.revoked.revoked(&self.serial) => Ended::Revoked,
         }
     }
 
@@ -122,6 +145,7 @@ impl Session {
             keys: &self.shared.keys.cache,
             metrics: &self.shared.metrics,
             refusals: &self.shared.refusals,
+            access: &self.counting,
         }
     }
 

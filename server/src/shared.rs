@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use daemon::{Sessions, Shutdown};
+use tunnel::{Revoked, ServerTls};
 
+use crate::access::Access;
 use crate::cancel::Cancels;
 use crate::config::Config;
 use crate::database::Database;
@@ -20,6 +22,10 @@ use crate::refusals::RefusalLog;
 pub struct Shared {
     /// Its id, from its certificate.
     pub id: String,
+    /// Its end of TLS.
+    pub tls: ServerTls,
+    /// Whose certificates are revoked.
+    pub revoked: Revoked,
     /// The database it stands before.
     pub database: Database,
     /// The store, and the keys in memory.
@@ -30,6 +36,8 @@ pub struct Shared {
     pub limits: Limits,
     /// What it counts.
     pub metrics: Metrics,
+    /// What it counts by session and owner.
+    pub access: Arc<Access>,
     /// What it says of refused values.
     pub refusals: RefusalLog,
     /// The data sessions that run.
@@ -47,19 +55,28 @@ impl Shared {
     /// At the start of a server.
     #[must_use]
     pub fn new(
-        id: String,
         config: &Config,
+        tls: ServerTls,
+        revoked: Revoked,
         database: Database,
         keys: Keys,
         ending: Shutdown,
     ) -> Self {
+        let access = Arc::<Access>::default();
+        let mut metrics = Metrics::new();
+        if config.metrics_by_owner {
+            metrics.add_owners(&access);
+        }
         Self {
-            id,
+            id: tls.setup().identity.id.clone(),
+            tls,
+            revoked,
             database,
             keys,
             policy: ArcSwap::from_pointee(Policy::from(config)),
             limits: Limits::new(config.max_open_row.0, config.open_memory.0),
-            metrics: Metrics::new(),
+            metrics,
+            access,
             refusals: RefusalLog::default(),
             sessions: Sessions::default(),
             cancels: Arc::default(),
@@ -72,6 +89,7 @@ impl Shared {
     /// Takes over the settings that apply live; every running session's next row is under them.
     pub fn apply(&self, config: &Config) {
         self.policy.store(Arc::new(Policy::from(config)));
+        self.revoked.set_max_age(config.max_crl_age.0);
     }
 
     /// From now on there are no new sessions.

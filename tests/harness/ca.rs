@@ -2,8 +2,10 @@
 //! expired, with two identities or none.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -99,8 +101,11 @@ impl Ca {
 pub struct Leaf {
     uris: Vec<String>,
     hosts: Vec<String>,
+    addresses: Vec<IpAddr>,
+    common_name: String,
     usages: Vec<ExtendedKeyUsagePurpose>,
     years: (i32, i32),
+    lifetime: Option<Duration>,
 }
 
 impl Leaf {
@@ -133,8 +138,11 @@ impl Leaf {
         Self {
             uris: vec![uri.to_owned()],
             hosts: Vec::new(),
+            addresses: Vec::new(),
+            common_name: "a test's certificate".to_owned(),
             usages,
             years: (2020, 2120),
+            lifetime: None,
         }
     }
 
@@ -156,6 +164,20 @@ impl Leaf {
         self
     }
 
+    /// Adds an IP address.
+    pub fn and_address(mut self, address: &str) -> Self {
+        let address = address.parse();
+        self.addresses
+            .push(address.unwrap_or_else(|error| panic!("an IP address: {error}")));
+        self
+    }
+
+    /// Gives it this common name.
+    pub fn common_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.common_name);
+        self
+    }
+
     /// Valid in 2020 only.
     pub fn expired(mut self) -> Self {
         self.years = (2020, 2021);
@@ -165,6 +187,12 @@ impl Leaf {
     /// Valid from 2110 on.
     pub fn not_yet_valid(mut self) -> Self {
         self.years = (2110, 2120);
+        self
+    }
+
+    /// Valid for so long from now on.
+    pub fn expires_in(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
         self
     }
 
@@ -178,14 +206,18 @@ impl Leaf {
     }
 
     fn params(&self) -> CertificateParams {
-        let mut params = named("a test's certificate");
+        let mut params = named(&self.common_name);
         let uris = self.uris.iter().map(|uri| SanType::URI(name(uri)));
         let hosts = self.hosts.iter().map(|host| SanType::DnsName(name(host)));
-        params.subject_alt_names = uris.chain(hosts).collect();
+        let addresses = self.addresses.iter().copied().map(SanType::IpAddress);
+        params.subject_alt_names = uris.chain(hosts).chain(addresses).collect();
         params.extended_key_usages.clone_from(&self.usages);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.not_before = date_time_ymd(self.years.0, 1, 1);
-        params.not_after = date_time_ymd(self.years.1, 1, 1);
+        params.not_after = match self.lifetime {
+            Some(lifetime) => (SystemTime::now() + lifetime).into(),
+            None => date_time_ymd(self.years.1, 1, 1),
+        };
         params
     }
 }

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use tokio_postgres::Client;
 
 use crate::address::Address;
-use crate::ca::{Ca, Leaf};
+use crate::ca::{Ca, Identity, Leaf};
 use crate::deadline::until;
 use crate::dir::TestDir;
 use crate::port::{Port, free_port};
 use crate::postgres::{as_owner, copy_template, give, program};
 use crate::process::{Process, Signal, Stop};
 use crate::raw::{Message, Session, message};
-use crate::settings::Settings;
+use crate::settings::{Settings, Tls};
 
 /// What every cluster of a test is like. `dynamic_shared_memory_type`: the usual kind would leave
 /// files in `/dev/shm` when killed. `wal_keep_size`: a test may search all WAL that was written.
@@ -75,9 +75,18 @@ impl Cluster {
             "unix_socket_directories = '{}'\n",
             cluster.dir.path().display()
         ));
-        if settings.tls {
-            cluster.make_certificate();
-            config.push_str("ssl = on\n");
+        match &settings.tls {
+            Tls::Off => {}
+            Tls::Localhost => {
+                let ca = Ca::new();
+                let leaf = Leaf::server("database").without_uri();
+                cluster.set_certificate(&ca.issue(&leaf));
+                config.push_str("ssl = on\n");
+            }
+            Tls::As(identity) => {
+                cluster.set_certificate(identity);
+                config.push_str("ssl = on\n");
+            }
         }
         for line in &settings.lines {
             config.push_str(&format!("{line}\n"));
@@ -87,9 +96,9 @@ impl Cluster {
         cluster
     }
 
-    fn make_certificate(&self) {
-        let ca = Ca::new();
-        let identity = ca.issue(&Leaf::server("database").without_uri());
+    /// Puts this certificate where PostgreSQL looks for its own; a running one takes it over when
+    /// it reloads.
+    pub fn set_certificate(&self, identity: &Identity) {
         for (from, name) in [
             (&identity.certificate, "server.crt"),
             (&identity.private_key, "server.key"),

@@ -1,13 +1,20 @@
 //! `pgseal-connector` under test.
 
+use std::path::{Path, PathBuf};
+
 use tokio_postgres::Client;
 
 use crate::address::Address;
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
+use crate::dir::TestDir;
 use crate::http::{Request, Response};
 use crate::port::{Port, free_port};
 use crate::process::Process;
+
+/// As libpq looks for it, port 5432.
+const SOCKET: &str = ".s.PGSQL.5432";
+const API_SOCKET: &str = "api";
 
 /// A running connector. Dropping it kills it.
 #[derive(Debug)]
@@ -15,22 +22,69 @@ pub struct Connector {
     daemon: Daemon,
     port: Port,
     api: Port,
+    sockets: TestDir,
 }
 
 impl Connector {
     /// Starts a connector to the server at this port of 127.0.0.1, with lines of TOML that add to
     /// its configuration or replace parts of it. `label` names it in messages.
     pub fn start(label: &str, identity: &Identity, server: u16, lines: &[&str]) -> Self {
+        Self::start_at(label, identity, server, lines, false)
+    }
+
+    /// [`start`](Self::start) one that listens on unix sockets too, in a directory of its own.
+    pub fn start_with_sockets(
+        label: &str,
+        identity: &Identity,
+        server: u16,
+        lines: &[&str],
+    ) -> Self {
+        Self::start_at(label, identity, server, lines, true)
+    }
+
+    fn start_at(
+        label: &str,
+        identity: &Identity,
+        server: u16,
+        lines: &[&str],
+        by_socket: bool,
+    ) -> Self {
         let (port, api) = (free_port(), free_port());
+        let sockets = TestDir::new("sockets");
+        // They come first, so that they are there once the ports are.
+        let listen = |socket: &str, port: &Port| match by_socket {
+            true => format!("['{}', '127.0.0.1:{port}']", sockets.join(socket).display()),
+            false => format!("'127.0.0.1:{port}'"),
+        };
         let mut config = Config::default();
-        config.set(&format!("listen = '127.0.0.1:{port}'"));
-        config.set(&format!("api_listen = '127.0.0.1:{api}'"));
+        config.set(&format!("listen = {}", listen(SOCKET, &port)));
+        config.set(&format!("api_listen = {}", listen(API_SOCKET, &api)));
         config.set(&format!("server = '127.0.0.1:{server}'"));
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
         let ports = vec![port.number(), api.number()];
         let daemon = Daemon::start("pgseal-connector", label, config, ports);
-        Self { daemon, port, api }
+        Self {
+            daemon,
+            port,
+            api,
+            sockets,
+        }
+    }
+
+    /// The directory of its unix socket, for `host=`; the port is 5432.
+    pub fn socket_dir(&self) -> &Path {
+        self.sockets.path()
+    }
+
+    /// The path of its unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.sockets.join(SOCKET)
+    }
+
+    /// The path of the local API's unix socket.
+    pub fn api_socket(&self) -> PathBuf {
+        self.sockets.join(API_SOCKET)
     }
 
     /// Where applications connect.
@@ -57,6 +111,13 @@ impl Connector {
     /// Changes lines of its configuration and asks it to read that again (SIGHUP).
     pub fn reconfigure(&mut self, lines: &[&str]) {
         self.daemon.reconfigure(lines);
+    }
+
+    /// Changes lines of its configuration, asks it to read that again, and waits until it has
+    /// taken it over.
+    #[track_caller]
+    pub fn apply(&mut self, lines: &[&str]) {
+        self.daemon.apply(lines);
     }
 
     /// Kills it if it still runs, and starts it again at the same ports.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::ca::Identity;
+use crate::deadline::until;
 use crate::dir::TestDir;
 use crate::process::{Process, Signal};
 use crate::program::Program;
@@ -78,6 +79,18 @@ impl Daemon {
         lines.iter().for_each(|line| self.config.set(line));
         self.dir.write("config.toml", self.config.text());
         self.process.signal(Signal::HUP);
+    }
+
+    /// Changes its configuration file, asks it to read that again, and waits until it has taken it
+    /// over.
+    #[track_caller]
+    pub(crate) fn apply(&mut self, lines: &[&str]) {
+        let applied = |process: &Process| process.log().matches("configuration applied").count();
+        let before = applied(&self.process);
+        self.reconfigure(lines);
+        until("the configuration to be applied", || {
+            (applied(&self.process) > before).then_some(())
+        });
     }
 
     /// Kills it if it still runs, and starts it again with the same configuration and log.

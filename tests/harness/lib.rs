@@ -81,7 +81,7 @@ pub use impostor::Impostor;
 pub use keys::Keys;
 pub use pair::Pair;
 pub use port::{Port, free_port};
-pub use postgres::psql;
+pub use postgres::{as_owner, give, psql, psql_program};
 pub use process::{Process, Signal};
 pub use program::{Finished, Program};
 pub use python::{python, root};

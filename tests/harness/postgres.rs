@@ -42,12 +42,12 @@ pub(crate) fn program(name: &str) -> Program {
 }
 
 /// Runs a program as the user that owns the databases.
-pub(crate) fn as_owner(program: Program) -> Program {
+pub fn as_owner(program: Program) -> Program {
     program.account(ACCOUNT.as_ref().map(|_| Account::NAME))
 }
 
 /// Gives a file or directory to the user that owns the databases.
-pub(crate) fn give(path: &Path) {
+pub fn give(path: &Path) {
     if let Some(account) = ACCOUNT.as_ref() {
         chown(path, Some(account.uid), Some(account.gid))
             .unwrap_or_else(|error| panic!("giving {} away: {error}", path.display()));
@@ -64,6 +64,14 @@ pub(crate) fn copy_template(to: &Path) {
 /// Runs `psql` on a connection string, such as [`Address::conninfo`](crate::Address::conninfo),
 /// without a start-up file, and stops at the first error.
 pub fn psql<A: AsRef<str>>(conninfo: &str, arguments: impl IntoIterator<Item = A>) -> Finished {
+    psql_program(conninfo, arguments).run()
+}
+
+/// [`psql`], not run yet.
+pub fn psql_program<A: AsRef<str>>(
+    conninfo: &str,
+    arguments: impl IntoIterator<Item = A>,
+) -> Program {
     let arguments: Vec<String> = arguments
         .into_iter()
         .map(|argument| argument.as_ref().to_owned())
@@ -71,7 +79,6 @@ pub fn psql<A: AsRef<str>>(conninfo: &str, arguments: impl IntoIterator<Item = A
     program("psql")
         .args(["-X", "-v", "ON_ERROR_STOP=1", conninfo])
         .args(arguments)
-        .run()
 }
 
 fn find() -> PathBuf {

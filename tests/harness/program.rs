@@ -71,6 +71,11 @@ impl Program {
         }
     }
 
+    /// The file that it is in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Names it in messages and names its log file; otherwise it is called by its file name.
     pub fn label(mut self, label: &str) -> Self {
         label.clone_into(&mut self.label);
@@ -106,8 +111,16 @@ impl Program {
         self
     }
 
+    /// Has it run by another program that ends in running it, such as `prlimit`.
+    pub fn under(self, mut runner: Self) -> Self {
+        runner.arguments.push(self.path.into_os_string());
+        runner.arguments.extend(self.arguments);
+        runner.environment.extend(self.environment);
+        runner
+    }
+
     /// Runs it as this user; only root can.
-    pub(crate) fn account(mut self, account: Option<&'static str>) -> Self {
+    pub fn account(mut self, account: Option<&'static str>) -> Self {
         self.account = account;
         self
     }

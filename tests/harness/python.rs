@@ -8,6 +8,9 @@ use std::sync::LazyLock;
 
 use crate::program::{Program, build_directory};
 
+/// The Python package with all that it can be used with.
+const PACKAGE: &str = "./sdk/python[sqlalchemy]";
+
 static INTERPRETER: LazyLock<PathBuf> =
     LazyLock::new(|| env::var_os("PGSEAL_PYTHON").map_or_else(virtual_environment, PathBuf::from));
 
@@ -41,7 +44,8 @@ fn virtual_environment() -> PathBuf {
     let requirements = root().join("examples/python/requirements.txt");
     let wanted = [&requirements, &root().join("sdk/python/pyproject.toml")]
         .map(|file| fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")))
-        .concat();
+        .concat()
+        + PACKAGE;
     // Other test programs wait here; the lock goes with the file.
     let lock = File::create(home.with_extension("lock"));
     let lock = lock.unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
@@ -68,6 +72,7 @@ fn virtual_environment() -> PathBuf {
             "-r",
         ])
         .arg(&requirements)
+        .arg(PACKAGE)
         .current_dir(root())
         .output();
     finish(install, "pip install -r examples/python/requirements.txt");

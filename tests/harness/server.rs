@@ -2,7 +2,6 @@
 
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
-use crate::deadline::until;
 use crate::http::{Request, Response};
 use crate::keys::Keys;
 use crate::port::{Port, free_port};
@@ -79,15 +78,7 @@ impl Server {
     /// taken it over.
     #[track_caller]
     pub fn apply(&mut self, lines: &[&str]) {
-        let applied = |server: &Self| {
-            let log = server.process().log();
-            log.matches("configuration applied").count()
-        };
-        let before = applied(self);
-        self.reconfigure(lines);
-        until("the configuration to be applied", || {
-            (applied(self) > before).then_some(())
-        });
+        self.daemon.apply(lines);
     }
 
     /// What it has counted, by the name and labels of a line of `/metrics`, such as

@@ -1,5 +1,6 @@
 //! How a cluster is set up: users and their authentication, TLS, lines of `postgresql.conf`.
 
+use crate::ca::Identity;
 use crate::cluster::Cluster;
 use crate::pair::Pair;
 
@@ -43,7 +44,18 @@ pub struct Settings {
     users: Vec<User>,
     access: Vec<String>,
     pub(crate) lines: Vec<String>,
-    pub(crate) tls: bool,
+    pub(crate) tls: Tls,
+}
+
+/// Whether a cluster offers TLS, and with which certificate.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Tls {
+    #[default]
+    Off,
+    /// One for `localhost`, of a CA that nobody knows.
+    Localhost,
+    /// This one.
+    As(Identity),
 }
 
 #[derive(Clone, Debug)]
@@ -84,7 +96,13 @@ impl Settings {
 
     /// Offers TLS, with a certificate of its own making for `localhost`.
     pub fn tls(mut self) -> Self {
-        self.tls = true;
+        self.tls = Tls::Localhost;
+        self
+    }
+
+    /// Offers TLS with this certificate.
+    pub fn tls_as(mut self, identity: &Identity) -> Self {
+        self.tls = Tls::As(identity.clone());
         self
     }
 

@@ -5,19 +5,26 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1;
+use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate};
+
+use crate::path;
+use crate::watch::{Running, Watch};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
+
+pub(crate) type Connection = http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>;
 
 /// One server's control API.
 #[derive(Clone)]
 pub struct Client {
     address: String,
-    tls: Arc<ClientConfig>,
+    tls: Arc<ClientTls>,
     limit: Duration,
 }
 
@@ -47,6 +54,14 @@ pub enum ClientError {
     /// The answer is too long, or stopped in the middle.
     #[error("{0} sent an answer that cannot be read")]
     Body(String),
+    /// The answer is not the one that was asked for.
+    #[error("{address} answered with status {status}")]
+    Status {
+        /// Where.
+        address: String,
+        /// What it said instead.
+        status: StatusCode,
+    },
     /// It took too long.
     #[error("{address} did not answer within {} ms", limit.as_millis())]
     Timeout {
@@ -58,10 +73,10 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// A client for the server at `address` (`host:port`). `tls` offers ALPN `http/1.1`; `limit`
-    /// bounds each request, connecting included.
+    /// A client for the server at `address` (`host:port`). Each request uses the set-up that `tls`
+    /// has then; `limit` bounds each, connecting included.
     #[must_use]
-    pub fn new(address: String, tls: Arc<ClientConfig>, limit: Duration) -> Self {
+    pub fn new(address: String, tls: Arc<ClientTls>, limit: Duration) -> Self {
         Self {
             address,
             tls,
@@ -79,13 +94,43 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let timeout = || ClientError::Timeout {
+        self.in_time(self.exchange(method, path, body)).await
+    }
+
+    /// Opens a connection on which the server tells what is [new](crate::News), from the state of
+    /// the moment on.
+    ///
+    /// # Errors
+    /// There is no answer, or one with an error status.
+    pub async fn watch(&self) -> Result<Watch, ClientError> {
+        self.in_time(async {
+            let (mut sender, connection, server) = self.open().await?;
+            let connection = Running::start(connection);
+            let request = self.request(Method::GET, path::WATCH, Bytes::new())?;
+            let response = sender.send_request(request).await;
+            let response = response.map_err(|cause| self.broken(cause))?;
+            let status = response.status();
+            if status != StatusCode::OK {
+                let address = self.address.clone();
+                return Err(ClientError::Status { address, status });
+            }
+            let body = response.into_body();
+            Ok(Watch::new(self.address.clone(), server, body, connection))
+        })
+        .await
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        let timeout = |_| ClientError::Timeout {
             address: self.address.clone(),
             limit: self.limit,
         };
-        tokio::time::timeout(self.limit, self.exchange(method, path, body))
+        tokio::time::timeout(self.limit, work)
             .await
-            .map_err(|_| timeout())?
+            .map_err(timeout)?
     }
 
     async fn exchange(
@@ -94,29 +139,16 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let broken = |cause| ClientError::Http {
-            address: self.address.clone(),
-            cause,
-        };
-        let unreadable = || ClientError::Body(self.address.clone());
-        let stream = tunnel::connect(&self.address, self.tls.clone(), self.limit).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(broken)?;
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, "pgseal")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|_| unreadable())?;
+        let (mut sender, connection, _) = self.open().await?;
+        let request = self.request(method, path, body)?;
         let answer = async {
-            let response = sender.send_request(request).await.map_err(broken)?;
+            let response = sender.send_request(request).await;
+            let response = response.map_err(|cause| self.broken(cause))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_ANSWER)
                 .collect()
                 .await
-                .map_err(|_| unreadable())?
+                .map_err(|_| ClientError::Body(self.address.clone()))?
                 .to_bytes();
             Ok(Answer { status, body })
         };
@@ -127,8 +159,40 @@ impl Client {
             answer = &mut answer => answer,
             ended = &mut connection => match ended {
                 Ok(()) => answer.await,
-                Err(cause) => Err(broken(cause)),
+                Err(cause) => Err(self.broken(cause)),
             },
+        }
+    }
+
+    async fn open(
+        &self,
+    ) -> Result<(SendRequest<Full<Bytes>>, Connection, PeerCertificate), ClientError> {
+        let tunnel = tunnel::connect(&self.address, &self.tls, ALPN_HTTP, self.limit).await?;
+        let (sender, connection) = http1::handshake(TokioIo::new(tunnel.stream))
+            .await
+            .map_err(|cause| self.broken(cause))?;
+        Ok((sender, connection, tunnel.server))
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Request<Full<Bytes>>, ClientError> {
+        Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "pgseal")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(body))
+            .map_err(|_| ClientError::Body(self.address.clone()))
+    }
+
+    fn broken(&self, cause: hyper::Error) -> ClientError {
+        ClientError::Http {
+            address: self.address.clone(),
+            cause,
         }
     }
 }

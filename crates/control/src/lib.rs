@@ -3,16 +3,26 @@
 //! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
 //! server answers it; a connector passes a part of it on to applications beside it.
 
+mod certificates;
 mod client;
 mod types;
+mod watch;
 
+pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use client::{Answer, Client, ClientError};
-pub use types::{ErrorBody, NewZone, OnRefused, OwnerKey, Status, Values, ZoneMode, ZoneRequest};
+pub use types::{
+    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, Values, ZoneMode,
+    ZoneRequest,
+};
+pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {
     /// `GET`: [`Status`](crate::Status).
     pub const STATUS: &str = "/v1/status";
+    /// `GET`: a line of [`News`](crate::News) at once, one at each change, and one at least every
+    /// [`HEARTBEAT`](crate::HEARTBEAT), without end.
+    pub const WATCH: &str = "/v1/watch";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's

@@ -1,6 +1,10 @@
 //! What travels over the control API.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::{CertificateStatus, RevocationStatus};
 
 /// Which sealed values a server opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -115,8 +119,48 @@ pub struct Status {
     pub values: Values,
     /// How many changes the store has seen.
     pub store_revision: u64,
+    /// The server's own certificate and its CA's.
+    pub certificates: CertificateStatus,
+    /// What it knows of revoked certificates.
+    pub revocations: RevocationStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
+    /// Values by owner since the program started: of the client that asks, or of all owners for
+    /// admins and servers.
+    #[serde(default)]
+    pub owners: Vec<OwnerAccess>,
+    /// The sessions that run now and what they have opened: the client's own, or all.
+    #[serde(default)]
+    pub access: Vec<SessionAccess>,
+}
+
+/// Values of one owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerAccess {
+    /// `client/<id>` or `zone/<id>`; `null` for values whose owner is not known, or not counted one
+    /// by one.
+    pub owner: Option<String>,
+    /// Values opened.
+    pub opened: u64,
+    /// Values refused, by reason.
+    pub refused: BTreeMap<String, u64>,
+    /// When the first of them came by, after RFC 3339.
+    pub first: String,
+    /// When the last did.
+    pub last: String,
+}
+
+/// One session's values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionAccess {
+    /// Counts the server's sessions, from 1.
+    pub session: u64,
+    /// Whose session it is.
+    pub client: String,
+    /// When it began, after RFC 3339.
+    pub began: String,
+    /// What it has opened and what was refused to it, by owner.
+    pub owners: Vec<OwnerAccess>,
 }
 
 /// Counts of sealed values.

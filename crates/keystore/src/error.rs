@@ -239,6 +239,12 @@ pub enum Error {
         /// The store.
         path: PathBuf,
     },
+    /// The master key was replaced a moment ago.
+    #[error("running programs are still taking over the new master key; try again in {wait:?}")]
+    HandingOver {
+        /// How long it must be waited.
+        wait: Duration,
+    },
     /// The store takes no more changes here.
     #[error("{path} has moved to {to} and takes no more changes here; use the new place")]
     Moved {

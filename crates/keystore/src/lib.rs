@@ -30,6 +30,6 @@ pub use record::{
 };
 pub use secret::{MAX_SECRET, Secret};
 pub use store::{
-    Anchor, Audited, Author, BUSY_TIMEOUT, Chain, Changed, MAX_PAGE, MasterState, NewZone, RECENT,
-    Revision, Store, Swept,
+    Anchor, Audited, Author, BUSY_TIMEOUT, Chain, Changed, HANDOVER, MAX_PAGE, MasterState,
+    NewZone, RECENT, Revision, Store, Swept,
 };

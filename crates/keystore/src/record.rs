@@ -35,6 +35,8 @@ pub(crate) struct HeaderBody {
     pub created: Timestamp,
     /// The id of the master key that is being replaced, while records may still be sealed under it.
     pub previous: Option<String>,
+    /// When a master key was replaced last.
+    pub replaced: Option<Timestamp>,
     /// Where the store has moved to; it takes no more changes here.
     pub moved: Option<String>,
 }

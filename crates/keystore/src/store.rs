@@ -36,7 +36,7 @@ use transaction::Transaction;
 
 pub use audit::{Anchor, Audited, Chain};
 pub use keys::RECENT;
-pub use master::MasterState;
+pub use master::{HANDOVER, MasterState};
 pub use owners::NewZone;
 pub use shred::Swept;
 pub use transaction::Author;
@@ -52,8 +52,8 @@ pub const MAX_PAGE: usize = crate::engine::MAX_PAGE;
 /// their threads. Changes are made in somebody's name: [`Store::by`].
 pub struct Store {
     engine: Box<dyn Engine>,
-    /// The master key that was given when the store was opened.
-    given: Arc<MasterKey>,
+    /// The master key that was given last.
+    given: RwLock<Arc<MasterKey>>,
     ring: RwLock<Arc<Ring>>,
 }
 
@@ -66,6 +66,7 @@ impl Store {
         let body = HeaderBody {
             created: Timestamp::now(),
             previous: None,
+            replaced: None,
             moved: None,
         };
         let receipts = SigningKey::generate()?;
@@ -114,7 +115,7 @@ impl Store {
         let ring = Ring::load(&*engine, std::slice::from_ref(&given))?;
         Ok(Store {
             engine,
-            given,
+            given: RwLock::new(given),
             ring: RwLock::new(Arc::new(ring)),
         })
     }
@@ -132,7 +133,24 @@ impl Store {
     /// True if the master key that the store was opened with has been replaced since: it opens the
     /// store only until it is forgotten.
     pub fn master_key_is_outdated(&self) -> bool {
-        self.given.id() != self.master_key_id()
+        self.given().id() != self.master_key_id()
+    }
+
+    /// Takes another master key in the place of the one that was given before: after a change of
+    /// master keys, the one that is in use now.
+    pub fn give_master(&self, master: MasterKey) -> Result<(), Error> {
+        let master = Arc::new(master);
+        let ring = Ring::load(&*self.engine, std::slice::from_ref(&master))?;
+        *self.given.write().unwrap_or_else(PoisonError::into_inner) = master;
+        *self.ring.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(ring);
+        Ok(())
+    }
+
+    fn given(&self) -> Arc<MasterKey> {
+        self.given
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// What has changed after `since`, by whatever process. Cheap when nothing has.
@@ -183,7 +201,7 @@ impl Store {
         if found.is_some_and(|found| found.revision == known.revision) {
             return Ok(known);
         }
-        let mut keys = vec![known.current.clone(), self.given.clone()];
+        let mut keys = vec![known.current.clone(), self.given()];
         keys.extend(known.previous.clone());
         let ring = Arc::new(Ring::load(&*self.engine, &keys)?);
         *self.ring.write().unwrap_or_else(PoisonError::into_inner) = ring.clone();

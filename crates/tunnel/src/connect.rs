@@ -1,13 +1,22 @@
 //! Opening a tunnel: TCP, then TLS from the first byte.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+
+use crate::{ClientTls, PeerCertificate};
+
+/// A tunnel that has been opened.
+#[derive(Debug)]
+pub struct Tunnel {
+    /// What goes through it.
+    pub stream: TlsStream<TcpStream>,
+    /// Who answers at its other end.
+    pub server: PeerCertificate,
+}
 
 /// Why a tunnel could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +50,8 @@ pub enum ConnectError {
     Address(String),
 }
 
-/// Connects to `address` (`host:port`) and completes the handshake within `limit`.
+/// Connects to `address` (`host:port`) with the set-up of this moment, asks for what `alpn` names,
+/// and completes the handshake within `limit`.
 ///
 /// In TLS 1.3 the client is done before the server has looked at its certificate: a server that
 /// refuses it says so only in the first read.
@@ -50,22 +60,20 @@ pub enum ConnectError {
 /// Whatever stands in the way; see [`ConnectError`].
 pub async fn connect(
     address: &str,
-    config: Arc<ClientConfig>,
+    tls: &ClientTls,
+    alpn: &[u8],
     limit: Duration,
-) -> Result<TlsStream<TcpStream>, ConnectError> {
+) -> Result<Tunnel, ConnectError> {
     let timeout = || ConnectError::Timeout {
         address: address.to_owned(),
         limit,
     };
-    tokio::time::timeout(limit, handshake(address, config))
+    tokio::time::timeout(limit, handshake(address, tls, alpn))
         .await
         .map_err(|_| timeout())?
 }
 
-async fn handshake(
-    address: &str,
-    config: Arc<ClientConfig>,
-) -> Result<TlsStream<TcpStream>, ConnectError> {
+async fn handshake(address: &str, tls: &ClientTls, alpn: &[u8]) -> Result<Tunnel, ConnectError> {
     let unreachable = |cause| ConnectError::Unreachable {
         address: address.to_owned(),
         cause,
@@ -76,11 +84,16 @@ async fn handshake(
     let name = ServerName::try_from(host.to_owned()).map_err(|_| no_address())?;
     let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
     crate::tune(&tcp).map_err(unreachable)?;
-    TlsConnector::from(config)
+    let failed = |cause| ConnectError::Handshake {
+        address: address.to_owned(),
+        cause,
+    };
+    let stream = TlsConnector::from(tls.config())
+        .with_alpn(vec![alpn.to_vec()])
         .connect(name, tcp)
         .await
-        .map_err(|cause| ConnectError::Handshake {
-            address: address.to_owned(),
-            cause,
-        })
+        .map_err(failed)?;
+    let server = PeerCertificate::of(stream.get_ref().1.peer_certificates())
+        .map_err(|cause| failed(std::io::Error::other(cause)))?;
+    Ok(Tunnel { stream, server })
 }

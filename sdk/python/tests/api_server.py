@@ -15,14 +15,22 @@ from vectors import WORD, Key
 
 
 class ApiServer:
-    """Sends `answer` to each connection and keeps what was asked in `requests`."""
+    """Sends `answer` to each connection and keeps what was asked in `requests`.
 
-    def __init__(self) -> None:
+    It listens on loopback, or on the unix socket `path`.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
         self.answer = b""
         self.holds = False
         """Whether it answers nothing and keeps the connection instead."""
         self.requests: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        if path is None:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+        else:
+            self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._listener.bind(path)
+            self._listener.listen()
         self._held: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve)
 

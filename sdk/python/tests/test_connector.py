@@ -6,6 +6,8 @@ import json
 import pickle
 import socket
 import time
+from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -194,6 +196,23 @@ def test_no_answer_in_time_is_unreachable(api: ApiServer) -> None:
     assert time.monotonic() - begun < 5
 
 
+def test_a_unix_socket_is_asked_as_tcp_is(tmp_path: Path) -> None:
+    path = tmp_path / "an api.sock"
+    url = f"unix:{quote(str(path))}"
+    with pytest.raises(ConnectorUnreachable, match=r"no connector answers at unix:/"):
+        Connector(url).client()
+    with ApiServer(str(path)) as api:
+        api.answers(200, json.dumps(CLIENT))
+        assert Connector(url).client().owner == "app"
+        assert api.requests == ["GET /v1/client"]
+        api.answers(403, '{"error": "this user may not use the connector"}')
+        with pytest.raises(ConnectorRefused, match="this user"):
+            Connector(url).client()
+        api.holds = True
+        with pytest.raises(ConnectorUnreachable, match=r"within 0\.2 s"):
+            Connector(url, timeout=0.2).client()
+
+
 def test_no_proxy_is_asked(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     api.answers(200, json.dumps(CLIENT))
@@ -214,6 +233,11 @@ def test_no_proxy_is_asked(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> N
         "http://127.0.0.1:99999",
         "http://127.0.0.1:port",
         "file:///etc/passwd",
+        "unix:",
+        "unix:run/pgseal/api.sock",
+        "unix://host/run/pgseal/api.sock",
+        "unix:/run/pgseal/api.sock?a=b",
+        "http+unix://%2Frun%2Fpgseal%2Fapi.sock",
     ],
 )
 def test_an_address_that_is_not_plain_http_on_loopback_is_a_value_error(

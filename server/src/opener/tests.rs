@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::Access;
 use envelope::{Recipient, ZoneId};
 use keystore::{MasterKey, NewZone, Permitted, Store};
 use std::num::NonZeroUsize;
@@ -77,11 +78,13 @@ impl Fixture {
         writer.finish().unwrap();
         let columns: Vec<Column> = row.iter().map(|field| field.0).collect();
         let shape = Shape::of(&columns);
+        let access = Arc::<Access>::default().begin(client);
         let opener = Opener {
             client,
             keys: &self.keys,
             metrics: &self.metrics,
             refusals: &self.refusals,
+            access: &access,
         };
         let fields = Fields::parse(&message[5..]).unwrap();
         let mut fetched = Fetched::default();
@@ -97,7 +100,7 @@ impl Fixture {
                     continue;
                 }
                 Outcome::Unchanged => return Some(row.to_vec()),
-                Outcome::Refused => return None,
+                Outcome::Refused { .. } => return None,
                 Outcome::Changed(edits) => edits,
             };
             let mut out = BytesMut::new();
@@ -348,7 +351,7 @@ fn a_row_of_forgeries_costs_at_most_64_private_key_operations() {
     let mut row: Vec<Field> = (0..100).map(|_| bytea(&forged)).collect();
     row.push(bytea(&f.seal(f.app.clone(), b"genuine")));
     assert_eq!(f.open(&f.app, &row, OFF), Some(row));
-    let metrics = f.metrics.render(0);
+    let metrics = f.metrics.render();
     assert!(
         metrics.contains("{reason=\"not_authentic\"} 64"),
         "{metrics}"
@@ -381,7 +384,7 @@ fn metrics_and_counts_hold_no_value() {
         &[bytea(&f.seal(f.app.clone(), b"marked-plaintext"))],
         OFF,
     );
-    assert!(!f.metrics.render(1).contains("marked-plaintext"));
+    assert!(!f.metrics.render().contains("marked-plaintext"));
     assert_eq!(
         f.metrics.values(),
         control::Values {
@@ -403,7 +406,7 @@ fn a_row_fetches_a_bounded_number_of_keys() {
     let field: Vec<u8> = (0..MAX_FETCHED + 10).flat_map(foreign).collect();
     let row = [bytea(&field)];
     assert_eq!(f.open(&f.app, &row, OFF).unwrap(), row);
-    let metrics = f.metrics.render(0);
+    let metrics = f.metrics.render();
     assert!(
         metrics.contains("{reason=\"unknown_key\"} 1024"),
         "{metrics}"

@@ -1,6 +1,9 @@
 //! Who may not ask for what, and requests that are wrong: an error with the right status, in one
 //! line of JSON, and nothing changed.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
 use harness::http::Request;
 use harness::raw::message::startup;
 use harness::raw::rows;
@@ -44,6 +47,77 @@ fn a_connector_creates_zones_only_where_its_configuration_says_so() {
     // It still tells the keys of those there are.
     let path = format!("/v1/zones/{}", zone.owner().id());
     assert_eq!(link.connector.api(&Request::get(&path)).status, 200);
+}
+
+/// The status of an answer, its body or none aside: a HEAD has a length and no body.
+fn status_of(port: u16, method: &str, path: &str) -> u16 {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    let body = r#"{"id": "tenant-42"}"#;
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         X-HTTP-Method-Override: POST\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).map(str::parse);
+    status
+        .unwrap_or_else(|| panic!("{method} {path}: {answer}"))
+        .unwrap()
+}
+
+#[test]
+fn no_spelling_of_a_request_creates_a_zone_at_a_connector_that_creates_none() {
+    let keys = Keys::new();
+    keys.add_zone_creator("app");
+    let off = ["", "local_api.zones = false"];
+    let links = off.map(|line| {
+        let builder = Chain::builder();
+        let builder = match line {
+            "" => builder,
+            line => builder.connector(line),
+        };
+        builder.start_link(&keys)
+    });
+    let before = keys.keymaker(&["zone", "list"]).success();
+    let paths = [
+        "/v1/zones",
+        "/v1/zones/",
+        "/v1/zones?",
+        "/v1/zones?id=tenant-42",
+        "/v1/zones#new",
+        "//v1/zones",
+        "/v1//zones",
+        "/v1/./zones",
+        "/v1/client/../zones",
+        "/v1/zones/tenant-42",
+        "/v1/zones/..",
+        "/v1/zones/%2e%2e%2fzones",
+        "/v1%2fzones",
+        "/v1/%7aones",
+        "/V1/ZONES",
+        "/getNewZone",
+        "/getNewZone/",
+        "/getNewZone?",
+        "/getnewzone",
+        "/%67etNewZone",
+        "/v1/getNewZone",
+        "http://localhost/v1/zones",
+        "http://localhost/getNewZone",
+    ];
+    let methods = [
+        "GET", "HEAD", "POST", "PUT", "PATCH", "OPTIONS", "post", "TRACE",
+    ];
+    for link in &links {
+        for path in paths {
+            for method in methods {
+                let status = status_of(link.connector.api_port(), method, path);
+                assert!(status >= 400, "{method} {path}: {status}");
+            }
+        }
+    }
+    assert_eq!(keys.keymaker(&["zone", "list"]).success(), before);
 }
 
 #[test]

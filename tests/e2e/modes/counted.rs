@@ -111,3 +111,21 @@ fn refusals_are_logged_once_a_second_with_their_number_and_without_content() {
         1000
     );
 }
+
+#[test]
+fn owners_are_counted_in_the_metrics_where_that_is_asked_for_and_nowhere_else() {
+    for (line, told) in [
+        ("metrics_by_owner = false", false),
+        ("metrics_by_owner = true", true),
+    ] {
+        let stand = Stand::start(&Chain::builder().server(line));
+        let mut session = stand.link.address().raw();
+        session.start();
+        let sealed = literal(&stand.app.seal(b"a value").unwrap());
+        session.query(&format!("select {sealed}, {sealed}"));
+        let metrics = stand.link.server.ops("/metrics").text().to_owned();
+        let counted = r#"pgseal_server_owner_values_opened_total{owner="client/app"} 2"#;
+        assert_eq!(metrics.contains(counted), told, "{metrics}");
+        assert_eq!(metrics.contains("owner=\"client/"), told, "{metrics}");
+    }
+}

@@ -23,14 +23,20 @@ fn keys(program: &str) -> Vec<&'static str> {
         "master_key_command",
         "database.address",
         "database.sslmode",
+        "database.host_name",
+        "database.ca",
+        "database.certificate",
+        "database.private_key",
         "database.connect_timeout",
         "zone_mode",
         "on_refused",
         "max_open_row",
         "open_memory",
+        "lock_memory",
     ];
     let connector = [
         "api_listen",
+        "allow_users",
         "server",
         "control",
         "server_ids",
@@ -108,8 +114,9 @@ fn a_wrong_line_is_named_with_its_file_number_and_key() {
         (SERVER, "on_refused = true", "on_refused: "),
         (
             SERVER,
-            "database.sslmode = 'verify-full'",
-            "database.sslmode: unknown variant `verify-full`",
+            "database.sslmode = 'prefer'",
+            "database.sslmode: unknown variant `prefer`, expected one of `disable`, `require`, \
+             `verify-ca`, `verify-full`",
         ),
         (
             SERVER,
@@ -134,6 +141,16 @@ fn a_wrong_line_is_named_with_its_file_number_and_key() {
         (CONNECTOR, "server_ids = 'primary'", "server_ids: "),
         (
             CONNECTOR,
+            "allow_users = 'root'",
+            "allow_users: invalid type: string \"root\", expected a sequence",
+        ),
+        (
+            CONNECTOR,
+            "allow_users = [-1]",
+            "allow_users: -1 is no user's number",
+        ),
+        (
+            CONNECTOR,
             "log.format = 'xml'",
             "log.format: unknown variant `xml`",
         ),
@@ -148,6 +165,9 @@ fn a_wrong_line_is_named_with_its_file_number_and_key() {
         (SERVER, "listen", "7"),
         (SERVER, "listen", "'nowhere'"),
         (CONNECTOR, "api_listen", "'localhost'"),
+        (CONNECTOR, "api_listen", "['127.0.0.1:0', 'localhost']"),
+        (CONNECTOR, "listen", "[]"),
+        (CONNECTOR, "listen", "'run/pgseal/socket'"),
     ] {
         let error = place.refuses(&place.program(program, &[&format!("{key} = {value}")]), 2);
         let file = place.dir.join("config.toml").display().to_string();
@@ -206,13 +226,10 @@ fn a_wrong_command_line_is_one_line_too() {
                 ["--nonsense", "1"].as_slice(),
                 "unexpected argument '--nonsense' found",
             ),
-            (
-                &["--listen"],
-                "a value is required for '--listen <ADDRESS>'",
-            ),
+            (&["--listen"], "a value is required for '--listen <ADDRESS"),
             (
                 &["--listen", "a", "--listen", "b"],
-                "the argument '--listen <ADDRESS>' cannot be used multiple times",
+                "the argument '--listen <ADDRESS",
             ),
             (&["start"], "unexpected argument 'start' found"),
             (&["--listen", "nowhere"], "--listen: listen: "),
@@ -278,4 +295,22 @@ fn the_local_api_listens_on_the_loopback_only() {
         error.starts_with("api_listen: 0.0.0.0:0 is no loopback address"),
         "{error}"
     );
+}
+
+#[test]
+fn a_user_that_there_is_not_or_that_may_be_anybody_is_named() {
+    let place = Place::new();
+    for (line, says) in [
+        (
+            "allow_users = ['root', 'no-such-user']",
+            "allow_users: there is no user `no-such-user` on this host",
+        ),
+        (
+            "allow_users = ['nobody']",
+            "allow_users: `nobody` (65534) stands for every user that this host does not know; \
+             name users of their own",
+        ),
+    ] {
+        assert_eq!(place.refuses(&place.program(CONNECTOR, &[line]), 2), says);
+    }
 }

@@ -32,6 +32,7 @@ pub struct Hello {
     identity: Option<Identity>,
     alpn: Vec<Vec<u8>>,
     versions: Vec<&'static SupportedProtocolVersion>,
+    kept: Option<Arc<ClientConfig>>,
 }
 
 impl Hello {
@@ -42,6 +43,7 @@ impl Hello {
             identity: None,
             alpn,
             versions: vec![&rustls::version::TLS13],
+            kept: None,
         }
     }
 
@@ -68,6 +70,13 @@ impl Hello {
         self
     }
 
+    /// Keeps what it is given to resume a session by, and offers that in its next connection. To be
+    /// called last.
+    pub fn resuming(mut self) -> Self {
+        self.kept = Some(self.config());
+        self
+    }
+
     /// Shakes hands over a new connection to a port of 127.0.0.1 (direct TLS).
     ///
     /// In TLS 1.3 a server judges the client's certificate after the client's part is done: a
@@ -89,6 +98,9 @@ impl Hello {
     }
 
     fn config(&self) -> Arc<ClientConfig> {
+        if let Some(kept) = &self.kept {
+            return kept.clone();
+        }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&self.versions)

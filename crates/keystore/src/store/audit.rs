@@ -120,17 +120,13 @@ impl Store {
             };
             after = Some(last.name.clone());
             count += page.len() as u64;
-            let ring = self.ring();
+            let (ring, given) = (self.ring(), self.given());
             for record in page {
                 let opens = match record.name.parse() {
                     // It was opened with the store.
                     Ok(RecordName::Header) => true,
                     Ok(name @ RecordName::Master(id)) => {
-                        let keys = [
-                            Some(&ring.current),
-                            ring.previous.as_ref(),
-                            Some(&self.given),
-                        ];
+                        let keys = [Some(&ring.current), ring.previous.as_ref(), Some(&given)];
                         let key = keys.into_iter().flatten().find(|key| key.id() == id);
                         // Nobody here has the key that it is sealed under.
                         key.is_none_or(|key| {

@@ -6,13 +6,19 @@
 //! the header or of records that must not have changed meanwhile, so any of them may be the last
 //! before a crash, and is gone on from.
 
+use std::time::Duration;
+
 use super::{Author, Ring, Store};
 use crate::Error;
 use crate::engine::{Commit, Condition, Edit, MAX_COMMIT, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
-use crate::record::{Event, HeaderBody};
+use crate::record::{Event, HeaderBody, Timestamp};
 use crate::seal;
+
+/// How long the key that was replaced is kept at least, so that programs that run take over the new
+/// one: they look for changes at least once a second.
+pub const HANDOVER: Duration = Duration::from_secs(2);
 
 /// Records that are sealed anew in one change.
 const BATCH: usize = MAX_COMMIT - 20;
@@ -36,6 +42,7 @@ impl Author<'_> {
             if header.previous.take().is_none() {
                 return Ok(());
             }
+            header.replaced = Some(Timestamp::now());
             put_header(tx.ring(), &header).map(|value| tx.put_value(&RecordName::Header, value))?;
             tx.remove(&RecordName::Master(new.id()));
             tx.log(Event::MasterRotated {
@@ -49,11 +56,26 @@ impl Author<'_> {
 
     /// Forgets the master key that was replaced: it opens nothing any more. Answers which it was;
     /// `None` if there is none to forget.
+    ///
+    /// Programs that run have taken over the new key by then, if they could read the store within
+    /// [`HANDOVER`] of its replacement; before that it is refused.
     pub fn forget_master(&self) -> Result<Option<MasterKeyId>, Error> {
-        if self.store.ring().header.previous.is_some() {
+        let header = self.store.reload()?.header.clone();
+        if header.previous.is_some() {
             return Err(Error::MasterRotating {
                 path: self.store.path().into(),
             });
+        }
+        if let Some(replaced) = header.replaced {
+            let now = Timestamp::now();
+            let since = now.since(replaced);
+            // On a clock that was set back the wait is not known, and not asked for.
+            let early = now >= replaced && since < HANDOVER;
+            if early && !self.store.handed_over()?.is_empty() {
+                return Err(Error::HandingOver {
+                    wait: HANDOVER - since,
+                });
+            }
         }
         let known = self.store.handed_over()?;
         for id in &known {
@@ -184,7 +206,7 @@ impl Store {
             .find(|id| replacing.is_none() && *id != in_use);
         Ok(MasterState {
             in_use,
-            given: self.given.id(),
+            given: self.given().id(),
             replacing,
             replaced,
         })

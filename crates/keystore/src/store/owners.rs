@@ -14,6 +14,9 @@ use crate::record::{
 /// How often an id is drawn anew that is taken; a second time is a chance below 2^-60 already.
 pub(super) const MAX_DRAWS: usize = 8;
 
+/// Zones that are imported in one change; each takes five conditions and as many edits.
+const IMPORT: usize = 20;
+
 /// A zone to be added.
 pub struct NewZone {
     /// Its id; `None` to have one drawn.
@@ -99,6 +102,32 @@ impl Author<'_> {
             }
         }
         Err(Error::EveryIdTaken(MAX_DRAWS))
+    }
+
+    /// Adds many zones that the same clients may open, each with its first key; `each` is told of
+    /// every one as it has been added. Some are written at a time: after an error those that were
+    /// told of are there.
+    pub fn import_zones(
+        &self,
+        ids: &[ZoneId],
+        clients: &Permitted,
+        mut each: impl FnMut(KeyRecord) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for some in ids.chunks(IMPORT) {
+            let (keys, _) = self.change(|tx| {
+                let add = |id: &ZoneId| {
+                    let zone = NewZone {
+                        id: Some(id.clone()),
+                        clients: clients.clone(),
+                        creator: None,
+                    };
+                    add_zone(tx, id, &zone)
+                };
+                some.iter().map(add).collect::<Result<Vec<_>, _>>()
+            })?;
+            keys.into_iter().try_for_each(&mut each)?;
+        }
+        Ok(())
     }
 
     /// Lets a client open for a zone, or with [`Permitted::All`] every client. Answers who may

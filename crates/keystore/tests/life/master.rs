@@ -23,7 +23,7 @@ fn after_a_rotation_the_new_key_opens_all_and_the_old_one_until_it_is_forgotten(
     let key = old.active_key(&app()).unwrap();
     old.private_key(&key).unwrap();
 
-    let forgotten = place.author().forget_master().unwrap();
+    let forgotten = forget(&place);
     assert_eq!(forgotten, Some(place.master("master.key").id()));
     let refused = Store::open(&place.path, place.master("master.key")).map(drop);
     assert!(matches!(refused, Err(Error::WrongMasterKey { .. })));
@@ -37,7 +37,7 @@ fn after_a_rotation_the_new_key_opens_all_and_the_old_one_until_it_is_forgotten(
         store.verify_audit(None, |_| {}).unwrap().faults,
         Vec::<String>::new()
     );
-    assert_eq!(place.author().forget_master().unwrap(), None);
+    assert_eq!(forget(&place), None);
 }
 
 #[test]
@@ -45,11 +45,22 @@ fn nothing_is_left_that_the_old_key_opens() {
     let place = Place::new();
     let before: Vec<_> = values(&place);
     place.author().rotate_master(&new_master(), |_| {}).unwrap();
-    place.author().forget_master().unwrap();
+    forget(&place);
     let after = values(&place);
     for (name, value) in &before {
         assert!(!after.contains(&(name.clone(), value.clone())), "{name}");
         assert!(!place.holds(value), "{name}");
+    }
+}
+
+/// Forgets the old master key once running programs have had the time to take over the new one.
+fn forget(place: &Place) -> Option<pgseal_keystore::MasterKeyId> {
+    match place.author().forget_master() {
+        Err(Error::HandingOver { wait }) => {
+            std::thread::sleep(wait);
+            place.author().forget_master().unwrap()
+        }
+        forgotten => forgotten.unwrap(),
     }
 }
 
@@ -74,6 +85,10 @@ fn writers_and_readers_notice_nothing_of_rotations() {
                     let store = place.again();
                     let mut made = Vec::new();
                     while !done.load(Ordering::Relaxed) || made.len() < 3 {
+                        if made.len() >= 200 {
+                            std::thread::yield_now();
+                            continue;
+                        }
                         let key = store
                             .by(format!("writer {writer}"))
                             .add_zone(&NewZone {
@@ -98,9 +113,9 @@ fn writers_and_readers_notice_nothing_of_rotations() {
                 store.zone(&zone()).unwrap().unwrap();
             }
         });
-        for _ in 0..4 {
+        for _ in 0..2 {
             place.author().rotate_master(&new_master(), |_| {}).unwrap();
-            place.author().forget_master().unwrap();
+            forget(&place);
         }
         done.store(true, Ordering::Relaxed);
         reader.join().unwrap();
@@ -124,7 +139,7 @@ fn a_second_rotation_waits_until_the_first_is_forgotten() {
         .rotate_master(&new_master(), |_| {})
         .unwrap_err();
     assert!(matches!(error, Error::MasterRotating { .. }), "{error}");
-    place.author().forget_master().unwrap();
+    forget(&place);
     place.author().rotate_master(&new_master(), |_| {}).unwrap();
 }
 
@@ -160,7 +175,7 @@ fn a_record_that_was_altered_stops_a_rotation_by_its_name_and_it_goes_on_when_re
         store.by("another").rotate_key(&app()).unwrap();
     }
     place.author().rotate_master(&same, |_| {}).unwrap();
-    place.author().forget_master().unwrap();
+    forget(&place);
     let store = Store::open(&place.path, same).unwrap();
     assert_eq!(
         store.verify_audit(None, |_| {}).unwrap().faults,

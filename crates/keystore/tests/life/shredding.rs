@@ -181,3 +181,45 @@ fn a_private_key_that_was_put_back_and_a_forged_receipt_are_found() {
     assert_eq!(faults.len(), 1);
     assert!(faults[0].starts_with("record private/zone/tenant-1/0000000001 is there"));
 }
+
+#[test]
+fn a_zone_is_kept_or_destroyed_and_never_half_of_both() {
+    for _ in 0..20 {
+        let place = Place::new();
+        place
+            .author()
+            .order_destruction(&zone(), Duration::ZERO)
+            .unwrap();
+        let (destroyed, kept) = std::thread::scope(|scope| {
+            let destroying = scope.spawn(|| place.again().by("server one").destroy_zone(&zone()));
+            let keeping = scope.spawn(|| place.again().by("operator").cancel_destruction(&zone()));
+            (destroying.join().unwrap(), keeping.join().unwrap())
+        });
+        match (destroyed, kept) {
+            (Ok(_), Err(Error::ZoneGone(_))) => {
+                assert!(matches!(fate(&place), Fate::Destroyed { .. }));
+                assert!(place.value(PRIVATE).is_none());
+            }
+            (Err(Error::ZoneKept(_)), Ok(_)) => {
+                assert_eq!(fate(&place), Fate::Kept);
+                assert!(place.value(PRIVATE).is_some());
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(place.faults(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_zone_with_a_version_that_was_destroyed_before_can_still_be_kept() {
+    let place = Place::new();
+    let (author, owner) = (place.author(), Owner::Zone(zone()));
+    author.rotate_key(&owner).unwrap();
+    author.destroy_key(&owner, 1, false).unwrap();
+    author
+        .order_destruction(&zone(), Duration::from_secs(60))
+        .unwrap();
+    author.cancel_destruction(&zone()).unwrap();
+    assert_eq!(fate(&place), Fate::Kept);
+    assert!(place.store.active_key(&owner).is_ok());
+}

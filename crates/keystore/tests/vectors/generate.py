@@ -89,7 +89,7 @@ APP_PRIVATE = "private/client/app/0000000001"
 ZONE_KEY = f"key/zone/{ZONE_ID}/0000000001"
 ZONE_PRIVATE = f"private/zone/{ZONE_ID}/0000000001"
 GONE_KEY = f"key/zone/{ZONE_ID}/0000000002"
-HEADER = seal("header", "header", text({"created": CREATED, "previous": None, "moved": None}))
+HEADER = seal("header", "header", text({"created": CREATED, "previous": None, "replaced": None, "moved": None}))
 
 RECORDS = {
     "header": HEADER,

@@ -18,7 +18,9 @@ from pgseal.errors import (
     PgsealError,
     PlaintextTooLong,
     SealError,
+    StillSealed,
 )
+from pgseal.fresh import FreshSealer
 from pgseal.recipient import Kind, PublicKey, Recipient
 from pgseal.sealer import Sealer
 
@@ -34,6 +36,7 @@ __all__ = [
     "ConnectorError",
     "ConnectorRefused",
     "ConnectorUnreachable",
+    "FreshSealer",
     "InvalidRecipient",
     "Kind",
     "PgsealError",
@@ -42,4 +45,5 @@ __all__ = [
     "Recipient",
     "SealError",
     "Sealer",
+    "StillSealed",
 ]

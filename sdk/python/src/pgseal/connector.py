@@ -2,7 +2,7 @@
 
 What is fetched is checked by `pgseal.recipient`. The API speaks plain HTTP and is for
 programs of the same host, so an address beyond loopback is refused: whoever stands
-between could hand out a key of his own.
+between could hand out a key of his own. A unix socket is as good.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import http.client
 import ipaddress
 import json
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pgseal.errors import (
     BadAnswer,
@@ -35,6 +35,9 @@ MAX_REASON = 300
 class Connector:
     """The pgseal-connector beside this application, by its API's address.
 
+    The address is `http://` on loopback, or `unix:` and the path of a socket, such as
+    `unix:/run/pgseal/api.sock`.
+
     `timeout` is in seconds, for connecting and for each wait for an answer. Questions
     raise `ConnectorUnreachable`, `ConnectorRefused` or `BadAnswer`. No environment
     variable for proxies is looked at and no redirect is followed.
@@ -44,8 +47,8 @@ class Connector:
         self, url: str = DEFAULT_URL, timeout: float = DEFAULT_TIMEOUT
     ) -> None:
         self._url = url
-        self._host, self._port = _address(url)
         self._timeout = timeout
+        self._address = _socket_path(url) or _address(url)
 
     def client(self) -> Recipient:
         """Return the client that this connector stands for."""
@@ -90,10 +93,13 @@ class Connector:
             )
         return recipient
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if isinstance(self._address, str):
+            return _SocketConnection(self._address, self._timeout)
+        return http.client.HTTPConnection(*self._address, timeout=self._timeout)
+
     def _ask(self, method: str, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(
-            self._host, self._port, timeout=self._timeout
-        )
+        connection = self._connection()
         try:
             connection.request(method, path, headers={"Accept": "application/json"})
             response = connection.getresponse()
@@ -115,6 +121,30 @@ class Connector:
         if len(body) > MAX_ANSWER:
             raise BadAnswer(f"{self._url} answered with more than {MAX_ANSWER} bytes")
         return response.status, body
+
+
+class _SocketConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket; the connector looks at who connects to it."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def _socket_path(url: str) -> str | None:
+    """Take the socket's path out of `unix:PATH`; `None` if `url` is another."""
+    parts = urlsplit(url)
+    if parts.scheme != "unix":
+        return None
+    path = unquote(parts.path)
+    if parts.netloc or parts.query or parts.fragment or not path.startswith("/"):
+        raise ValueError(f"{url!r} is not an address like unix:/run/pgseal/api.sock")
+    return path
 
 
 def _address(url: str) -> tuple[str, int]:

@@ -30,6 +30,10 @@ class BatchFull(SealError):
     """A batch that has reached its number of values or of bytes."""
 
 
+class StillSealed(PgsealError):
+    """A value that was read and is still sealed: no server opened it."""
+
+
 class ConnectorError(PgsealError):
     """A question to the connector's local API without a usable answer."""
 

@@ -1,0 +1,96 @@
+//! Hears from the server what is new: which certificates are revoked.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use control::{ClientError, Revocations, Watch};
+use tunnel::{BadSerial, Serial, TooManyRevoked};
+
+use crate::shared::Shared;
+
+/// The first wait before a lost connection is made again; each further one is twice as long,
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+/// up to this one.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// Why nothing more is heard.
+#[derive(Debug, thiserror::Error)]
+enum Unheard {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the server's list of revoked certificates: {0}")]
+    Serial(#[from] BadSerial),
+    #[error("the server's list of revoked certificates: {0}")]
+    TooMany(#[from] TooManyRevoked),
+    #[error("the server tells of a list of revoked certificates that it has not sent")]
+    NoList,
+    #[error("the server's own certificate was revoked")]
+    Revoked,
+}
+
+/// Listens, and connects again whenever the connection is lost, until dropped.
+pub async fn run(shared: Arc<Shared>) {
+    let mut wait = FIRST_WAIT;
+    let mut well = true;
+    loop {
+        let mut heard = false;
+        let Err(error) = listen(&shared, &mut heard).await;
+        if heard {
+            wait = FIRST_WAIT;
+        }
+        // Said once until it is heard again.
+        if std::mem::replace(&mut well, false) || heard {
+            tracing::warn!(%error, "the server does not tell which certificates are revoked");
+        }
+        tokio::time::sleep(wait).await;
+        wait = LONGEST_WAIT.min(wait * 2);
+    }
+}
+
+/// One connection, to its end.
+async fn listen(shared: &Shared, heard: &mut bool) -> Result<std::convert::Infallible, Unheard> {
+    let mut watch = shared.control.watch().await?;
+    let server = watch.server.serial.clone();
+    tokio::select! {
+        ended = hear(shared, &mut watch, heard) => ended,
+        () = shared.revoked.revoked(&server) => Err(Unheard::Revoked),
+    }
+}
+
+async fn hear(
+    shared: &Shared,
+    watch: &mut Watch,
+    heard: &mut bool,
+) -> Result<std::convert::Infallible, Unheard> {
+    let mut number = None;
+    loop {
+        let news = watch.next().await?;
+        let Some(revocations) = news.revocations else {
+            continue;
+        };
+        take_over(shared, &revocations, &mut number)?;
+        if !std::mem::replace(heard, true) {
+            tracing::info!(number, "the server tells which certificates are revoked");
+        }
+    }
+}
+
+/// `number` is that of the list sent last on this connection.
+fn take_over(
+    shared: &Shared,
+    revocations: &Revocations,
+    number: &mut Option<u64>,
+) -> Result<(), Unheard> {
+    let (now, age) = (Instant::now(), Duration::from_millis(revocations.age_ms));
+    match &revocations.serials {
+        Some(serials) => {
+            let serials = serials.iter().map(|serial| serial.parse::<Serial>());
+            let serials = serials.collect::<Result<Vec<_>, _>>()?;
+            shared.revoked.hear(revocations.number, serials, now, age)?;
+            *number = Some(revocations.number);
+        }
+        None if *number != Some(revocations.number) => return Err(Unheard::NoList),
+        None => shared.revoked.confirm(now, age),
+    }
+    Ok(())
+}

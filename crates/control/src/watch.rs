@@ -1,0 +1,124 @@
+//! What a server tells of itself for as long as somebody listens: JSON, one object a line.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::task::JoinHandle;
+use tunnel::PeerCertificate;
+
+use crate::News;
+use crate::client::{ClientError, Connection};
+
+/// A server says something at least this often.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// A server that says nothing for this long is taken for lost.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// Longest line, in bytes: the serial numbers of [`tunnel::MAX_REVOKED`] certificates, at the 20
+/// bytes that a CA may give one, and what stands around them.
+pub const MAX_LINE: usize = 45 * tunnel::MAX_REVOKED;
+
+/// An open connection on which a server tells what is new.
+pub struct Watch {
+    address: String,
+    /// Who tells it.
+    pub server: PeerCertificate,
+    body: Incoming,
+    /// What has come and is not yet a line.
+    input: BytesMut,
+    /// How much of that has been searched for a line's end.
+    searched: usize,
+    _connection: Running,
+}
+
+impl Watch {
+    pub(crate) fn new(
+        address: String,
+        server: PeerCertificate,
+        body: Incoming,
+        connection: Running,
+    ) -> Self {
+        Self {
+            address,
+            server,
+            body,
+            input: BytesMut::new(),
+            searched: 0,
+            _connection: connection,
+        }
+    }
+
+    /// Waits for the next line. May be dropped while it waits: nothing is lost.
+    ///
+    /// # Errors
+    /// The connection has ended, has been silent for too long, or told what cannot be read.
+    pub async fn next(&mut self) -> Result<News, ClientError> {
+        let end = tokio::time::Instant::now() + SILENCE;
+        loop {
+            if let Some(line) = self.line() {
+                return serde_json::from_slice(&line).map_err(|_| self.unreadable());
+            }
+            if self.input.len() > MAX_LINE {
+                return Err(self.unreadable());
+            }
+            let frame = tokio::time::timeout_at(end, self.body.frame()).await;
+            let frame = frame.map_err(|_| ClientError::Timeout {
+                address: self.address.clone(),
+                limit: SILENCE,
+            })?;
+            match frame {
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        self.input.extend_from_slice(&data);
+                    }
+                }
+                Some(Err(cause)) => {
+                    return Err(ClientError::Http {
+                        address: self.address.clone(),
+                        cause,
+                    });
+                }
+                None => return Err(self.unreadable()),
+            }
+        }
+    }
+
+    /// The line at the front, if all of it has come.
+    fn line(&mut self) -> Option<BytesMut> {
+        let unsearched = self.input.get(self.searched..)?;
+        match unsearched.iter().position(|byte| *byte == b'\n') {
+            Some(end) => {
+                let length = self.searched + end + 1;
+                self.searched = 0;
+                Some(self.input.split_to(length))
+            }
+            None => {
+                self.searched = self.input.len();
+                None
+            }
+        }
+    }
+
+    fn unreadable(&self) -> ClientError {
+        ClientError::Body(self.address.clone())
+    }
+}
+
+/// A connection that makes progress by itself, and ends when this is dropped.
+pub(crate) struct Running(JoinHandle<()>);
+
+impl Running {
+    pub(crate) fn start(connection: Connection) -> Self {
+        // How it ended shows to whoever reads from it.
+        Self(tokio::spawn(async move { drop(connection.await) }))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

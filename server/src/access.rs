@@ -1,0 +1,321 @@
+//! Who opened what: counts of values opened and refused, by owner, for each session and in all.
+//! Never a value. What is counted of all owners together, for metrics, is in `metrics`.
+
+mod export;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use control::{OwnerAccess, SessionAccess};
+use envelope::{ClientId, Owner};
+use keystore::Timestamp;
+
+use crate::metrics::Reason;
+
+pub use export::ByOwner;
+
+/// Owners that are counted one by one in a session; values of further ones count as nobody's.
+const SESSION_OWNERS: usize = 20;
+/// The same for the server in all.
+const ALL_OWNERS: usize = 2_000;
+/// Sessions that are listed at once, so that an answer stays below what is read of one.
+const LISTED: usize = 500;
+
+/// What one row, or more, has come to.
+#[derive(Debug, Default)]
+pub struct Tallied(HashMap<Option<Owner>, Counts>);
+
+/// Values of one owner.
+#[derive(Debug, Clone, Default)]
+struct Counts {
+    opened: u64,
+    refused: Vec<(Reason, u64)>,
+}
+
+/// Values of one owner, and when.
+#[derive(Debug, Clone)]
+struct Entry {
+    counts: Counts,
+    first: Timestamp,
+    last: Timestamp,
+}
+
+impl Tallied {
+    /// One more value of this owner was opened.
+    pub fn opened(&mut self, owner: &Owner) {
+        self.of(Some(owner)).opened += 1;
+    }
+
+    /// One more value was refused; `None` if it is not known whose it is.
+    pub fn refused(&mut self, owner: Option<&Owner>, reason: Reason) {
+        self.of(owner).refused(reason, 1);
+    }
+
+    fn of(&mut self, owner: Option<&Owner>) -> &mut Counts {
+        self.0.entry(owner.cloned()).or_default()
+    }
+}
+
+impl Counts {
+    fn refused(&mut self, reason: Reason, count: u64) {
+        match self.refused.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, known)) => *known += count,
+            None => self.refused.push((reason, count)),
+        }
+    }
+
+    fn add(&mut self, more: &Counts) {
+        self.opened += more.opened;
+        for (reason, count) in &more.refused {
+            self.refused(*reason, *count);
+        }
+    }
+}
+
+/// Adds up by owner, for as many owners as it has room for.
+#[derive(Debug)]
+struct Ledger {
+    most: usize,
+    entries: Mutex<HashMap<Option<Owner>, Entry>>,
+}
+
+impl Ledger {
+    fn new(most: usize) -> Self {
+        Self {
+            most,
+            entries: Mutex::default(),
+        }
+    }
+
+    fn add(&self, tallied: &Tallied, now: Timestamp) {
+        let mut entries = self.lock();
+        for (owner, counts) in &tallied.0 {
+            // One place is kept for all that have none.
+            let has_room = entries.len() + 1 < self.most || entries.contains_key(owner);
+            let owner = if has_room { owner.clone() } else { None };
+            let entry = entries.entry(owner).or_insert_with(|| Entry {
+                counts: Counts::default(),
+                first: now,
+                last: now,
+            });
+            entry.counts.add(counts);
+            entry.last = now;
+        }
+    }
+
+    /// The owners that `shown` lets through, sorted by name.
+    fn read(&self, shown: impl Fn(Option<&Owner>) -> bool) -> Vec<OwnerAccess> {
+        let access = |(owner, entry): (&Option<Owner>, &Entry)| OwnerAccess {
+            owner: owner
+                .as_ref()
+                .map(|owner| format!("{}/{}", owner.kind(), owner.id())),
+            opened: entry.counts.opened,
+            refused: entry
+                .counts
+                .refused
+                .iter()
+                .map(|(reason, count)| (reason.name().to_owned(), *count))
+                .collect(),
+            first: entry.first.to_string(),
+            last: entry.last.to_string(),
+        };
+        let entries = self.lock();
+        let shown = entries.iter().filter(|(owner, _)| shown(owner.as_ref()));
+        let mut list: Vec<_> = shown.map(access).collect();
+        drop(entries);
+        list.sort_by(|one, other| one.owner.cmp(&other.owner));
+        list
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Option<Owner>, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the sessions of a server have opened, and the server in all.
+#[derive(Debug)]
+pub struct Access {
+    all: Ledger,
+    sessions: Mutex<HashMap<u64, Arc<Counted>>>,
+    next: AtomicU64,
+}
+
+/// One session's counts.
+#[derive(Debug)]
+struct Counted {
+    client: ClientId,
+    began: Timestamp,
+    ledger: Ledger,
+}
+
+/// A session that is counted; its own counts end when it is dropped.
+pub struct Counting {
+    access: Arc<Access>,
+    number: u64,
+    counted: Arc<Counted>,
+}
+
+impl Default for Access {
+    fn default() -> Self {
+        Self {
+            all: Ledger::new(ALL_OWNERS),
+            sessions: Mutex::default(),
+            next: AtomicU64::new(1),
+        }
+    }
+}
+
+impl Access {
+    /// Begins to count for a session of this client.
+    #[must_use]
+    pub fn begin(self: &Arc<Self>, client: &ClientId) -> Counting {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let counted = Arc::new(Counted {
+            client: client.clone(),
+            began: Timestamp::now(),
+            ledger: Ledger::new(SESSION_OWNERS),
+        });
+        self.sessions().insert(number, counted.clone());
+        Counting {
+            access: self.clone(),
+            number,
+            counted,
+        }
+    }
+
+    /// The server's counts by owner: of all of them, or of one client.
+    #[must_use]
+    pub fn owners(&self, of: Option<&ClientId>) -> Vec<OwnerAccess> {
+        let own = of.map(|client| Owner::Client(client.clone()));
+        self.all
+            .read(|owner| own.is_none() || owner == own.as_ref())
+    }
+
+    /// The sessions that run now and have had values opened or refused, by number: all of them, or
+    /// one client's; the newest [`LISTED`] if there are more.
+    #[must_use]
+    pub fn sessions_of(&self, of: Option<&ClientId>) -> Vec<SessionAccess> {
+        let sessions: Vec<_> = self
+            .sessions()
+            .iter()
+            .filter(|(_, session)| of.is_none_or(|client| *client == session.client))
+            .map(|(number, session)| (*number, session.clone()))
+            .collect();
+        let access = |(number, session): (u64, Arc<Counted>)| SessionAccess {
+            session: number,
+            client: session.client.to_string(),
+            began: session.began.to_string(),
+            owners: session.ledger.read(|_| true),
+        };
+        let mut list: Vec<_> = sessions.into_iter().map(access).collect();
+        list.retain(|session| !session.owners.is_empty());
+        list.sort_by_key(|session| session.session);
+        list.split_off(list.len().saturating_sub(LISTED))
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<u64, Arc<Counted>>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counting {
+    /// Adds what a row has come to.
+    pub fn add(&self, tallied: &Tallied) {
+        if tallied.0.is_empty() {
+            return;
+        }
+        let now = Timestamp::now();
+        self.counted.ledger.add(tallied, now);
+        self.access.all.add(tallied, now);
+    }
+}
+
+impl Drop for Counting {
+    fn drop(&mut self) {
+        self.access.sessions().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(id: &str) -> ClientId {
+        id.parse().unwrap()
+    }
+
+    fn zone(number: usize) -> Owner {
+        Owner::Zone(format!("tenant-{number}").parse().unwrap())
+    }
+
+    #[test]
+    fn values_count_for_their_owner_in_the_session_and_in_all() {
+        let access = Arc::new(Access::default());
+        let (app, other) = (access.begin(&client("app")), access.begin(&client("other")));
+        let mut row = Tallied::default();
+        row.opened(&zone(1));
+        row.opened(&zone(1));
+        row.refused(Some(&zone(1)), Reason::NotTagged);
+        row.refused(None, Reason::UnknownKey);
+        app.add(&row);
+        other.add(&row);
+
+        let in_all = access.owners(None);
+        assert_eq!(in_all.len(), 2);
+        assert_eq!(in_all[0].owner, None);
+        assert_eq!(in_all[0].refused["unknown_key"], 2);
+        assert_eq!(in_all[1].owner.as_deref(), Some("zone/tenant-1"));
+        assert_eq!((in_all[1].opened, in_all[1].refused["not_tagged"]), (4, 2));
+        let sessions = access.sessions_of(None);
+        assert_eq!(sessions.len(), 2);
+        assert_eq!(
+            (sessions[0].client.as_str(), sessions[0].owners[1].opened),
+            ("app", 2)
+        );
+    }
+
+    #[test]
+    fn a_client_is_told_its_own_sessions_and_counts() {
+        let access = Arc::new(Access::default());
+        let (app, other) = (access.begin(&client("app")), access.begin(&client("other")));
+        let mut row = Tallied::default();
+        row.opened(&zone(1));
+        other.add(&row);
+        row.opened(&Owner::Client(client("app")));
+        app.add(&row);
+        let app = client("app");
+        assert_eq!(access.sessions_of(Some(&app)).len(), 1);
+        assert_eq!(
+            access.owners(Some(&app))[0].owner.as_deref(),
+            Some("client/app")
+        );
+        assert_eq!(access.owners(Some(&app)).len(), 1);
+        assert!(access.owners(Some(&client("other"))).is_empty());
+    }
+
+    #[test]
+    fn a_session_that_has_ended_counts_in_all_and_is_not_listed() {
+        let access = Arc::new(Access::default());
+        let session = access.begin(&client("app"));
+        let mut row = Tallied::default();
+        row.opened(&zone(1));
+        session.add(&row);
+        drop(session);
+        assert!(access.sessions_of(None).is_empty());
+        assert_eq!(access.owners(None)[0].opened, 1);
+    }
+
+    #[test]
+    fn owners_beyond_the_most_that_are_kept_count_as_nobodys() {
+        let ledger = Ledger::new(3);
+        for number in 1..=5 {
+            let mut row = Tallied::default();
+            row.opened(&zone(number));
+            ledger.add(&row, Timestamp::now());
+        }
+        let read = ledger.read(|_| true);
+        assert_eq!(read.len(), 3);
+        assert_eq!((&read[0].owner, read[0].opened), (&None, 3));
+    }
+}
