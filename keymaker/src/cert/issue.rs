@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use super::recorded::{warn_of_authority, warn_of_expiry};
 use super::request;
 use crate::Error;
-use crate::authority::{Authority, Issued};
-use crate::cli::cert::{CertArgs, CertSign, IssueArgs, Role};
+use crate::authority::{self, Authority, Issued};
+use crate::cli::cert::{CertArgs, CertAuthority, CertSign, IssueArgs, Role};
 use crate::files::{NewFiles, is_taken, must_be_free, must_be_ours};
 use crate::output::{Output, Text};
 use crate::source::{self, open_store, operator};
@@ -70,6 +70,55 @@ pub fn for_request(args: CertSign, output: &mut Output<'_>) -> Result<(), Error>
     answer(made, output)?;
     files.keep();
     Ok(())
+}
+
+pub fn authority(args: CertAuthority, output: &mut Output<'_>) -> Result<(), Error> {
+    let directory = args.authority.ca_dir;
+    let (certificate, key) = (
+        directory.join(authority::CERTIFICATE),
+        directory.join(authority::KEY),
+    );
+    must_be_free(&certificate)?;
+    // A key without a certificate is what an interrupted attempt leaves behind.
+    let passphrase = match is_taken(&key) {
+        true => {
+            must_be_ours(&key)?;
+            source::passphrase(args.authority.passphrase)?
+        }
+        false => source::new_passphrase(args.authority.passphrase)?,
+    };
+    let mut files = NewFiles::default();
+    files.directory(&directory, 0o700)?;
+    let authority = Authority::in_directory(&directory, passphrase, &mut files)?;
+    let answer = AuthorityAnswer {
+        ca_certificate: certificate.display().to_string(),
+        ca_key: key.display().to_string(),
+        ca_fingerprint: authority.fingerprint(),
+        ca_expires: authority.expires().to_string(),
+    };
+    let text = Text::default()
+        .fields(&[
+            ("CA certificate", answer.ca_certificate.clone()),
+            ("CA key", format!("{}, encrypted", answer.ca_key)),
+            ("CA fingerprint", answer.ca_fingerprint.clone()),
+            ("CA expires", answer.ca_expires.clone()),
+        ])
+        .line("")
+        .line(
+            "Next: servers and connectors must trust it, beside the old one, before they are given",
+        )
+        .line("certificates that it has signed.");
+    output.answer(&answer, &text)?;
+    files.keep();
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct AuthorityAnswer {
+    ca_certificate: String,
+    ca_key: String,
+    ca_fingerprint: String,
+    ca_expires: String,
 }
 
 /// Issues a certificate, and records it where a store is given: before anybody has it, so that none
