@@ -123,7 +123,7 @@ fn every_command_of_the_document_works_as_it_stands() {
     }
     assert!(run > 20, "only {run} blocks");
 
-    let psql = psql_program();
+    let psql = psql_program("", [""; 0]);
     let mut path = format!("{}:", dir.join("bin").display());
     write!(path, "{}:", psql.path().parent().unwrap().display()).unwrap();
     path += &std::env::var("PATH").unwrap();
