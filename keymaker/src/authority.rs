@@ -23,6 +23,7 @@ use zeroize::Zeroizing;
 
 use crate::Error;
 use crate::cli::Role;
+use crate::files::{NewFiles, is_taken};
 
 /// The authority's certificate, in its directory.
 pub const CERTIFICATE: &str = "ca.crt";
@@ -58,13 +59,36 @@ pub struct Issued {
 
 impl Authority {
     /// A new authority: P-256, self-signed, for certificates of peers only.
-    pub fn generate() -> Result<Self, Error> {
+    fn generate() -> Result<Self, Error> {
         Self::with_key(Zeroizing::new(KeyPair::generate()?))
+    }
+
+    /// The authority in `directory`; what is missing of it is made.
+    pub fn in_directory(
+        directory: &Path,
+        passphrase: Secret,
+        files: &mut NewFiles,
+    ) -> Result<Self, Error> {
+        let (certificate, key) = (directory.join(CERTIFICATE), directory.join(KEY));
+        if is_taken(&certificate) {
+            return Self::unlock(directory, || Ok(passphrase));
+        }
+        let authority = match is_taken(&key) {
+            true => Self::with_key_in(directory, &passphrase)?,
+            false => {
+                let authority = Self::generate()?;
+                let key_pem = authority.encrypted_key_pem(&passphrase)?;
+                files.file(&key, 0o600, key_pem.as_bytes())?;
+                authority
+            }
+        };
+        files.file(&certificate, 0o644, authority.certificate_pem.as_bytes())?;
+        Ok(authority)
     }
 
     /// The authority that a key in `directory` was made for, which has no certificate yet: what an
     /// interrupted attempt leaves behind.
-    pub fn with_key_in(directory: &Path, passphrase: &Secret) -> Result<Self, Error> {
+    fn with_key_in(directory: &Path, passphrase: &Secret) -> Result<Self, Error> {
         let path = directory.join(KEY);
         Self::with_key(key_file::decrypt(&path, &read(&path)?, passphrase)?)
     }
@@ -182,12 +206,8 @@ impl Authority {
         })
     }
 
-    pub fn certificate_pem(&self) -> &str {
-        &self.certificate_pem
-    }
-
     /// The private key in PEM, encrypted.
-    pub fn encrypted_key_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, Error> {
+    fn encrypted_key_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, Error> {
         key_file::encrypt(&self.key, passphrase)
     }
 

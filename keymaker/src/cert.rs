@@ -18,6 +18,7 @@ pub fn run(command: cli::Cert, output: &mut Output<'_>) -> Result<(), Error> {
         cli::Cert::Server(args) => issue::with_key(Role::Server, args, output),
         cli::Cert::Admin(args) => issue::with_key(Role::Admin, args, output),
         cli::Cert::Sign(args) => issue::for_request(args, output),
+        cli::Cert::Authority(args) => issue::authority(args, output),
         cli::Cert::Record(args) => recorded::record(args, output),
         cli::Cert::List(args) => recorded::list(args, output),
         cli::Cert::Show(args) => recorded::show(args, output),

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use keystore::{MasterKey, Secret, Store};
+use keystore::{MasterKey, Store};
 use serde::Serialize;
 
 use crate::Error;
@@ -74,7 +74,7 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
         files.private_directory_of(path)?;
     }
     must_be_apart(&directory, &store)?;
-    let authority = authority_in(&directory, passphrase, &mut files)?;
+    let authority = Authority::in_directory(&directory, passphrase, &mut files)?;
     warn_of_authority(authority.expires(), output);
     let master = match (source, known) {
         (_, Some(master)) => master,
@@ -157,32 +157,6 @@ fn text(answer: &Answer, directory: &Path) -> Text {
         .line(&format!(
             "  pgseal-keymaker cert server server-1 --ca-dir {authority} --out-dir certs"
         ))
-}
-
-/// The CA in a directory; what is missing of it is made.
-fn authority_in(
-    directory: &Path,
-    passphrase: Secret,
-    files: &mut NewFiles,
-) -> Result<Authority, Error> {
-    let (certificate, key) = (
-        directory.join(authority::CERTIFICATE),
-        directory.join(authority::KEY),
-    );
-    if is_taken(&certificate) {
-        return Authority::unlock(directory, || Ok(passphrase));
-    }
-    let authority = match is_taken(&key) {
-        true => Authority::with_key_in(directory, &passphrase)?,
-        false => {
-            let authority = Authority::generate()?;
-            let key_pem = authority.encrypted_key_pem(&passphrase)?;
-            files.file(&key, 0o600, key_pem.as_bytes())?;
-            authority
-        }
-    };
-    files.file(&certificate, 0o644, authority.certificate_pem().as_bytes())?;
-    Ok(authority)
 }
 
 /// Refuses a CA in the directory of the store, where every server reads.

@@ -86,7 +86,8 @@ fn rotate(args: cli::MasterRotate, output: &mut Output<'_>) -> Result<(), Error>
     }
     let text = text
         .line("Next, on each host with a server: put the new key where the server reads its master")
-        .line("key, and let it read it (SIGHUP, or a restart). Keep a copy apart from the store. Then:")
+        .line("key at its next start; one that runs has it from the store by now. Keep a copy apart from")
+        .line("the store. Then, with the new key:")
         .line("  pgseal-keymaker master forget")
         .line("Backups of the store from before need the old key: keep it as long as them.");
     output.answer(&answer, &text)

@@ -24,6 +24,7 @@ mod lost;
 mod many_zones;
 mod modes;
 mod opening;
+mod operations;
 mod peers;
 mod python_models;
 mod refusals_in_flight;

@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 use super::recorded::{warn_of_authority, warn_of_expiry};
 use super::request;
 use crate::Error;
-use crate::authority::{Authority, Issued};
-use crate::cli::cert::{CertArgs, CertSign, IssueArgs, Role};
+use crate::authority::{self, Authority, Issued};
+use crate::cli::cert::{CertArgs, CertAuthority, CertSign, IssueArgs, Role};
 use crate::files::{NewFiles, is_taken, must_be_free, must_be_ours};
 use crate::output::{Output, Text};
 use crate::source::{self, open_store, operator};
@@ -31,7 +31,7 @@ pub fn with_key(role: Role, args: CertArgs, output: &mut Output<'_>) -> Result<(
         None => &Zeroizing::new(KeyPair::generate()?),
     };
     let out_dir = args.issue.out_dir.clone();
-    let (issued, store) = issue(role, &args.id, args.issue, &**key, output)?;
+    let issue = issue(role, &args.id, args.issue, &**key, output)?;
 
     let mut files = NewFiles::default();
     files.directory_of(&out_dir.join("certificate"))?;
@@ -39,14 +39,12 @@ pub fn with_key(role: Role, args: CertArgs, output: &mut Output<'_>) -> Result<(
         let key_pem = Zeroizing::new(key.serialize_pem());
         files.file(&key_path, 0o600, key_pem.as_bytes())?;
     }
-    files.file(&certificate_path, 0o644, issued.pem.as_bytes())?;
+    files.file(&certificate_path, 0o644, issue.issued.pem.as_bytes())?;
     let made = Made {
-        role,
         id: &args.id,
         certificate: &certificate_path,
         key: Some(&key_path),
-        issued: &issued,
-        store: store.as_ref(),
+        issue: &issue,
     };
     answer(made, output)?;
     files.keep();
@@ -58,22 +56,69 @@ pub fn for_request(args: CertSign, output: &mut Output<'_>) -> Result<(), Error>
     must_be_free(&certificate_path)?;
 
     let public_key = request::public_key_of(&args.csr)?;
-    let (issued, store) = issue(args.role, &args.id, args.issue, &public_key, output)?;
+    let issue = issue(args.role, &args.id, args.issue, &public_key, output)?;
 
     let mut files = NewFiles::default();
     files.directory_of(&certificate_path)?;
-    files.file(&certificate_path, 0o644, issued.pem.as_bytes())?;
+    files.file(&certificate_path, 0o644, issue.issued.pem.as_bytes())?;
     let made = Made {
-        role: args.role,
         id: &args.id,
         certificate: &certificate_path,
         key: None,
-        issued: &issued,
-        store: store.as_ref(),
+        issue: &issue,
     };
     answer(made, output)?;
     files.keep();
     Ok(())
+}
+
+pub fn authority(args: CertAuthority, output: &mut Output<'_>) -> Result<(), Error> {
+    let directory = args.authority.ca_dir;
+    let (certificate, key) = (
+        directory.join(authority::CERTIFICATE),
+        directory.join(authority::KEY),
+    );
+    must_be_free(&certificate)?;
+    // A key without a certificate is what an interrupted attempt leaves behind.
+    let passphrase = match is_taken(&key) {
+        true => {
+            must_be_ours(&key)?;
+            source::passphrase(args.authority.passphrase)?
+        }
+        false => source::new_passphrase(args.authority.passphrase)?,
+    };
+    let mut files = NewFiles::default();
+    files.directory(&directory, 0o700)?;
+    let authority = Authority::in_directory(&directory, passphrase, &mut files)?;
+    let answer = AuthorityAnswer {
+        ca_certificate: certificate.display().to_string(),
+        ca_key: key.display().to_string(),
+        ca_fingerprint: authority.fingerprint(),
+        ca_expires: authority.expires().to_string(),
+    };
+    let text = Text::default()
+        .fields(&[
+            ("CA certificate", answer.ca_certificate.clone()),
+            ("CA key", format!("{}, encrypted", answer.ca_key)),
+            ("CA fingerprint", answer.ca_fingerprint.clone()),
+            ("CA expires", answer.ca_expires.clone()),
+        ])
+        .line("")
+        .line(
+            "Next: servers and connectors must trust it, beside the old one, before they are given",
+        )
+        .line("certificates that it has signed.");
+    output.answer(&answer, &text)?;
+    files.keep();
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct AuthorityAnswer {
+    ca_certificate: String,
+    ca_key: String,
+    ca_fingerprint: String,
+    ca_expires: String,
 }
 
 /// Issues a certificate, and records it where a store is given: before anybody has it, so that none
@@ -84,8 +129,13 @@ fn issue(
     args: IssueArgs,
     public_key: &impl PublicKeyData,
     output: &mut Output<'_>,
-) -> Result<(Issued, Option<Store>), Error> {
+) -> Result<Issue, Error> {
     let store = args.store.0.map(open_store).transpose()?;
+    let is_known = match (role, &store) {
+        (Role::Client, Some(store)) => store.client(id)?.is_some(),
+        (Role::Client, None) => false,
+        (Role::Server | Role::Admin, _) => true,
+    };
     let passphrase = || source::passphrase(args.authority.passphrase);
     let authority = Authority::unlock(&args.authority.ca_dir, passphrase)?;
     let issued = authority.issue(role, id, args.days, public_key)?;
@@ -99,7 +149,20 @@ fn issue(
         })?;
         warn_of_expiry(store, Some(&issued.serial), output)?;
     }
-    Ok((issued, store))
+    Ok(Issue {
+        issued,
+        store,
+        is_known,
+    })
+}
+
+/// A certificate that was issued, and what the store knows.
+struct Issue {
+    issued: Issued,
+    /// Where it is recorded.
+    store: Option<Store>,
+    /// Nothing has to be added to the store for its holder.
+    is_known: bool,
 }
 
 /// The key in a file of ours that no other can read; any other file is in the way.
@@ -120,14 +183,11 @@ fn place(directory: &Path, id: &ClientId, suffix: &str) -> PathBuf {
 
 /// What was made, and where.
 struct Made<'a> {
-    role: Role,
     id: &'a ClientId,
     certificate: &'a Path,
     /// `None` for a key that was made elsewhere.
     key: Option<&'a Path>,
-    issued: &'a Issued,
-    /// Where it is recorded.
-    store: Option<&'a Store>,
+    issue: &'a Issue,
 }
 
 #[derive(Serialize)]
@@ -144,7 +204,7 @@ struct Answer<'a> {
 }
 
 fn answer(made: Made<'_>, output: &mut Output<'_>) -> Result<(), Error> {
-    let issued = made.issued;
+    let issued = &made.issue.issued;
     let answer = Answer {
         identity: &issued.identity,
         certificate: made.certificate.display().to_string(),
@@ -152,7 +212,7 @@ fn answer(made: Made<'_>, output: &mut Output<'_>) -> Result<(), Error> {
         fingerprint: &issued.fingerprint,
         serial: issued.serial.as_str(),
         expires: issued.expires.to_string(),
-        recorded: made.store.is_some(),
+        recorded: made.issue.store.is_some(),
     };
     let mut fields = vec![
         ("identity", issued.identity.clone()),
@@ -165,19 +225,14 @@ fn answer(made: Made<'_>, output: &mut Output<'_>) -> Result<(), Error> {
         ("expires", answer.expires.clone()),
     ]);
     let mut text = Text::default().fields(&fields).line("");
-    text = match made.store {
+    text = match &made.issue.store {
         Some(store) => text.line(&format!("Recorded in {}.", store.path().display())),
         None => text.line(&format!(
             "Not recorded in a store; to revoke it by name later: pgseal-keymaker cert record {}",
             answer.certificate
         )),
     };
-    let is_known = match (made.role, made.store) {
-        (Role::Client, Some(store)) => store.client(made.id)?.is_some(),
-        (Role::Client, None) => false,
-        (Role::Server | Role::Admin, _) => true,
-    };
-    if !is_known {
+    if !made.issue.is_known {
         text = text.line(&format!(
             "The store must know the client too: pgseal-keymaker client add {}",
             made.id

@@ -21,6 +21,7 @@ pub enum Cert {
     #[command(after_help = CERT_HELP)]
     Admin(CertArgs),
     Sign(CertSign),
+    Authority(CertAuthority),
     Record(CertRecord),
     List(CertList),
     Show(CertShow),
@@ -72,6 +73,22 @@ pub struct CertSign {
     pub id: ClientId,
     #[command(flatten)]
     pub issue: IssueArgs,
+}
+
+/// Make a certificate authority, to take the place of another
+///
+/// Writes ca.key, encrypted under the CA passphrase, and ca.crt in the CA directory, and overwrites
+/// neither; `init` does so for the first one. It signs nothing yet.
+#[derive(Args)]
+#[command(after_help = "\
+Example:
+  pgseal-keymaker cert authority --ca-dir ~/pgseal-ca-2
+
+Then: let servers and connectors trust both (one after the other in the file of tls.ca), make them
+new certificates, and take the old CA out.")]
+pub struct CertAuthority {
+    #[command(flatten)]
+    pub authority: AuthorityArgs,
 }
 
 /// What a certificate lets its holder be.

@@ -34,9 +34,9 @@ Example:
   pgseal-keymaker master rotate --new-master-key-file new.key --store store.db \\
       --master-key-file master.key
 
-Then: install the new key for each server, let it read it (SIGHUP, or a restart), and run `master
-forget` with the new key. Backups of the store from before need the old key: keep it as long as
-them.")]
+Then: put the new key where each server reads it at its next start (one that runs has it from the
+store), and run `master forget` with the new key. Backups of the store from before need the old
+key: keep it as long as them.")]
 pub struct MasterRotate {
     #[command(flatten)]
     pub new: NewMasterKeyArgs,

@@ -13,5 +13,6 @@ mod master;
 mod revocation;
 mod store;
 mod support;
+mod tampered;
 mod usage;
 mod zones;

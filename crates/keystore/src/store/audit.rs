@@ -181,6 +181,14 @@ impl Store {
             let (missing, end) = (last + 1, head.count);
             faults.push(format!("audit entries {missing} to {end} were removed"));
         }
+        // Others may have gone on writing; then the head has moved too.
+        if last > head.count && self.audit_head()?.count == head.count {
+            faults.push(format!(
+                "record {} was put back: the log goes on after entry {}",
+                RecordName::AuditHead,
+                head.count
+            ));
+        }
         faults.extend(chain.end());
         Ok(replay)
     }

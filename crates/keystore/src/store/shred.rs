@@ -111,6 +111,8 @@ impl Author<'_> {
             Fate::Kept => Err(Error::ZoneKept(id.clone())),
             _ => Ok(()),
         };
+        // Without it no receipt can be given.
+        self.store.signing_key()?;
         // From here on the zone cannot be kept.
         self.remove_private(&owner, zone.active, is_ordered)?;
         let mut receipts = Vec::new();
@@ -154,6 +156,7 @@ impl Author<'_> {
     /// [`RECENT`](super::RECENT) is destroyed by force only.
     pub fn destroy_key(&self, owner: &Owner, version: u32, force: bool) -> Result<Receipt, Error> {
         self.may_destroy(&self.store.find_key(owner, version)?, force)?;
+        self.store.signing_key()?;
         self.remove_private(owner, version, |tx| {
             must_not_be_active(&keys::require(tx, owner, version)?)
         })?;

@@ -155,6 +155,17 @@ fn a_destroyed_version_of_a_clients_key_leaves_the_others() {
 }
 
 #[test]
+fn a_receipt_that_was_removed_is_found() {
+    let place = Place::new();
+    let author = place.author();
+    author.order_destruction(&zone(), Duration::ZERO).unwrap();
+    author.destroy_zone(&zone()).unwrap();
+    let receipt = "receipt/zone/tenant-1/0000000001";
+    place.remove(receipt);
+    assert_eq!(place.faults(), [format!("record {receipt} is missing")]);
+}
+
+#[test]
 fn a_private_key_that_was_put_back_and_a_forged_receipt_are_found() {
     let place = Place::new();
     let author = place.author();

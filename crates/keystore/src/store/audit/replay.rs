@@ -22,6 +22,8 @@ pub(super) struct Replay {
     active: BTreeMap<String, u32>,
     /// Of certificates: whose they are, and until when they are valid.
     certificates: BTreeMap<String, (String, Timestamp)>,
+    /// The zones that were destroyed, as the store has it: every key of theirs has a receipt.
+    without_keys: BTreeSet<String>,
     /// Until when those that are revoked would be valid, where that is known.
     revoked: BTreeMap<String, Option<Timestamp>>,
 }
@@ -238,9 +240,13 @@ impl Replay {
             Fate::Kept => "kept",
             Fate::Destroying { due, .. } => {
                 require(store, &RecordName::Pending(due, zone.id.clone()), faults)?;
+                require(store, &RecordName::Clock, faults)?;
                 "to be destroyed"
             }
-            Fate::Destroyed { .. } => "destroyed",
+            Fate::Destroyed { .. } => {
+                self.without_keys.insert(label.clone());
+                "destroyed"
+            }
         };
         let active = self.active.get(&label) == Some(&zone.active);
         let said = self.zones.remove(&label);
@@ -260,6 +266,10 @@ impl Replay {
                     faults.push(differs(&RecordName::Key(key.owner.clone(), key.version)));
                 }
                 require_with_key(store, &key, faults)?;
+                if self.without_keys.contains(&label) {
+                    let receipt = RecordName::Receipt(key.owner.clone(), key.version);
+                    require(store, &receipt, faults)?;
+                }
             }
             page = store.keys(None, Some(&last), MAX_PAGE)?;
         }
