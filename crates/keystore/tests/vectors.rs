@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use pgseal_keystore::{
-    Error, KeyCache, KeyState, MasterKey, Permitted, Secret, Store, Use, Withheld,
+    Chain, Error, Event, KeyCache, KeyState, MasterKey, Permitted, Secret, Store, Timestamp, Use,
+    Withheld,
 };
 use rusqlite::{Connection, params};
 use serde_json::Value;
@@ -73,6 +74,13 @@ impl Vectors {
             None => database.execute("DELETE FROM record WHERE name = ?1", [name]),
         };
         assert_eq!(changed.unwrap(), 1);
+    }
+
+    /// Writes a value, whether there is one or not.
+    fn put(&self, name: &str, value: &str) {
+        let database = Connection::open(&self.path).unwrap();
+        let put = "INSERT OR REPLACE INTO record VALUES (?1, ?2, 1)";
+        database.execute(put, params![name, bytes(value)]).unwrap();
     }
 }
 
@@ -169,6 +177,16 @@ fn read(vectors: &Vectors, record: &str) -> Result<(), Error> {
     let parts: Vec<_> = record.split('/').collect();
     match parts[..] {
         ["header"] => Ok(()),
+        ["revocations"] => store.revocations().map(drop),
+        ["audit", _] => store.audit(0, 100).map(drop),
+        ["receipt", "zone", id, version] => {
+            let zone: envelope::ZoneId = id.parse().unwrap();
+            store
+                .receipt(&zone.into(), version.parse().unwrap())
+                .map(drop)
+        }
+        // What is checked with it needs it.
+        ["receipt-key"] => read(vectors, &receipt_name()),
         ["client", id] => store.client(&id.parse().unwrap()).map(drop),
         ["zone", id] => store.zone(&id.parse().unwrap()).map(drop),
         ["key-id", id] => store.key_by_id(id.parse().unwrap()).map(drop),
@@ -182,6 +200,98 @@ fn read(vectors: &Vectors, record: &str) -> Result<(), Error> {
             store.private_key(&key).map(drop)
         }
         _ => panic!("{record}"),
+    }
+}
+
+fn receipt_name() -> String {
+    "receipt/zone/DDDDDDDDjzaErohiNAaYhChb/0000000002".into()
+}
+
+#[test]
+fn the_audit_log_of_the_vectors_is_chained_as_they_say() {
+    let vectors = Vectors::new();
+    let entries = vectors.open().unwrap().audit(0, 100).unwrap();
+    let bodies: Vec<_> = entries.iter().map(|entry| entry.body.as_str()).collect();
+    let expected = vectors.file["audit"]["entries"].as_array().unwrap();
+    assert_eq!(
+        bodies,
+        expected
+            .iter()
+            .map(|body| body.as_str().unwrap())
+            .collect::<Vec<_>>()
+    );
+    let mut chain = Chain::whole(None);
+    for entry in &entries {
+        assert_eq!(chain.take(entry), None);
+    }
+    assert_eq!(
+        chain.last().unwrap().hash,
+        vectors.file["audit"]["hash"].as_str().unwrap()
+    );
+    assert_eq!(entries[2].by, "client app through server one");
+    assert!(
+        matches!(&entries[3].event, Event::CertificateRevoked { serial, .. } if serial == "0a1b")
+    );
+}
+
+#[test]
+fn what_the_vectors_say_of_use_certificates_and_receipts_is_read() {
+    let vectors = Vectors::new();
+    let store = vectors.open().unwrap();
+    let app: envelope::ClientId = "app".parse().unwrap();
+    let shown = |time: Timestamp| time.to_string();
+    assert_eq!(
+        store.last_use(&app.into(), 1).unwrap().map(shown).unwrap(),
+        "2026-12-01T00:00:00Z"
+    );
+    let certificate = store
+        .certificate(&"0a1b".parse().unwrap())
+        .unwrap()
+        .unwrap();
+    assert_eq!(certificate.identity, "client/app");
+    assert_eq!(shown(certificate.expires), "2027-12-01T00:00:00Z");
+    let list = store.revocations().unwrap();
+    assert_eq!(list.number, 1);
+    assert_eq!(
+        list.certificates[&certificate.serial].reason.as_deref(),
+        Some("lost")
+    );
+    // Due at 604800, and the clock stood at 90000 then.
+    let end = store.earliest_end(604_800).unwrap();
+    let due = Timestamp::from_seconds(1_796_083_200 + 604_800 - 90_000).unwrap();
+    assert!(end == due || end > due && end <= Timestamp::now());
+
+    let zone: envelope::ZoneId = "DDDDDDDDjzaErohiNAaYhChb".parse().unwrap();
+    let receipt = store.receipt(&zone.clone().into(), 2).unwrap().unwrap();
+    assert_eq!(receipt.key_id, "aaf090aac65381d4");
+    let text: Value =
+        serde_json::from_str(&store.receipt_text(&zone.into(), 2).unwrap().unwrap()).unwrap();
+    for field in ["statement", "public_key"] {
+        assert_eq!(text[field], vectors.file["receipt"][field]);
+    }
+}
+
+#[test]
+fn a_change_of_master_keys_half_way_opens_with_either_key() {
+    let vectors = Vectors::new();
+    for (name, value) in vectors.file["changing"]["values"].as_object().unwrap() {
+        vectors.put(name, value.as_str().unwrap());
+    }
+    for key in [
+        &vectors.file["master_key"],
+        &vectors.file["changing"]["new_master_key"],
+    ] {
+        let secret = Secret::from(key.as_str().unwrap().to_owned());
+        let master = MasterKey::from_environment(&secret).unwrap();
+        let store = Store::open(&vectors.path, master).unwrap();
+        let state = store.master_state().unwrap();
+        assert_eq!(
+            state.replacing.unwrap().to_string(),
+            vectors.file["master_key_id"]
+        );
+        assert_eq!(store.clients(None, 10).unwrap().len(), 2);
+        assert_eq!(store.audit(0, 10).unwrap().len(), 4);
+        assert_eq!(store.keys(None, None, 10).unwrap().len(), 3);
     }
 }
 
@@ -239,5 +349,13 @@ refused! {
     public_key_of_another_id
     public_key_of_low_order
     key_id_of_another_key
+    receipt_of_another_signer
+    receipt_with_another_statement
+    receipt_signed_without_its_label
+    receipt_key_too_short
+    no_revocations
+    revocation_with_another_spelling
+    audit_entry_of_another_number
+    audit_entry_of_an_unknown_event
     key_id_that_names_no_key
 }

@@ -46,7 +46,10 @@ fn full() -> Place {
 
 fn records(place: &Place) -> BTreeMap<String, Vec<u8>> {
     let database = Connection::open(place.path("store.db")).unwrap();
-    let mut select = database.prepare("SELECT name, value FROM record").unwrap();
+    let mut select = database
+        // What was removed has left an empty value behind.
+        .prepare("SELECT name, value FROM record WHERE length(value) > 0")
+        .unwrap();
     let rows = select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
     rows.unwrap().collect::<Result<_, _>>().unwrap()
 }

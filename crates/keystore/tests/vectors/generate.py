@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -89,7 +90,9 @@ APP_PRIVATE = "private/client/app/0000000001"
 ZONE_KEY = f"key/zone/{ZONE_ID}/0000000001"
 ZONE_PRIVATE = f"private/zone/{ZONE_ID}/0000000001"
 GONE_KEY = f"key/zone/{ZONE_ID}/0000000002"
-HEADER = seal("header", "header", text({"created": CREATED, "previous": None, "replaced": None, "moved": None}))
+HEADER = seal(
+    "header", "header", text({"created": CREATED, "previous": None, "replaced": None, "moved": None})
+)
 
 RECORDS = {
     "header": HEADER,
@@ -110,6 +113,83 @@ RECORDS = {
     "zone_key_id": seal("zone id", f"key-id/{key_id(ZONE)}", text({"key": ZONE_KEY})),
     "destroyed_key_id": seal("gone id", f"key-id/{key_id(GONE)}", text({"key": GONE_KEY})),
 }
+
+
+def log(*entries: tuple[str, dict[str, object]]) -> tuple[list[tuple[str, bytes]], str]:
+    """The records of an audit log, and the hash of its last entry."""
+    records, last = [], "0" * 64
+    for number, (by, what) in enumerate(entries, 1):
+        entry = {"number": number, "at": CREATED, "by": by, "what": what, "previous": last}
+        records.append((f"audit/{number:020}", text(entry)))
+        last = hashlib.sha256(b"pgseal audit v1\0" + text(entry)).hexdigest()
+    return records, last
+
+
+SIGNER = Ed25519PrivateKey.from_private_bytes(bytes(range(0x20, 0x40)))
+SIGNER_PUBLIC = base64.b64encode(SIGNER.public_key().public_bytes_raw()).decode()
+STATEMENT = text(
+    {
+        "owner": f"zone/{ZONE_ID}",
+        "version": 2,
+        "key_id": key_id(GONE),
+        "fingerprint": hashlib.sha256(public(GONE)).hexdigest(),
+        "destroyed": CREATED,
+        "revision": 1,
+        "store": STORE_ID.hex(),
+    }
+)
+SIGNATURE = SIGNER.sign(b"pgseal receipt v1\0" + STATEMENT)
+RECEIPT = f"receipt/zone/{ZONE_ID}/0000000002"
+RECEIPT_BODY = {
+    "statement": STATEMENT.decode(),
+    "signature": base64.b64encode(SIGNATURE).decode(),
+}
+CERTIFICATE = {"identity": "client/app", "recorded": CREATED, "expires": CREATED + 31_536_000}
+REVOKED = {"identity": "client/app", "at": CREATED, "expires": None, "reason": "lost"}
+OPERATOR = "operator alice@host"
+ENTRIES, LAST = log(
+    (OPERATOR, {"event": "store-created", "master_key": MASTER_KEY_ID.hex(), "receipts": SIGNER_PUBLIC}),
+    (
+        OPERATOR,
+        {
+            "event": "client-added",
+            "client": "client/app",
+            "key": key_id(APP),
+            "create_zones": True,
+            "zones_per_day": None,
+        },
+    ),
+    (
+        "client app through server one",
+        {
+            "event": "zone-added",
+            "zone": f"zone/{ZONE_ID}",
+            "key": key_id(ZONE),
+            "clients": ["app", "billing@example"],
+        },
+    ),
+    (
+        OPERATOR,
+        {
+            "event": "certificate-revoked",
+            "serial": "0a1b",
+            "identity": "client/app",
+            "expires": None,
+            "reason": "lost",
+        },
+    ),
+)
+RECORDS |= {
+    "last_use": seal("used", "used/client/app/0000000001", text({"last": CREATED})),
+    "used_up_today": seal("usage", "usage/app", text({"day": CREATED // 86_400, "zones": 3})),
+    "zone_to_be_destroyed": seal("pending", "pending/00000000000000604800/tenant-1", b"null"),
+    "clock": seal("clock", "clock", text({"system": CREATED, "seconds": 90_000})),
+    "receipt_key": seal("receipt key", "receipt-key", SIGNER.private_bytes_raw()),
+    "receipt": seal("receipt", RECEIPT, text(RECEIPT_BODY)),
+    "certificate": seal("certificate", "certificate/0a1b", text(CERTIFICATE)),
+    "revocations": seal("revocations", "revocations", text({"number": 1, "revoked": {"0a1b": REVOKED}})),
+    "audit_head": seal("audit", "audit", text({"count": len(ENTRIES), "hash": LAST})),
+} | {f"audit_{int(name[6:])}": seal(name, name, body) for name, body in ENTRIES}
 VALUES = {vector["record"]: vector["sealed"] for vector in RECORDS.values()}
 VALUES["header"] = (STORE_ID + MASTER_KEY_ID).hex() + HEADER["sealed"]
 
@@ -122,6 +202,38 @@ def flipped(value: str, place: int) -> str:
 
 def authentic(label: str, name: str, body: bytes) -> str:
     return seal(label, name, body)["sealed"]
+
+
+NEW_MASTER = bytes(range(0x60, 0x80))
+NEW_MASTER_ID = hkdf(b"", NEW_MASTER, b"pgseal master key id v1", 8)
+
+
+def under(master: bytes, label: str, name: str, body: bytes) -> str:
+    key = hkdf(salt(label), master, info(name), 32)
+    return (salt(label) + AESGCM(key).encrypt(bytes(12), body, b"")).hex()
+
+
+# A change of master keys that was begun: the header under the new key, each key under the other,
+# and everything else still under the old one.
+CHANGING = {
+    "header": (STORE_ID + NEW_MASTER_ID).hex()
+    + under(
+        NEW_MASTER,
+        "new header",
+        "header",
+        text({"created": CREATED, "previous": MASTER_KEY_ID.hex(), "replaced": None, "moved": None}),
+    ),
+    f"master/{MASTER_KEY_ID.hex()}": under(
+        MASTER, "old holds new", f"master/{MASTER_KEY_ID.hex()}", NEW_MASTER
+    ),
+    f"master/{NEW_MASTER_ID.hex()}": under(
+        NEW_MASTER, "new holds old", f"master/{NEW_MASTER_ID.hex()}", MASTER
+    ),
+}
+
+
+def master_text(key: bytes) -> str:
+    return "pgseal-master-1." + base64.urlsafe_b64encode(key).decode().rstrip("=")
 
 
 APP_INDEX = f"key-id/{key_id(APP)}"
@@ -219,6 +331,63 @@ REFUSE: dict[str, tuple[str, str | None, str]] = {
         authentic("index", APP_INDEX, text({"key": ZONE_KEY})),
         "form",
     ),
+    "receipt_of_another_signer": (
+        RECEIPT,
+        authentic(
+            "forged",
+            RECEIPT,
+            text(
+                RECEIPT_BODY
+                | {
+                    "signature": base64.b64encode(
+                        Ed25519PrivateKey.from_private_bytes(bytes(32)).sign(
+                            b"pgseal receipt v1\0" + STATEMENT
+                        )
+                    ).decode()
+                }
+            ),
+        ),
+        "altered",
+    ),
+    "receipt_with_another_statement": (
+        RECEIPT,
+        authentic(
+            "stated",
+            RECEIPT,
+            text(RECEIPT_BODY | {"statement": STATEMENT.decode().replace(ZONE_ID, "tenant-1")}),
+        ),
+        "altered",
+    ),
+    "receipt_signed_without_its_label": (
+        RECEIPT,
+        authentic(
+            "unlabelled",
+            RECEIPT,
+            text(RECEIPT_BODY | {"signature": base64.b64encode(SIGNER.sign(STATEMENT)).decode()}),
+        ),
+        "altered",
+    ),
+    "receipt_key_too_short": ("receipt-key", authentic("short key", "receipt-key", bytes(31)), "form"),
+    "no_revocations": ("revocations", None, "missing"),
+    "revocation_with_another_spelling": (
+        "revocations",
+        authentic("spelling", "revocations", text({"number": 1, "revoked": {"0A1B": REVOKED}})),
+        "form",
+    ),
+    "audit_entry_of_another_number": (
+        "audit/00000000000000000002",
+        authentic("number", "audit/00000000000000000002", ENTRIES[2][1]),
+        "altered",
+    ),
+    "audit_entry_of_an_unknown_event": (
+        "audit/00000000000000000002",
+        authentic(
+            "event",
+            "audit/00000000000000000002",
+            log(("x", {}), (OPERATOR, {"event": "store-eaten"}))[0][1][1],
+        ),
+        "form",
+    ),
     "key_id_that_names_no_key": (
         APP_INDEX,
         authentic("no key", APP_INDEX, text({"key": APP_PRIVATE})),
@@ -275,10 +444,13 @@ json.dump(
             "CREATE INDEX record_by_revision ON record (revision)",
             "CREATE TABLE revision (number INTEGER NOT NULL) STRICT",
         ],
-        "master_key": "pgseal-master-1." + base64.urlsafe_b64encode(MASTER).decode().rstrip("="),
+        "master_key": master_text(MASTER),
         "master_key_id": MASTER_KEY_ID.hex(),
         "store_id": STORE_ID.hex(),
         "values": VALUES,
+        "audit": {"entries": [body.decode() for _, body in ENTRIES], "hash": LAST},
+        "receipt": {"statement": STATEMENT.decode(), "public_key": SIGNER_PUBLIC},
+        "changing": {"new_master_key": master_text(NEW_MASTER), "values": CHANGING},
         "seal": [{"name": name} | vector for name, vector in RECORDS.items()],
         "refuse": [
             {"name": name, "record": record, "value": value, "error": error}
