@@ -278,13 +278,14 @@ impl Keys {
         let first = tokio::time::Instant::now() + CHORES_INTERVAL;
         let mut ticks = tokio::time::interval_at(first, CHORES_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = None;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = shutdown.begun() => return self.note_used().await,
             }
             self.note_used().await;
-            self.sweep().await;
+            self.sweep(&mut told).await;
         }
     }
 
@@ -301,11 +302,13 @@ impl Keys {
         }
     }
 
-    async fn sweep(&self) {
+    /// Destroys what is due. `told` is what was wrong the last time, which is not said again.
+    async fn sweep(&self, told: &mut Option<String>) {
         let by = self.by.clone();
         let swept = self.ask_promptly(move |store| store.by(&*by).sweep());
         match swept.await {
             Ok(swept) => {
+                *told = None;
                 if swept.jumped {
                     tracing::warn!(
                         waiting = swept.waiting,
@@ -317,7 +320,17 @@ impl Keys {
                     tracing::info!(%zone, "a zone's grace has ended: its keys are destroyed");
                 }
             }
-            Err(error) => tracing::debug!(%error, "zones to be destroyed could not be looked for"),
+            // Whoever watches the store says so.
+            Err(error) if is_silence(&error) => {
+                tracing::debug!(%error, "zones to be destroyed could not be looked for");
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if told.as_ref() != Some(&text) {
+                    tracing::warn!(%error, "zones whose grace has ended cannot be destroyed");
+                    *told = Some(text);
+                }
+            }
         }
     }
 }

@@ -32,6 +32,7 @@ mod same_as_direct;
 mod seed_examples;
 mod sockets;
 mod systemd;
+mod tampered;
 mod under_change;
 mod under_pressure;
 mod usage;
