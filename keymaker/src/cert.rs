@@ -1,12 +1,13 @@
 //! `cert …`: the ways to them. Certificates are made in `cert/issue`; `cert/recorded` lists and
-//! revokes those that the store knows; `cert/read` and `cert/request` read files.
+//! revokes those that the store knows, `cert/expiry` warns of them; `cert/read` and `cert/request` read files.
 
+mod expiry;
 mod issue;
 mod read;
 mod recorded;
 mod request;
 
-pub use recorded::warn_of_authority;
+pub use expiry::warn_of_authority;
 
 use crate::Error;
 use crate::cli::cert::{self as cli, Role};

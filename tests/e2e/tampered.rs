@@ -76,7 +76,7 @@ fn an_edited_client_gets_no_session_and_the_log_names_it() {
     edit(&keys, "client/app");
     let line = {
         let mut session = link.address().raw();
-        session.send(&harness::raw::message::startup(&[
+        session.send(harness::raw::message::startup(&[
             ("user", "postgres"),
             ("database", "postgres"),
         ]));

@@ -8,7 +8,7 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::recorded::{warn_of_authority, warn_of_expiry};
+use super::expiry::{warn_of_authority, warn_of_expiry};
 use super::request;
 use crate::Error;
 use crate::authority::{self, Authority, Issued};

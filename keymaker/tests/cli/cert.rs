@@ -324,6 +324,36 @@ fn a_ca_that_is_unfit_is_refused() {
 }
 
 #[test]
+fn another_ca_is_made_beside_the_first_and_signs_for_itself() {
+    let place = Place::init();
+    let text = place.ok("cert authority --ca-dir new-ca");
+    assert!(
+        text.contains("CA key          new-ca/ca.key, encrypted\n"),
+        "{text}"
+    );
+    assert_eq!(mode(&place.path("new-ca")), 0o700);
+    assert_eq!(mode(&place.path("new-ca/ca.key")), 0o600);
+    place.ok("cert server s --ca-dir new-ca");
+    let signed_by = |ca: &str| {
+        let (pem, leaf) = (
+            pem(&place.path(&format!("{ca}/ca.crt"))),
+            pem(&place.path("s.crt")),
+        );
+        let (ca, leaf) = (pem.parse_x509().unwrap(), leaf.parse_x509().unwrap());
+        leaf.verify_signature(Some(ca.public_key())).is_ok()
+    };
+    assert!(signed_by("new-ca") && !signed_by("ca"));
+    let error = place.fails(1, "cert authority --ca-dir new-ca");
+    assert!(error.starts_with("new-ca/ca.crt exists already"), "{error}");
+    // A key whose certificate was never written gets one.
+    fs::remove_file(place.path("new-ca/ca.crt")).unwrap();
+    let key = fs::read(place.path("new-ca/ca.key")).unwrap();
+    place.ok("cert authority --ca-dir new-ca");
+    assert_eq!(fs::read(place.path("new-ca/ca.key")).unwrap(), key);
+    assert!(signed_by("new-ca"));
+}
+
+#[test]
 fn a_certificate_does_not_outlive_its_ca() {
     let place = Place::init();
     // Ten years from now is the same second as the CA's expiry, or a later one.

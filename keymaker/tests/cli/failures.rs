@@ -52,8 +52,12 @@ fn a_store_that_cannot_be_written_is_told_in_one_line() {
         let line = with_store(line);
         let program = env!("CARGO_BIN_EXE_pgseal-keymaker");
         let copy = std::env::temp_dir().join(format!("keymaker-{}", std::process::id()));
-        fs::copy(program, &copy).unwrap();
-        set_mode(&copy, 0o755);
+        // By another process: this one's other threads would hold it open for writing as they fork.
+        let copied = Command::new("install")
+            .args(["-m", "755", program])
+            .arg(&copy)
+            .status();
+        assert!(copied.unwrap().success());
         let mut command = Command::new(&copy);
         command
             .args(line.split_whitespace())

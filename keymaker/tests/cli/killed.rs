@@ -88,7 +88,9 @@ fn kill(case: &Case) {
     let base = base(case);
     let line = match case.changes {
         Changes::Files if case.before.is_empty() => case.line.to_owned(),
-        _ if case.line.contains("--store") => case.line.to_owned(),
+        _ if case.line.contains("--store") || case.line.contains("authority") => {
+            case.line.to_owned()
+        }
         _ => format!("{} {STORE}", case.line),
     };
     let before = dump(&base);
@@ -335,6 +337,7 @@ cases! {
         "cert client app --ca-dir ca --out-dir certs",
         "certs/app.crt exists already",
     ).slow(),
+    cert_authority: case(FILLED, "cert authority --ca-dir new", "new/ca.crt exists already").files().slow(),
     cert_record: case(UNRECORDED, "cert record t.crt", ""),
     cert_revoke: case(FILLED, "cert revoke --server s --reason lost", ""),
     master_rotate: case(FILLED, "master rotate --new-master-key-file new.key", "").several(),
