@@ -62,6 +62,8 @@ main() {
 prepare() {
     step "install what is missing"
     need_basics
+    need sqlite3 "a command of the operations document" command -v sqlite3
+    need strace "programs are killed at every step" command -v strace
     need shellcheck "scripts are checked, too" command -v shellcheck
     need systemd "its units are checked, too" command -v systemd-analyze
     need strace "the units' sandbox is compared with what programs do" command -v strace
