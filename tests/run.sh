@@ -67,6 +67,9 @@ prepare() {
     need shellcheck "scripts are checked, too" command -v shellcheck
     need systemd "its units are checked, too" command -v systemd-analyze
     need strace "the units' sandbox is compared with what programs do" command -v strace
+    need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
+    need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
+    need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then

@@ -10,12 +10,15 @@ pub mod grant;
 pub mod init;
 pub mod key;
 pub mod master;
+pub mod store;
 pub mod zone;
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use envelope::{ClientId, Owner, ZoneId};
+use keystore::{EtcdSettings, Place, StoreAddress};
 
 pub use cert::Role;
 
@@ -60,6 +63,9 @@ pub enum Command {
     /// Read and check the log of all changes
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Copy, move, back up and restore the store
+    #[command(subcommand)]
+    Store(store::Store),
 }
 
 /// Whose key it is: one of the two.
@@ -105,16 +111,98 @@ fn either(client: Option<ClientId>, zone: Option<ZoneId>) -> Option<Owner> {
 #[derive(Args)]
 #[command(next_help_heading = "Store")]
 pub struct StoreArgs {
-    /// The store: one file, shared by the servers of this host
+    /// The store: a file, shared by the servers of this host, or etcd://HOST:PORT,HOST:PORT,…/PREFIX
     #[arg(
         long,
-        value_name = "PATH",
+        value_name = "PLACE",
         env = "PGSEAL_STORE",
-        hide_env_values = true
+        hide_env_values = true,
+        value_parser = store_address()
     )]
-    pub store: PathBuf,
+    pub store: StoreAddress,
     #[command(flatten)]
     pub master_key: MasterKeyArgs,
+    #[command(flatten)]
+    pub etcd: EtcdArgs,
+}
+
+impl StoreArgs {
+    /// Where the store is, and how it is reached.
+    pub fn place(&self) -> Place {
+        Place {
+            address: self.store.clone(),
+            etcd: self.etcd.settings(),
+        }
+    }
+}
+
+/// Reads a place; a file may have any name.
+pub fn store_address() -> impl TypedValueParser<Value = StoreAddress> {
+    OsStringValueParser::new().try_map(StoreAddress::try_from)
+}
+
+/// How etcd is reached, and who asks.
+#[derive(Args)]
+#[command(next_help_heading = "etcd")]
+pub struct EtcdArgs {
+    /// CA certificates that etcd's members are checked against; without them etcd is asked in clear,
+    /// and on this host only
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PGSEAL_ETCD_CA",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    etcd_ca: Option<PathBuf>,
+    /// The certificate shown to etcd; without a common name if etcd has users
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PGSEAL_ETCD_CERTIFICATE",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    etcd_certificate: Option<PathBuf>,
+    /// Its private key, closed to group and others
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PGSEAL_ETCD_PRIVATE_KEY",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    etcd_private_key: Option<PathBuf>,
+    /// The user in etcd
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "PGSEAL_ETCD_USER",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    etcd_user: Option<String>,
+    /// The file with that user's password, closed to group and others
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PGSEAL_ETCD_PASSWORD_FILE",
+        hide_env_values = true,
+        hide_short_help = true
+    )]
+    etcd_password_file: Option<PathBuf>,
+}
+
+impl EtcdArgs {
+    pub fn settings(&self) -> EtcdSettings {
+        EtcdSettings {
+            ca: self.etcd_ca.clone(),
+            certificate: self.etcd_certificate.clone(),
+            private_key: self.etcd_private_key.clone(),
+            user: self.etcd_user.clone(),
+            password_file: self.etcd_password_file.clone(),
+        }
+    }
 }
 
 /// The same for a command that can do without a store.

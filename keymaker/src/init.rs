@@ -36,7 +36,8 @@ struct Found {
 }
 
 pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
-    let (store, directory) = (args.store.store, args.authority.ca_dir);
+    let (place, directory) = (args.store.place(), args.authority.ca_dir);
+    let store = place.address.file();
     let source = source::master_key_source(args.store.master_key)?;
     let master_key_file = match &source {
         Source::File(path) => Some(path.clone()),
@@ -44,7 +45,9 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
     };
     let certificate = directory.join(authority::CERTIFICATE);
     let key = directory.join(authority::KEY);
-    must_be_free(&store)?;
+    if let Some(store) = store {
+        must_be_free(store)?;
+    }
     let has_key = is_taken(&key);
     if has_key {
         must_be_ours(&key)?;
@@ -67,13 +70,12 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
     // Dropped last, when nothing of the store is open any more.
     let mut files = NewFiles::default();
     files.directory(&directory, 0o700)?;
-    for path in [Some(&store), master_key_file.as_ref()]
-        .into_iter()
-        .flatten()
-    {
+    for path in [store, master_key_file.as_deref()].into_iter().flatten() {
         files.private_directory_of(path)?;
     }
-    must_be_apart(&directory, &store)?;
+    if let Some(store) = store {
+        must_be_apart(&directory, store)?;
+    }
     let authority = Authority::in_directory(&directory, passphrase, &mut files)?;
     warn_of_authority(authority.expires(), output);
     let master = match (source, known) {
@@ -89,12 +91,14 @@ pub fn run(args: Init, output: &mut Output<'_>) -> Result<(), Error> {
     };
     let master_key_id = master.id().to_string();
     // Last: while there is no store, the rest is used by nobody, and this can be run again.
-    let made = Store::create(&store, master, &source::operator())?;
-    files.made(&store);
+    let made = Store::create(place.clone(), master, &source::operator())?;
+    if let Some(store) = store {
+        files.made(store);
+    }
     drop(made);
 
     let answer = Answer {
-        store: store.display().to_string(),
+        store: place.address.to_string(),
         master_key_file: master_key_file.map(|path| path.display().to_string()),
         master_key_id,
         ca_certificate: certificate.display().to_string(),

@@ -18,6 +18,7 @@ mod key;
 mod master;
 mod output;
 mod source;
+mod store;
 mod times;
 mod zone;
 
@@ -61,5 +62,6 @@ pub fn run(
         Command::Cert(command) => cert::run(command, &mut output),
         Command::Master(command) => master::run(command, &mut output),
         Command::Audit(command) => audit::run(command, &mut output),
+        Command::Store(command) => store::run(command, &mut output),
     }
 }

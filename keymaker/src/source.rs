@@ -30,12 +30,17 @@ pub enum Source {
 
 /// Opens the store that the arguments name, with the master key that they name.
 pub fn open_store(args: StoreArgs) -> Result<Store, Error> {
-    let master = match master_key_source(args.master_key)? {
+    let place = args.place();
+    Ok(Store::open(place, master_key(args.master_key)?)?)
+}
+
+/// Reads the master key from where the arguments say.
+pub fn master_key(args: MasterKeyArgs) -> Result<MasterKey, Error> {
+    Ok(match master_key_source(args)? {
         Source::File(path) => MasterKey::from_file(&path)?,
         Source::Command(command) => MasterKey::from_command(&command)?,
         Source::Value(secret) => MasterKey::from_environment(&secret)?,
-    };
-    Ok(Store::open(&args.store, master)?)
+    })
 }
 
 /// Who runs this program, as the audit log says it: `operator <user>@<host>`.

@@ -32,6 +32,10 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(200);
 /// How often it is written down which keys were used, and looked for zones to be destroyed.
 const CHORES_INTERVAL: Duration = Duration::from_secs(1);
 
+/// When zones to be destroyed are looked for again after that has failed: purging a store is work for
+/// all of etcd.
+const SWEEP_AGAIN: Duration = Duration::from_secs(60);
+
 /// The store and what of it is in memory. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys {
@@ -278,14 +282,16 @@ impl Keys {
         let first = tokio::time::Instant::now() + CHORES_INTERVAL;
         let mut ticks = tokio::time::interval_at(first, CHORES_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut told = None;
+        let mut next_sweep = Instant::now();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = shutdown.begun() => return self.note_used().await,
             }
             self.note_used().await;
-            self.sweep(&mut told).await;
+            if Instant::now() >= next_sweep && !self.sweep().await {
+                next_sweep = Instant::now() + SWEEP_AGAIN;
+            }
         }
     }
 
@@ -302,13 +308,12 @@ impl Keys {
         }
     }
 
-    /// Destroys what is due. `told` is what was wrong the last time, which is not said again.
-    async fn sweep(&self, told: &mut Option<String>) {
+    /// Destroys what is due; `false` if that fails and need not be tried again at once.
+    async fn sweep(&self) -> bool {
         let by = self.by.clone();
         let swept = self.ask_promptly(move |store| store.by(&*by).sweep());
         match swept.await {
             Ok(swept) => {
-                *told = None;
                 if swept.jumped {
                     tracing::warn!(
                         waiting = swept.waiting,
@@ -319,17 +324,13 @@ impl Keys {
                 for zone in swept.destroyed {
                     tracing::info!(%zone, "a zone's grace has ended: its keys are destroyed");
                 }
+                true
             }
-            // Whoever watches the store says so.
-            Err(error) if is_silence(&error) => {
-                tracing::debug!(%error, "zones to be destroyed could not be looked for");
-            }
+            // Said by the watch.
+            Err(error) if is_silence(&error) => true,
             Err(error) => {
-                let text = error.to_string();
-                if told.as_ref() != Some(&text) {
-                    tracing::warn!(%error, "zones whose grace has ended cannot be destroyed");
-                    *told = Some(text);
-                }
+                tracing::warn!(%error, "zones to be destroyed are not, or not to the end");
+                false
             }
         }
     }

@@ -53,9 +53,9 @@ The master key is a secret and has no flag: it comes from master_key_file, from 
 master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again: zone_mode, on_refused, max_crl_age and log.level apply to running sessions, \
-TLS to the database and the files of tls.certificate, tls.private_key and tls.ca to new ones. What \
-is wrong changes nothing.
+configuration again: zone_mode, on_refused, max_crl_age, max_stale, log.level and another place of \
+the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
+tls.private_key and tls.ca to new ones. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// The program, from its command line to its end.

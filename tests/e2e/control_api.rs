@@ -96,6 +96,13 @@ fn the_status_tells_how_the_server_is() {
         assert_eq!(said["revoked"], 0);
         assert!(said["age_ms"].as_u64() < Some(2_000), "{said}");
     }
+    let place = keys.store().display().to_string();
+    for said in [take(&mut status, "store"), take(&mut through, "store")] {
+        assert_eq!(said["place"], place);
+        assert!(said["age_seconds"].as_u64() < Some(3), "{said}");
+        assert_eq!(said["max_stale_seconds"], 600);
+        assert_eq!(said["moved_to"], Value::Null);
+    }
     let own = take(&mut through, "connector");
     for said in [&certificates, &own["certificates"]] {
         let year = |name: &str| said[name].as_str().unwrap()[..4].parse::<u32>().unwrap();

@@ -10,6 +10,7 @@ mod certificates;
 mod control_api;
 mod database_tls;
 mod denied;
+mod fleet;
 mod hardening;
 mod harness_chains;
 mod harness_cleans_up;

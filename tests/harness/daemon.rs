@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::ca::Identity;
 use crate::deadline::until;
 use crate::dir::TestDir;
+use crate::host::Host;
 use crate::process::{Process, Signal};
 use crate::program::Program;
 
@@ -59,6 +60,24 @@ impl Daemon {
         let dir = TestDir::new(label);
         let file = dir.write("config.toml", config.text());
         let program = Program::named(name).label(label).arg("--config").arg(file);
+        Self::launch(program, config, ports, dir)
+    }
+
+    /// Starts it on a host, with its configuration there, and waits until it listens on `ports`.
+    pub(crate) fn start_on(
+        host: &Host,
+        name: &str,
+        label: &str,
+        config: Config,
+        ports: Vec<u16>,
+    ) -> Self {
+        let dir = TestDir::new(label);
+        let file = dir.write("config.toml", config.text());
+        let program = Program::named(name).label(label).arg("--config").arg(file);
+        Self::launch(host.runs(program), config, ports, dir)
+    }
+
+    fn launch(program: Program, config: Config, ports: Vec<u16>, dir: TestDir) -> Self {
         let process = program.start(&dir);
         ports.iter().for_each(|port| process.wait_for_port(*port));
         Self {

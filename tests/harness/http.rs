@@ -66,7 +66,12 @@ impl Request {
     /// Sends it in clear to a port of 127.0.0.1.
     #[track_caller]
     pub fn send(&self, port: u16) -> Response {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        self.send_to(SocketAddr::from(([127, 0, 0, 1], port)))
+    }
+
+    /// Sends it in clear to this address.
+    #[track_caller]
+    pub fn send_to(&self, address: SocketAddr) -> Response {
         let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
             .unwrap_or_else(|error| panic!("connecting to {address}: {error}"));
         stream

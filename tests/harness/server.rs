@@ -1,7 +1,11 @@
 //! `pgseal-server` under test.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
+use crate::host::Host;
 use crate::http::{Request, Response};
 use crate::keys::Keys;
 use crate::port::{Port, free_port};
@@ -12,9 +16,14 @@ use crate::raw::tls::Hello;
 #[derive(Debug)]
 pub struct Server {
     daemon: Daemon,
-    port: Port,
-    ops: Port,
+    address: IpAddr,
+    /// For data sessions and the control API, and for operators' tools.
+    ports: [u16; 2],
+    _reserved: Vec<Port>,
 }
+
+/// The server's ports on a host of its own.
+const OWN_PORTS: [u16; 2] = [9393, 9090];
 
 impl Server {
     /// Starts a server before `database` (`host:port`, or the path of a unix socket), with lines of
@@ -38,25 +47,61 @@ impl Server {
         config.set(&format!("database.address = '{database}'"));
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
-        let ports = vec![port.number(), ops.number()];
-        let daemon = Daemon::start("pgseal-server", label, config, ports);
-        Self { daemon, port, ops }
+        let ports = [port.number(), ops.number()];
+        let daemon = Daemon::start("pgseal-server", label, config, ports.to_vec());
+        Self {
+            daemon,
+            address: Ipv4Addr::LOCALHOST.into(),
+            ports,
+            _reserved: vec![port, ops],
+        }
+    }
+
+    /// Starts a server on a host, at its address and the program's own ports, with copies of the
+    /// files it needs there. `lines` say at least where its store and its database are.
+    pub fn start_on(
+        host: &Host,
+        label: &str,
+        identity: &Identity,
+        master_key_file: &Path,
+        lines: &[&str],
+    ) -> Self {
+        let address = host.address();
+        let [port, ops] = OWN_PORTS;
+        let master_key_file = host.install(master_key_file);
+        let mut config = Config::default();
+        config.set(&format!("listen = '{address}:{port}'"));
+        config.set(&format!("ops_listen = '{address}:{ops}'"));
+        config.set(&format!(
+            "master_key_file = '{}'",
+            master_key_file.display()
+        ));
+        config.set_tls(&host.install_identity(identity));
+        lines.iter().for_each(|line| config.set(line));
+        Self {
+            daemon: Daemon::start_on(host, "pgseal-server", label, config, OWN_PORTS.to_vec()),
+            address: address
+                .parse()
+                .unwrap_or_else(|error| panic!("{address}: {error}")),
+            ports: OWN_PORTS,
+            _reserved: Vec::new(),
+        }
     }
 
     /// The port for data sessions and the control API.
     pub fn port(&self) -> u16 {
-        self.port.number()
+        self.ports[0]
     }
 
     /// The ops port.
     pub fn ops_port(&self) -> u16 {
-        self.ops.number()
+        self.ports[1]
     }
 
     /// Asks the ops port for a page, such as `/health` or `/metrics`.
     #[track_caller]
     pub fn ops(&self, path: &str) -> Response {
-        Request::get(path).send(self.ops_port())
+        Request::get(path).send_to((self.address, self.ops_port()).into())
     }
 
     /// Asks the control API on the server's own port, as whoever holds `identity`.

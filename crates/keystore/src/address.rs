@@ -2,6 +2,7 @@
 //!
 //! How etcd is reached, and who asks, is in `etcd/settings`.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -130,6 +131,18 @@ impl TryFrom<String> for StoreAddress {
 
     fn try_from(text: String) -> Result<Self, AddressError> {
         text.parse()
+    }
+}
+
+impl TryFrom<OsString> for StoreAddress {
+    type Error = AddressError;
+
+    /// A name that is no UTF-8 is a file's.
+    fn try_from(text: OsString) -> Result<Self, AddressError> {
+        match text.into_string() {
+            Ok(text) => text.parse(),
+            Err(name) => Ok(Self::File(name.into())),
+        }
     }
 }
 

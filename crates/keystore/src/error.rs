@@ -101,7 +101,7 @@ pub enum Error {
     },
     /// A copy, or what was restored from a backup, that is not complete.
     #[error(
-        "{path} is an unfinished copy of a store; run `store copy` again to finish it, or remove it and restore again"
+        "{path} is an unfinished copy of a store; run the same `store copy` or `store restore` again to finish it"
     )]
     Unfinished {
         /// Where it is.

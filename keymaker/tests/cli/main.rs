@@ -10,6 +10,7 @@ mod init;
 mod keys;
 mod killed;
 mod master;
+mod moves;
 mod revocation;
 mod store;
 mod support;

@@ -14,7 +14,7 @@ fn bad_usage_is_one_line_and_exit_code_2() {
         ),
         (
             "client list --master-key-file master.key",
-            "the following required arguments were not provided: --store <PATH> (--help says more)",
+            "the following required arguments were not provided: --store <PLACE> (--help says more)",
         ),
         (
             "client list --store store.db",

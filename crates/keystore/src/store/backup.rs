@@ -19,8 +19,8 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-use super::copy::{Batch, UNFINISHED, Values, become_store};
-use super::{BUSY_TIMEOUT, Store};
+use super::Store;
+use super::copy::{Batch, Values, become_store, unfinished};
 use crate::engine::{Edit, Engine, Named};
 use crate::master_key::MasterKey;
 use crate::name::RecordName;
@@ -94,12 +94,13 @@ impl Store {
             Ok(())
         })?;
         let header = header.ok_or_else(|| damaged(path, "it has no header"))?;
-        let unfinished = [Edit::Put(Named {
-            name: UNFINISHED.into(),
-            value: head.store.0.to_vec(),
-        })];
-        let target = to.create(BUSY_TIMEOUT, &unfinished)?;
+        let target = unfinished(to, head.store)?;
         let mut batch = Batch::new(&*target);
+        let mut left = Values::of(&*target);
+        while let Some(found) = left.next()? {
+            // Of an attempt that broke off.
+            batch.add(Edit::Remove(found.name))?;
+        }
         let again = each(path, &master, &mut |Named { name, value }| {
             if name == RecordName::Header.to_string() {
                 return Ok(());

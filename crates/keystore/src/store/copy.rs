@@ -14,6 +14,7 @@ use crate::etcd::EtcdError;
 use crate::name::RecordName;
 use crate::place::Place;
 use crate::record::{Event, HeaderBody};
+use crate::seal::StoreId;
 
 /// What stands in a copy until it is complete; its value is the store's id.
 pub(super) const UNFINISHED: &str = "copy";
@@ -64,7 +65,7 @@ impl Store {
         } else {
             self.must_not_have_moved()?;
         }
-        let target = self.target(to)?;
+        let target = unfinished(to, self.ring().store)?;
         let copy = Copy {
             source: self,
             target: &*target,
@@ -171,25 +172,6 @@ impl Store {
                 path: self.path().into(),
                 to: to.clone(),
             }),
-        }
-    }
-
-    /// The place, made or gone on with.
-    fn target(&self, to: &Place) -> Result<Box<dyn Engine>, Error> {
-        let id = self.ring().store.0;
-        let unfinished = [Edit::Put(Named {
-            name: UNFINISHED.into(),
-            value: id.to_vec(),
-        })];
-        match to.create(BUSY_TIMEOUT, &unfinished) {
-            Err(Error::Exists { path }) => {
-                let target = to.open(BUSY_TIMEOUT)?;
-                match target.get(UNFINISHED)? {
-                    Some(mark) if mark.value == id => Ok(target),
-                    _ => Err(Error::Exists { path }),
-                }
-            }
-            made => made,
         }
     }
 
@@ -349,6 +331,24 @@ impl<'a> Values<'a> {
                 return Ok(Some(found));
             }
         }
+    }
+}
+
+/// An unfinished copy of the store of this id: made, or gone on with.
+pub(super) fn unfinished(to: &Place, store: StoreId) -> Result<Box<dyn Engine>, Error> {
+    let mark = [Edit::Put(Named {
+        name: UNFINISHED.into(),
+        value: store.0.to_vec(),
+    })];
+    match to.create(BUSY_TIMEOUT, &mark) {
+        Err(Error::Exists { path }) => {
+            let target = to.open(BUSY_TIMEOUT)?;
+            match target.get(UNFINISHED)? {
+                Some(mark) if mark.value == store.0 => Ok(target),
+                _ => Err(Error::Exists { path }),
+            }
+        }
+        made => made,
     }
 }
 
