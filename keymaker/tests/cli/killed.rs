@@ -88,7 +88,10 @@ fn kill(case: &Case) {
     let base = base(case);
     let line = match case.changes {
         Changes::Files if case.before.is_empty() => case.line.to_owned(),
-        _ if case.line.contains("--store") || case.line.contains("authority") => {
+        _ if ["--store", "--from", "authority"]
+            .iter()
+            .any(|part| case.line.contains(part)) =>
+        {
             case.line.to_owned()
         }
         _ => format!("{} {STORE}", case.line),
@@ -129,6 +132,19 @@ fn kill(case: &Case) {
             assert_eq!(end, after, "{at}, and again");
         }
         assert_eq!(names(&place), names_after, "{at}, and again");
+        for copy in ["copy.db", "other.db"].map(|name| place.path(name)) {
+            if copy.exists() {
+                let master = MasterKey::from_file(&place.path("master.key")).unwrap();
+                let audited = Store::open(&copy, master)
+                    .unwrap()
+                    .verify_audit(None, |_| {});
+                assert_eq!(
+                    audited.unwrap().faults,
+                    Vec::<String>::new(),
+                    "{at}, and again"
+                );
+            }
+        }
     }
     assert!(
         4 * killed >= 3 * tried,
@@ -357,6 +373,22 @@ cases! {
         "master forget --store store.db --master-key-file new.key",
         "",
     ).several(),
+    store_copy: case(
+        FILLED,
+        "store copy --from store.db --to copy.db --master-key-file master.key",
+        "copy.db",
+    ),
+    store_move: case(
+        FILLED,
+        "store copy --freeze --from store.db --to copy.db --master-key-file master.key",
+        "copy.db",
+    ).several(),
+    store_backup: case(FILLED, "store backup b", "b exists already").files(),
+    store_restore: case(
+        BACKED_UP,
+        "store restore b --store other.db --master-key-file master.key",
+        "other.db exists already",
+    ).files(),
     audit_export: case(FILLED, "audit export --out log", "log exists already").files(),
 }
 
@@ -380,6 +412,7 @@ const UNRECORDED: &[&str] = &[
     "cert server t --ca-dir ca --days 200",
     "client add other",
 ];
+const BACKED_UP: &[&str] = &["client add app", "store backup b"];
 const REPLACED: &[&str] = &[
     "client add app",
     "master rotate --new-master-key-file new.key",
