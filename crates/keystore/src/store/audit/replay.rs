@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use envelope::Owner;
 
 use crate::Error;
+use crate::master_key::MasterKeyId;
 use crate::name::RecordName;
 use crate::record::{
     Client, Entry, Event, Fate, KeyRecord, KeyState, Permitted, Serial, Timestamp, Zone,
@@ -26,6 +27,17 @@ pub(super) struct Replay {
     without_keys: BTreeSet<String>,
     /// Until when those that are revoked would be valid, where that is known.
     revoked: BTreeMap<String, Option<Timestamp>>,
+    masters: Masters,
+}
+
+/// The ids of master keys.
+#[derive(Default)]
+struct Masters {
+    in_use: String,
+    /// The one that records may still be sealed under.
+    replacing: Option<String>,
+    /// Those that have a record of the other.
+    handed_over: BTreeSet<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -105,13 +117,22 @@ impl Replay {
             } => {
                 self.revoked.insert(serial, expires);
             }
-            Event::StoreCreated { .. }
-            | Event::MasterRotationBegun { .. }
-            | Event::MasterRotated { .. }
-            | Event::MasterForgotten { .. }
-            | Event::StoreCopied { .. }
-            | Event::StoreMoved { .. }
-            | Event::StoreRestored { .. } => {}
+            Event::StoreCreated { master_key, .. } => self.masters.in_use = master_key,
+            Event::MasterRotationBegun { from, to } => {
+                self.masters = Masters {
+                    handed_over: [from.clone(), to.clone()].into(),
+                    replacing: Some(from),
+                    in_use: to,
+                };
+            }
+            Event::MasterRotated { to } => {
+                self.masters.replacing = None;
+                self.masters.handed_over.remove(&to);
+            }
+            Event::MasterForgotten { master_key } => {
+                self.masters.handed_over.remove(&master_key);
+            }
+            Event::StoreCopied { .. } | Event::StoreMoved { .. } | Event::StoreRestored { .. } => {}
         }
     }
 
@@ -149,6 +170,7 @@ impl Replay {
 
     /// Adds a line to `faults` for whatever the store holds otherwise.
     pub fn compare(mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        self.compare_masters(store, faults)?;
         self.compare_clients(store, faults)?;
         self.compare_zones(store, faults)?;
         self.compare_keys(store, faults)?;
@@ -164,6 +186,20 @@ impl Replay {
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// A header that was put back may have the store opened with a key that was replaced.
+    fn compare_masters(&self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        let found = store.master_state()?;
+        let replacing = found.replacing.map(|id| id.to_string());
+        if found.in_use.to_string() != self.masters.in_use || replacing != self.masters.replacing {
+            faults.push(differs(&RecordName::Header));
+        }
+        let handed_over = store.handed_over()?;
+        let handed_over: BTreeSet<_> = handed_over.iter().map(MasterKeyId::to_string).collect();
+        let others = handed_over.symmetric_difference(&self.masters.handed_over);
+        faults.extend(others.map(|id| differs(&format_args!("master/{id}"))));
         Ok(())
     }
 
