@@ -1,5 +1,6 @@
 //! The engine on real clusters of three members, with TLS and authentication.
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -578,9 +579,11 @@ fn a_commit_whose_answer_is_lost_is_told_as_done_and_was_made_once() {
         assert_eq!(value(&direct, "n").unwrap(), b"2");
         assert_eq!(direct.changes(since).unwrap().revision, revision);
         let mut commits = 0;
-        direct
-            .history(since, revision, |_, _| commits += 1)
-            .unwrap();
+        let count = |_, _| {
+            commits += 1;
+            ControlFlow::Continue(())
+        };
+        direct.history(since, revision, count).unwrap().unwrap();
         assert_eq!(commits, 1);
     }
 }
