@@ -175,6 +175,19 @@ mod tests {
         client_key_id
         zone_key_id
         destroyed_key_id
+        last_use
+        used_up_today
+        zone_to_be_destroyed
+        clock
+        receipt_key
+        receipt
+        certificate
+        revocations
+        audit_head
+        audit_1
+        audit_2
+        audit_3
+        audit_4
     }
 
     #[test]
