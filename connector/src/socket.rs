@@ -5,11 +5,13 @@
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener as Unbound;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::libc;
 use tokio::net::{UnixListener, UnixStream};
 
 /// Longest path of a socket, in bytes: Linux keeps 108, and a zero ends it (unix(7)).
@@ -64,13 +66,7 @@ impl Socket {
         let _turn = turn(path.parent().unwrap_or(Path::new("/"))).await?;
         remove_if_stale(path).await?;
         let listener = Unbound::bind(path)?;
-        let made = fs::symlink_metadata(path)?;
-        let file = Made {
-            path: path.to_owned(),
-            device: made.dev(),
-            inode: made.ino(),
-        };
-        fs::set_permissions(path, Permissions::from_mode(MODE))?;
+        let file = open_to_all(path)?;
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
         Ok(Self { listener, file })
@@ -81,6 +77,27 @@ impl Socket {
         let (stream, _) = self.listener.accept().await?;
         Ok(stream)
     }
+}
+
+/// Lets everybody connect to the socket that was just made at this path. Whoever can write to its
+/// directory may have put something else there since, a link to a private key perhaps: the mode is
+/// given to a socket only, and to the one that was looked at.
+fn open_to_all(path: &Path) -> Result<Made, SocketError> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(path)?;
+    let made = file.metadata()?;
+    if !made.file_type().is_socket() {
+        return Err(SocketError::NoSocket);
+    }
+    let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
+    fs::set_permissions(opened, Permissions::from_mode(MODE))?;
+    Ok(Made {
+        path: path.to_owned(),
+        device: made.dev(),
+        inode: made.ino(),
+    })
 }
 
 impl Drop for Socket {
@@ -188,6 +205,20 @@ mod tests {
             Socket::bind(&link).await,
             Err(SocketError::NoSocket)
         ));
+    }
+
+    #[test]
+    fn what_was_put_in_a_sockets_place_keeps_its_mode() {
+        let (directory, path) = path();
+        let key = directory.path().join("client.key");
+        fs::write(&key, "private").unwrap();
+        fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+        std::os::unix::fs::symlink(&key, &path).unwrap();
+        for path in [&path, &key] {
+            assert!(matches!(open_to_all(path), Err(SocketError::NoSocket)));
+        }
+        let mode = fs::metadata(&key).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o600);
     }
 
     #[tokio::test]

@@ -80,9 +80,14 @@ impl AllowUsers {
     /// In a line: a user that there is not, or that could be anybody.
     pub fn new(users: &[User]) -> Result<Self, String> {
         if users.is_empty() {
-            return Ok(Self(BTreeSet::from([unistd::geteuid().as_raw()])));
+            return Ok(Self::alone(unistd::geteuid().as_raw()));
         }
         users.iter().map(uid).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The user that this program runs as; nobody if it runs as one that stands for others too.
+    fn alone(own: u32) -> Self {
+        Self([own].into_iter().filter(|own| !is_anybody(*own)).collect())
     }
 
     /// Whether this peer may stay. By TCP nothing tells who it is: there, all may.
@@ -104,13 +109,17 @@ fn uid(user: &User) -> Result<u32, String> {
             Err(cause) => return Err(format!("the user `{name}` cannot be looked up: {cause}")),
         },
     };
-    match uid {
-        UNKNOWN | NONE => Err(format!(
+    if is_anybody(uid) {
+        return Err(format!(
             "`{user}` ({uid}) stands for every user that this host does not know; name users of \
              their own"
-        )),
-        uid => Ok(uid),
+        ));
     }
+    Ok(uid)
+}
+
+fn is_anybody(uid: u32) -> bool {
+    matches!(uid, UNKNOWN | NONE)
 }
 
 #[cfg(test)]
@@ -148,6 +157,12 @@ mod tests {
         assert!(allowed.permit(&user(own)));
         assert!(!allowed.permit(&user(own + 1)));
         assert!(allowed.permit(&Peer::Address(([127, 0, 0, 1], 1).into())));
+    }
+
+    #[test]
+    fn a_program_that_runs_as_nobody_lets_in_nobody_unless_others_are_named() {
+        assert!(!AllowUsers::alone(UNKNOWN).permit(&user(UNKNOWN)));
+        assert!(AllowUsers::alone(1000).permit(&user(1000)));
     }
 
     #[test]

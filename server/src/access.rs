@@ -65,12 +65,45 @@ impl Counts {
         }
     }
 
+    /// Whether some of it shows that the session's client may open for the owner.
+    fn show_permission(&self) -> bool {
+        let shows = |(reason, _): &(Reason, u64)| reason.comes_after_permission();
+        self.opened > 0 || self.refused.iter().any(shows)
+    }
+
     fn add(&mut self, more: &Counts) {
         self.opened += more.opened;
         for (reason, count) in &more.refused {
             self.refused(*reason, *count);
         }
     }
+}
+
+impl Entry {
+    fn add(&mut self, more: &Entry) {
+        self.counts.add(&more.counts);
+        self.first = self.first.min(more.first);
+        self.last = self.last.max(more.last);
+    }
+
+    fn told_of(&self, owner: Option<&Owner>) -> OwnerAccess {
+        let refused = self.counts.refused.iter();
+        OwnerAccess {
+            owner: owner.map(|owner| format!("{}/{}", owner.kind(), owner.id())),
+            opened: self.counts.opened,
+            refused: refused
+                .map(|(reason, count)| (reason.name().to_owned(), *count))
+                .collect(),
+            first: self.first.to_string(),
+            last: self.last.to_string(),
+        }
+    }
+}
+
+fn sorted(told: impl Iterator<Item = OwnerAccess>) -> Vec<OwnerAccess> {
+    let mut list: Vec<_> = told.collect();
+    list.sort_by(|one, other| one.owner.cmp(&other.owner));
+    list
 }
 
 /// Adds up by owner, for as many owners as it has room for.
@@ -106,26 +139,27 @@ impl Ledger {
 
     /// The owners that `shown` lets through, sorted by name.
     fn read(&self, shown: impl Fn(Option<&Owner>) -> bool) -> Vec<OwnerAccess> {
-        let access = |(owner, entry): (&Option<Owner>, &Entry)| OwnerAccess {
-            owner: owner
-                .as_ref()
-                .map(|owner| format!("{}/{}", owner.kind(), owner.id())),
-            opened: entry.counts.opened,
-            refused: entry
-                .counts
-                .refused
-                .iter()
-                .map(|(reason, count)| (reason.name().to_owned(), *count))
-                .collect(),
-            first: entry.first.to_string(),
-            last: entry.last.to_string(),
-        };
         let entries = self.lock();
         let shown = entries.iter().filter(|(owner, _)| shown(owner.as_ref()));
-        let mut list: Vec<_> = shown.map(access).collect();
-        drop(entries);
-        list.sort_by(|one, other| one.owner.cmp(&other.owner));
-        list
+        sorted(shown.map(|(owner, entry)| entry.told_of(owner.as_ref())))
+    }
+
+    /// All owners as a client may know them: values of those for whom it may not open count as
+    /// nobody's, so that it does not learn whose they are.
+    fn read_as(&self, client: &ClientId) -> Vec<OwnerAccess> {
+        let mut known: HashMap<Option<Owner>, Entry> = HashMap::new();
+        for (owner, entry) in self.lock().iter() {
+            let may_know = |owner: &Owner| {
+                *owner == Owner::Client(client.clone()) || entry.counts.show_permission()
+            };
+            let owner = owner.clone().filter(may_know);
+            known
+                .entry(owner)
+                .and_modify(|all| all.add(entry))
+                .or_insert_with(|| entry.clone());
+        }
+        let told = |(owner, entry): (&Option<Owner>, &Entry)| entry.told_of(owner.as_ref());
+        sorted(known.iter().map(told))
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Option<Owner>, Entry>> {
@@ -206,7 +240,10 @@ impl Access {
             session: number,
             client: session.client.to_string(),
             began: session.began.to_string(),
-            owners: session.ledger.read(|_| true),
+            owners: match of {
+                Some(client) => session.ledger.read_as(client),
+                None => session.ledger.read(|_| true),
+            },
         };
         let mut list: Vec<_> = sessions.into_iter().map(access).collect();
         list.retain(|session| !session.owners.is_empty());
@@ -292,6 +329,43 @@ mod tests {
         );
         assert_eq!(access.owners(Some(&app)).len(), 1);
         assert!(access.owners(Some(&client("other"))).is_empty());
+    }
+
+    #[test]
+    fn a_client_is_not_told_whose_the_values_are_that_it_may_not_open() {
+        let access = Arc::new(Access::default());
+        let app = client("app");
+        let session = access.begin(&app);
+        let mut row = Tallied::default();
+        row.refused(Some(&zone(1)), Reason::NotPermitted);
+        row.refused(Some(&zone(2)), Reason::ZoneMode);
+        row.refused(Some(&Owner::Client(client("other"))), Reason::NotPermitted);
+        row.refused(None, Reason::UnknownKey);
+        // May be opened by it, and was not.
+        row.refused(Some(&zone(3)), Reason::NotPermitted);
+        row.refused(Some(&zone(3)), Reason::NotTagged);
+        row.opened(&zone(4));
+        row.refused(Some(&Owner::Client(app.clone())), Reason::ZoneMode);
+        session.add(&row);
+
+        let told = access.sessions_of(Some(&app)).remove(0).owners;
+        let names: Vec<_> = told.iter().map(|one| one.owner.as_deref()).collect();
+        let own = [
+            Some("client/app"),
+            Some("zone/tenant-3"),
+            Some("zone/tenant-4"),
+        ];
+        assert_eq!(names, [&[None], &own[..]].concat());
+        let nobodys = &told[0].refused;
+        assert_eq!(
+            (
+                nobodys["not_permitted"],
+                nobodys["zone_mode"],
+                nobodys["unknown_key"]
+            ),
+            (2, 1, 1)
+        );
+        assert_eq!(access.sessions_of(None)[0].owners.len(), 7);
     }
 
     #[test]

@@ -317,14 +317,17 @@ impl Keys {
                 if swept.jumped {
                     tracing::warn!(
                         waiting = swept.waiting,
-                        "the system's clock was set, or no server ran for over an hour: that time \
-                         does not count towards the grace of zones to be destroyed"
+                        "the system's clock was set, or no server ran for over an hour; it makes no \
+                         grace of a zone to be destroyed shorter"
                     );
                 }
                 for zone in swept.destroyed {
                     tracing::info!(%zone, "a zone's grace has ended: its keys are destroyed");
                 }
-                true
+                for (zone, error) in &swept.failed {
+                    tracing::warn!(%zone, %error, "a zone whose grace has ended is not destroyed");
+                }
+                swept.failed.is_empty()
             }
             // Said by the watch.
             Err(error) if is_silence(&error) => true,

@@ -59,6 +59,25 @@ impl Reason {
         Self::RowTooLong,
     ];
 
+    /// Whether it is found only once it is known that the session's client may open for the owner.
+    #[must_use]
+    pub fn comes_after_permission(self) -> bool {
+        match self {
+            Self::NotTagged
+            | Self::Retired
+            | Self::Destroying
+            | Self::Shredded
+            | Self::NotAuthentic
+            | Self::Untried => true,
+            Self::Unsupported
+            | Self::UnknownKey
+            | Self::StoreSilent
+            | Self::ZoneMode
+            | Self::NotPermitted
+            | Self::RowTooLong => false,
+        }
+    }
+
     /// Its name in the log and as a metric's label.
     #[must_use]
     pub fn name(self) -> &'static str {

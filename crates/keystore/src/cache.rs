@@ -5,6 +5,7 @@
 //! Whether a key may be used (zone mode, permission, tag) is decided before, by the server.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::mem;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -83,9 +84,18 @@ struct State {
     generation: u64,
     keys: LruCache<KeyId, Arc<OpenKey>>,
     /// Ids that a load has found no usable key for: hostile rows must not cause a read each.
-    refused: LruCache<KeyId, ()>,
-    /// Schedules, each with the id of its key.
-    schedules: LruCache<ScheduleId, (KeyId, Arc<Schedule>)>,
+    refused: LruCache<KeyId, NotUsable>,
+    /// Schedules, each with whose key it was derived with: that may have left the cache before it.
+    schedules: LruCache<ScheduleId, (Owner, Arc<Schedule>)>,
+}
+
+/// Why a load has found no usable key of an id.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum NotUsable {
+    /// The store has none.
+    Unknown,
+    /// Its records cannot be used, or were being changed.
+    Failed,
 }
 
 impl KeyCache {
@@ -166,7 +176,7 @@ impl KeyCache {
         let mut state = self.lock();
         let known = state.keys.peek(&key_id);
         if known.is_some_and(|known| Arc::ptr_eq(known, key)) {
-            state.schedules.put(id, (key_id, schedule));
+            state.schedules.put(id, (key.owner.clone(), schedule));
         }
     }
 
@@ -211,21 +221,15 @@ impl KeyCache {
                 return;
             }
             state.generation += 1;
-            let of_owners =
-                |(id, key): (&KeyId, &Arc<OpenKey>)| owners.contains(&key.owner).then_some(*id);
-            let stale: HashSet<KeyId> = state.keys.iter().filter_map(of_owners).collect();
-            if stale.is_empty() {
+            if owners.is_empty() {
                 return;
             }
-            let of_keys =
-                |(id, (key, _)): (&ScheduleId, &(KeyId, _))| stale.contains(key).then_some(*id);
-            let schedules: Vec<ScheduleId> = state.schedules.iter().filter_map(of_keys).collect();
-            let schedules: Vec<_> = schedules
-                .iter()
-                .filter_map(|id| state.schedules.pop(id))
-                .collect();
-            let keys: Vec<_> = stale.iter().filter_map(|id| state.keys.pop(id)).collect();
-            (keys, schedules)
+            // Whose they are is not known.
+            pop(&mut state.refused, |_, why| *why == NotUsable::Failed);
+            (
+                pop(&mut state.keys, |_, key| owners.contains(&key.owner)),
+                pop(&mut state.schedules, |_, (owner, _)| owners.contains(owner)),
+            )
         };
         // Wiped after the lock was let go.
         drop(forgotten);
@@ -256,7 +260,15 @@ impl KeyCache {
         for id in ids {
             match loaded.keys.get(id) {
                 Some(key) => drop(state.keys.put(*id, Arc::clone(key))),
-                None => drop(state.refused.put(*id, ())),
+                None => {
+                    let failed = loaded.failed.iter().any(|(failed, _)| failed == id);
+                    let why = if failed {
+                        NotUsable::Failed
+                    } else {
+                        NotUsable::Unknown
+                    };
+                    state.refused.put(*id, why);
+                }
             }
         }
         true
@@ -266,6 +278,19 @@ impl KeyCache {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes out what is meant, and leaves the others in their order.
+fn pop<K: Hash + Eq + Copy, V>(
+    cache: &mut LruCache<K, V>,
+    is_meant: impl Fn(&K, &V) -> bool,
+) -> Vec<V> {
+    let meant: Vec<K> = cache
+        .iter()
+        .filter(|(key, value)| is_meant(key, value))
+        .map(|(key, _)| *key)
+        .collect();
+    meant.iter().filter_map(|key| cache.pop(key)).collect()
 }
 
 /// Reads a key, and unwraps it if it opens; `None` when the store has no key of this id.

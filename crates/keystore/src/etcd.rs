@@ -93,7 +93,7 @@ impl Engine for Etcd {
             // Nothing is known yet, or etcd was restored from an older snapshot.
             None
         } else {
-            self.names_between(since, revision)
+            self.names_between(since, revision)?
         };
         Ok(Changes { revision, names })
     }

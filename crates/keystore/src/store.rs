@@ -18,8 +18,8 @@ mod transaction;
 mod used;
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -59,6 +59,8 @@ pub struct Store {
     /// The master key that was given last.
     given: RwLock<Arc<MasterKey>>,
     ring: RwLock<Arc<Ring>>,
+    /// The revision of the clock of destructions, and since when it is known to stand there.
+    clock: Mutex<Option<(i64, Instant)>>,
 }
 
 impl Store {
@@ -120,6 +122,7 @@ impl Store {
             engine,
             given: RwLock::new(given),
             ring: RwLock::new(Arc::new(ring)),
+            clock: Mutex::default(),
         })
     }
 

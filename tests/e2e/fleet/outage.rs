@@ -35,8 +35,12 @@ fn losing_any_one_member_is_no_outage() {
         fleet.etcd.kill(member);
         for server in [0, 1] {
             let begun = Instant::now();
-            // The one that is gone may have been the leader: another one is waited for.
-            let zone = fleet.make_zone(server);
+            // The one that is gone may have been the leader. Another one is waited for, and without
+            // one etcd takes no writes.
+            let zone = until("a zone to be made", || {
+                let made = fleet.ask_for_zone(server);
+                (made.status == 201).then(|| made.recipient())
+            });
             assert!(begun.elapsed() < 2 * ETCD_CALL, "{:?}", begun.elapsed());
             fleet.store(row, &zone, b"opened");
             let read = read(&mut sessions[1 - server], row);

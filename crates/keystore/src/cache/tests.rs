@@ -218,6 +218,51 @@ fn a_change_of_one_owner_leaves_the_others_keys_and_schedules_where_they_are() {
 }
 
 #[test]
+fn a_change_of_an_owner_takes_the_schedules_of_keys_too_that_have_left_the_cache() {
+    let it = fixture();
+    let cache = cache(1, 8);
+    let (id, other) = (it.app.key_id, it.other.key_id);
+    let loaded = cache.load(&it.store, &[id]).unwrap();
+    let (schedule_id, schedule) = opened(&it.app, &loaded.keys[&id]);
+    cache.put_schedule(&loaded.keys[&id], id, schedule_id, schedule);
+    cache.load(&it.store, &[other]).unwrap();
+    assert!(cache.get(id).is_none() && cache.schedule(&schedule_id).is_some());
+
+    let before = it.store.revision().unwrap();
+    it.store.by("a test").rotate_key(&it.app.owner).unwrap();
+    forget(&cache, &it.store, before);
+    assert!(cache.schedule(&schedule_id).is_none());
+    assert!(cache.get(other).is_some());
+}
+
+#[test]
+fn a_key_that_failed_is_read_again_when_an_owner_has_changed() {
+    let it = fixture();
+    let cache = cache(8, 8);
+    let (id, unknown) = (it.zone.key_id, KeyId::from_bytes([1; 8]));
+    let database = rusqlite::Connection::open(it.store.path()).unwrap();
+    let private = "private/zone/%";
+    let read = "SELECT value FROM record WHERE name LIKE ?1";
+    let value: Vec<u8> = database
+        .query_row(read, [private], |row| row.get(0))
+        .unwrap();
+    alter(it.store.path(), private);
+    let loaded = cache.load(&it.store, &[id, unknown]).unwrap();
+    assert_eq!(loaded.failed.len(), 1);
+    // As if it had been read in the middle of a change.
+    let write = "UPDATE record SET value = ?2 WHERE name LIKE ?1";
+    database
+        .execute(write, rusqlite::params![private, value])
+        .unwrap();
+
+    let before = it.store.revision().unwrap();
+    it.store.by("a test").rotate_key(&it.zone.owner).unwrap();
+    forget(&cache, &it.store, before);
+    assert_eq!(cache.unread([id, unknown]), [id]);
+    assert!(cache.load(&it.store, &[id]).unwrap().failed.is_empty());
+}
+
+#[test]
 fn an_id_that_was_none_is_looked_for_again_when_a_key_has_come_that_has_it() {
     let it = fixture();
     let cache = cache(8, 8);

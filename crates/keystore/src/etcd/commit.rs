@@ -5,6 +5,7 @@
 //! sent again: if the first one was made, or still comes to be made, the other fails its conditions.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::Instant;
 
 use super::Etcd;
@@ -92,11 +93,13 @@ impl Etcd {
     fn find(&self, id: CommitId, before: i64) -> Option<Option<i64>> {
         let now = self.mark().ok()?.mod_revision;
         let mut found = None;
-        self.history(before, now, |revision, mark| {
+        let told = self.history(before, now, |revision, mark| {
             if mark.commit == id {
                 found = Some(revision);
             }
-        })?;
+            ControlFlow::Continue(())
+        });
+        told.ok()??;
         Some(found)
     }
 }

@@ -24,10 +24,10 @@ use crate::address::{Endpoint, EtcdAddress};
 /// How long a member may take to accept a connection, TLS and the look-up of its name included.
 const CONNECT: Duration = Duration::from_secs(1);
 /// How long one member may take to answer. Electing a leader takes one to two seconds as etcd comes.
-const ATTEMPT: Duration = Duration::from_secs(2);
+const ATTEMPT: Duration = Duration::from_millis(1500);
 /// How long members are tried; the last attempt may begin just before. No call takes more than this
 /// and one attempt: five seconds.
-const TRYING: Duration = Duration::from_secs(3);
+const TRYING: Duration = Duration::from_millis(3500);
 /// How long a member may take over its own upkeep, compaction and defragmentation, during which it
 /// answers nobody.
 const UPKEEP: Duration = Duration::from_secs(300);
@@ -219,7 +219,7 @@ impl Gateway {
     }
 
     /// Asks the member that answered last for a stream of messages, which ends with its connection,
-    /// after two seconds at the latest.
+    /// after [`ATTEMPT`] at the latest.
     pub fn stream(&self, path: &str, request: &impl Serialize) -> Result<Body, Fault> {
         let endpoint = &self.endpoints[self.preferred.load(Ordering::Relaxed)];
         self.send(&self.agent, endpoint, path, request)

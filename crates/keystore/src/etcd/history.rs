@@ -2,11 +2,13 @@
 //! past and is left when it has come to the present.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
+use std::ops::ControlFlow;
 
-use super::Etcd;
 use super::mark::Mark;
-use super::messages::{WatchCreateRequest, WatchMessage, WatchRequest, WatchResponse};
+use super::messages::{WatchCreateRequest, WatchMessage, WatchRequest};
+use super::{Etcd, EtcdError};
+use crate::Error;
 
 /// Changed names that are told one by one.
 const MAX_CHANGES: usize = 10_000;
@@ -15,29 +17,34 @@ const MAX_MESSAGE: u64 = 64 << 20;
 
 impl Etcd {
     /// The names that commits after `since` have written, up to the one that made `until`; `None` if
-    /// they are too many, compacted, or not told in time.
-    pub(super) fn names_between(&self, since: i64, until: i64) -> Option<Vec<String>> {
-        let mut names = BTreeSet::new();
-        let mut too_many = false;
-        self.history(since, until, |_, mark| {
-            too_many |= names.len() + mark.names.len() > MAX_CHANGES;
-            if !too_many {
-                names.extend(mark.names);
+    /// they are too many, or compacted.
+    pub(super) fn names_between(
+        &self,
+        since: i64,
+        until: i64,
+    ) -> Result<Option<Vec<String>>, Error> {
+        let (mut names, mut marks) = (BTreeSet::new(), 0);
+        let told = self.history(since, until, |_, mark| {
+            marks += 1;
+            names.extend(mark.names);
+            match marks.max(names.len()) > MAX_CHANGES {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
             }
         })?;
-        (!too_many).then(|| names.into_iter().collect())
+        Ok(told.map(|()| names.into_iter().collect()))
     }
 
     /// Calls `each` with the marks of all commits after `since`, up to the one that made `until`, and
-    /// their revisions. `None` if not all of them are told.
+    /// their revisions, as long as it wants to go on. `None` if not all of them were told.
     pub(super) fn history(
         &self,
         since: i64,
         until: i64,
-        mut each: impl FnMut(i64, Mark),
-    ) -> Option<()> {
+        mut each: impl FnMut(i64, Mark) -> ControlFlow<()>,
+    ) -> Result<Option<()>, Error> {
         if since >= until {
-            return Some(());
+            return Ok(Some(()));
         }
         let watch = WatchRequest {
             create_request: WatchCreateRequest {
@@ -45,31 +52,42 @@ impl Etcd {
                 start_revision: since + 1,
             },
         };
-        let stream = self.gateway.stream("watch", &watch).ok()?;
+        let stream = self.gateway.stream("watch", &watch);
+        let stream = stream.map_err(|fault| self.gateway.failed(fault))?;
         let mut lines = BufReader::new(stream.into_reader());
         loop {
-            for event in message(&mut lines)?.events {
+            let message = message(&mut lines)
+                .map_err(|error| EtcdError::Unreachable(format!("its history: {error}")))?;
+            // It is over: what it asks for is compacted.
+            let Some(response) = message.result.filter(|response| !response.canceled) else {
+                return Ok(None);
+            };
+            for event in response.events {
+                // A mark that was removed, or is none, is another store's.
                 let mark = match event.kind {
-                    None => Mark::parse(&event.kv.value.0).ok()?,
-                    Some(_) => return None,
+                    None => Mark::parse(&event.kv.value.0).ok(),
+                    Some(_) => None,
                 };
-                each(event.kv.mod_revision, mark);
+                let Some(mark) = mark else {
+                    return Ok(None);
+                };
+                if each(event.kv.mod_revision, mark).is_break() {
+                    return Ok(None);
+                }
                 if event.kv.mod_revision >= until {
-                    return Some(());
+                    return Ok(Some(()));
                 }
             }
         }
     }
 }
 
-/// The next message, if the watch goes on.
-fn message(lines: &mut impl BufRead) -> Option<WatchResponse> {
+/// The next message of a watch.
+fn message(lines: &mut impl BufRead) -> io::Result<WatchMessage> {
     let mut line = Vec::new();
     lines
         .by_ref()
         .take(MAX_MESSAGE)
-        .read_until(b'\n', &mut line)
-        .ok()?;
-    let message: WatchMessage = serde_json::from_slice(&line).ok()?;
-    message.result.filter(|response| !response.canceled)
+        .read_until(b'\n', &mut line)?;
+    Ok(serde_json::from_slice(&line)?)
 }

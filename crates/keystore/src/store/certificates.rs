@@ -1,11 +1,19 @@
 //! Certificates: which were issued, and which nobody is to accept any more.
 
-use super::{Author, Store};
+use super::{Author, Store, Transaction};
 use crate::Error;
+use crate::engine::MAX_COMMIT;
 use crate::name::RecordName;
 use crate::record::{
     Certificate, CertificateBody, Event, Revocations, RevocationsBody, Revoked, Serial, Timestamp,
 };
+
+/// Certificates that are revoked in one change; each takes an entry of the audit log.
+const AT_ONCE: usize = MAX_COMMIT - 20;
+
+/// A list that is no longer than this keeps what has expired: one host whose clock is wrong must not
+/// take everything off it.
+const ROOM: usize = 1000;
 
 impl Author<'_> {
     /// Records a certificate that was issued, so that it can be listed and revoked by name. One
@@ -35,37 +43,49 @@ impl Author<'_> {
     }
 
     /// Revokes certificates: every server hears of it within a second, and every connector from
-    /// its server. Answers those that were not revoked before. Takes what has expired off the list.
+    /// its server. Answers those that were not revoked before. Takes what has expired off a list that
+    /// has grown long.
+    ///
+    /// Some are revoked in one change; after an error those before it are.
     pub fn revoke(&self, certificates: &[(Serial, Revoked)]) -> Result<Vec<Serial>, Error> {
-        let (serials, _) = self.change(|tx| {
-            let mut list: RevocationsBody = tx.require(&RecordName::Revocations)?;
-            let mut added = Vec::new();
-            for (serial, revoked) in certificates {
-                if list.revoked.contains_key(serial) {
-                    continue;
-                }
-                list.revoked.insert(serial.clone(), revoked.clone());
-                tx.log(Event::CertificateRevoked {
-                    serial: serial.to_string(),
-                    identity: revoked.identity.clone(),
-                    expires: revoked.expires,
-                    reason: revoked.reason.clone(),
-                });
-                added.push(serial.clone());
-            }
-            if !added.is_empty() {
-                let now = Timestamp::now();
-                // A day more than they are valid, for clocks that are behind.
-                let expired =
-                    |revoked: &Revoked| revoked.expires.is_some_and(|at| at.plus_days(1) < now);
-                list.revoked.retain(|_, revoked| !expired(revoked));
-                list.number += 1;
-                tx.put_json(&RecordName::Revocations, &list)?;
-            }
-            Ok(added)
-        })?;
+        let mut serials = Vec::new();
+        for some in certificates.chunks(AT_ONCE) {
+            serials.extend(self.change(|tx| revoke(tx, some))?.0);
+        }
         Ok(serials)
     }
+}
+
+fn revoke(
+    tx: &mut Transaction<'_>,
+    certificates: &[(Serial, Revoked)],
+) -> Result<Vec<Serial>, Error> {
+    let mut list: RevocationsBody = tx.require(&RecordName::Revocations)?;
+    let mut added = Vec::new();
+    for (serial, revoked) in certificates {
+        if list.revoked.contains_key(serial) {
+            continue;
+        }
+        list.revoked.insert(serial.clone(), revoked.clone());
+        tx.log(Event::CertificateRevoked {
+            serial: serial.to_string(),
+            identity: revoked.identity.clone(),
+            expires: revoked.expires,
+            reason: revoked.reason.clone(),
+        });
+        added.push(serial.clone());
+    }
+    if !added.is_empty() {
+        if list.revoked.len() > ROOM {
+            let now = Timestamp::now();
+            // A day more than they are valid, for clocks that are behind.
+            let expired = |it: &Revoked| it.expires.is_some_and(|at| at.plus_days(1) < now);
+            list.revoked.retain(|_, revoked| !expired(revoked));
+        }
+        list.number += 1;
+        tx.put_json(&RecordName::Revocations, &list)?;
+    }
+    Ok(added)
 }
 
 impl Store {

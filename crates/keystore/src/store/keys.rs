@@ -187,27 +187,42 @@ pub(super) fn add_drawn(
 }
 
 impl Store {
-    /// The key that writers seal to for this owner.
+    /// The key that writers seal to for this owner. It is an active one: an owner's record that was
+    /// put back names a key that may open nothing any more.
     pub fn active_key(&self, owner: &Owner) -> Result<KeyRecord, Error> {
-        let active = match owner {
+        let mut version = self.active_version(owner)?;
+        loop {
+            let key = self.key(owner.clone(), version)?;
+            if key.state == KeyState::Active {
+                return Ok(key);
+            }
+            // It may have been replaced between the two.
+            let now = self.active_version(owner)?;
+            if now == version {
+                return Err(self.altered(RecordName::Owner(owner.clone()).to_string()));
+            }
+            version = now;
+        }
+    }
+
+    fn active_version(&self, owner: &Owner) -> Result<u32, Error> {
+        match owner {
             Owner::Client(id) => {
                 let client = self.client(id)?;
-                client
-                    .ok_or_else(|| Error::UnknownClient(id.clone()))?
-                    .active
+                let client = client.ok_or_else(|| Error::UnknownClient(id.clone()))?;
+                Ok(client.active)
             }
             Owner::Zone(id) => {
                 let zone = self
                     .zone(id)?
                     .ok_or_else(|| Error::UnknownZone(id.clone()))?;
                 match zone.fate {
-                    Fate::Kept => zone.active,
-                    Fate::Destroying { .. } => return Err(Error::ZoneGoing(id.clone())),
-                    Fate::Destroyed { .. } => return Err(Error::ZoneGone(id.clone())),
+                    Fate::Kept => Ok(zone.active),
+                    Fate::Destroying { .. } => Err(Error::ZoneGoing(id.clone())),
+                    Fate::Destroyed { .. } => Err(Error::ZoneGone(id.clone())),
                 }
             }
-        };
-        self.key(owner.clone(), active)
+        }
     }
 
     /// The key of this owner and version, which must be there.

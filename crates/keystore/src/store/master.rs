@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::{Author, Ring, Store};
 use crate::Error;
-use crate::engine::{Commit, Condition, Edit, MAX_COMMIT, Named};
+use crate::engine::{Commit, Condition, Edit, MAX_COMMIT, MAX_VALUE, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
 use crate::record::{Event, HeaderBody, Timestamp};
@@ -92,8 +92,9 @@ impl Author<'_> {
     }
 
     fn begin_master(&self, new: &MasterKey) -> Result<(), Error> {
-        let handed_over = self.store.handed_over()?;
         self.change(|tx| {
+            // Each begun and each finished rotation writes the header, on which this depends.
+            let handed_over = tx.store().handed_over()?;
             let ring = tx.ring();
             let old = ring.current.clone();
             if old.id() == new.id() {
@@ -136,16 +137,23 @@ impl Author<'_> {
         loop {
             let ring = self.store.ring();
             let page = self.store.engine.scan("", after.as_deref(), BATCH)?;
-            let Some(last) = page.last().map(|record| record.name.clone()) else {
+            if page.is_empty() {
                 return Ok(());
-            };
-            let count = page.len() as u64;
+            }
+            let (mut last, mut count, mut size) = (after.clone(), 0, 0);
             let mut conditions = vec![Condition {
                 name: RecordName::Header.to_string(),
                 revision: ring.revision,
             }];
             let mut edits = Vec::new();
             for record in page {
+                size += record.value.len();
+                // etcd takes little more than the longest value in one commit.
+                if size > MAX_VALUE && count > 0 {
+                    break;
+                }
+                last = Some(record.name.clone());
+                count += 1;
                 let Ok(name) = record.name.parse() else {
                     return Err(self.store.altered(record.name));
                 };
@@ -174,7 +182,7 @@ impl Author<'_> {
                 self.store.reload()?;
                 continue;
             }
-            after = Some(last);
+            after = last;
             looked_at += count;
             progress(looked_at);
         }
@@ -213,7 +221,7 @@ impl Store {
     }
 
     /// The master keys that the store hands over from, or to.
-    fn handed_over(&self) -> Result<Vec<MasterKeyId>, Error> {
+    pub(super) fn handed_over(&self) -> Result<Vec<MasterKeyId>, Error> {
         let found = self
             .engine
             .scan(RecordName::MASTERS, None, super::MAX_PAGE)?;

@@ -252,8 +252,9 @@ fn count_zone(tx: &mut Transaction<'_>, creator: &ClientId) -> Result<(), Error>
     let usage = RecordName::Usage(creator.clone());
     let today = Timestamp::now().day();
     let used: UsageBody = tx.read_json(&usage)?.unwrap_or_default();
-    // A clock that was set back does not begin a new day.
-    let zones = if today > used.day { 0 } else { used.zones };
+    // A clock that is set back by a day does not begin a new one; a day further ahead was none.
+    let is_today = today <= used.day && used.day <= today + 1;
+    let zones = if is_today { used.zones } else { 0 };
     if zones >= most {
         return Err(Error::ZonesUsedUp {
             client: creator.clone(),
@@ -263,7 +264,7 @@ fn count_zone(tx: &mut Transaction<'_>, creator: &ClientId) -> Result<(), Error>
     tx.put_json(
         &usage,
         &UsageBody {
-            day: today.max(used.day),
+            day: if is_today { used.day } else { today },
             zones: zones + 1,
         },
     )

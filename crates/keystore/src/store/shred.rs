@@ -2,10 +2,11 @@
 //!
 //! A key is destroyed in three steps, each of which can be the last before a crash and is made up
 //! for later: its private half is removed, the engine is purged of it, a receipt is written. The
-//! grace is counted in time in which a server was seen to run, so that a clock that jumps, or an
-//! outage, does not end it early.
+//! grace is counted in time that servers have measured while they ran, so that a clock that jumps,
+//! clocks that differ, or an outage do not end it early.
 
-use std::time::Duration;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use envelope::{Owner, ZoneId};
 use sha2::{Digest, Sha256};
@@ -19,7 +20,7 @@ use crate::record::{
     Timestamp, Zone, ZoneBody,
 };
 
-/// What lies between two readings of the clock and is more than this is no running server's doing.
+/// A server that has not read the store's clock for longer than this counts nothing of that time.
 const LONGEST_STEP: Duration = Duration::from_secs(60 * 60);
 /// How often the clock is written while nothing is due.
 const CLOCK_STEP: Duration = Duration::from_secs(60);
@@ -31,6 +32,8 @@ const SWEEP: usize = 100;
 pub struct Swept {
     /// The zones whose keys are gone now.
     pub destroyed: Vec<ZoneId>,
+    /// Zones whose keys are due, and whose records cannot be used; the others are not kept waiting.
+    pub failed: Vec<(ZoneId, Error)>,
     /// How many wait for the end of their grace, as far as one page shows.
     pub waiting: usize,
     /// The system's clock was set, or no server ran: that time is not counted.
@@ -50,18 +53,16 @@ impl Author<'_> {
                 Fate::Destroyed { .. } => return Err(Error::ZoneGone(id.clone())),
             }
             let now = Timestamp::now();
-            let clock = match tx.read_json::<ClockBody>(&RecordName::Clock)? {
-                Some(clock) => clock,
-                None => {
-                    let clock = ClockBody {
-                        system: now,
-                        seconds: 0,
-                    };
-                    tx.put_json(&RecordName::Clock, &clock)?;
-                    clock
-                }
+            let clock: Option<ClockBody> = tx.read_json(&RecordName::Clock)?;
+            let seconds = clock.map_or(0, |clock| clock.seconds);
+            // Written even if it says the same: what servers have measured until now, and not
+            // written yet, is no part of this grace.
+            let clock = ClockBody {
+                system: now,
+                seconds,
             };
-            let due = clock.seconds.saturating_add(grace.as_secs());
+            tx.put_json(&RecordName::Clock, &clock)?;
+            let due = seconds.saturating_add(grace.as_secs());
             body.fate = Fate::Destroying { ordered: now, due };
             tx.put_json(&name, &body)?;
             tx.put_json(&RecordName::Pending(due, id.clone()), &())?;
@@ -103,13 +104,19 @@ impl Author<'_> {
     /// Destroys all keys of a zone whose destruction was ordered, whatever is left of its grace;
     /// or finishes what was begun. Answers the receipts of all its keys.
     pub fn destroy_zone(&self, id: &ZoneId) -> Result<Vec<Receipt>, Error> {
-        let owner = Owner::Zone(id.clone());
         let Some(zone) = self.store.zone(id)? else {
             return Err(Error::UnknownZone(id.clone()));
         };
+        self.destroy_as_ordered(&zone)
+    }
+
+    /// Destroys all keys of a zone if what was ordered for it is still what `zone` says.
+    fn destroy_as_ordered(&self, zone: &Zone) -> Result<Vec<Receipt>, Error> {
+        let id = &zone.id;
+        let owner = Owner::Zone(id.clone());
         let is_ordered = |tx: &mut Transaction<'_>| match require_zone(tx, id)?.fate {
-            Fate::Kept => Err(Error::ZoneKept(id.clone())),
-            _ => Ok(()),
+            fate if fate != Fate::Kept && fate == zone.fate => Ok(()),
+            _ => Err(Error::ZoneKept(id.clone())),
         };
         // Without it no receipt can be given.
         self.store.signing_key()?;
@@ -169,26 +176,47 @@ impl Author<'_> {
         let mut swept = Swept::default();
         let first = pending.first().map(|(name, _)| name);
         let Some(RecordName::Pending(first, _)) = first else {
+            self.store.watch_clock(None);
             return Ok(swept);
         };
         let (clock, jumped) = self.store.read_clock(*first)?;
         swept.jumped = jumped;
         for (name, _) in pending {
             match name {
-                RecordName::Pending(due, zone) if due <= clock => {
-                    match self.destroy_zone(&zone) {
-                        // Kept after all, a moment ago.
-                        Err(Error::ZoneKept(_)) => {}
-                        destroyed => {
-                            destroyed?;
-                            swept.destroyed.push(zone);
-                        }
-                    }
-                }
+                RecordName::Pending(due, id) if due <= clock => match self.sweep_zone(due, &id) {
+                    Ok(true) => swept.destroyed.push(id),
+                    Ok(false) => {}
+                    Err(error) if concerns_one_zone(&error) => swept.failed.push((id, error)),
+                    Err(error) => return Err(error),
+                },
                 _ => swept.waiting += 1,
             }
         }
         Ok(swept)
+    }
+
+    /// Destroys a zone that is to go at this reading of the clock, and not at another: one that was
+    /// kept, or ordered anew, may have been put back among those that wait. Answers whether it was.
+    fn sweep_zone(&self, due: u64, id: &ZoneId) -> Result<bool, Error> {
+        let is_meant = |fate| matches!(fate, Fate::Destroying { due: at, .. } if at == due);
+        if let Some(zone) = self.store.zone(id)?
+            && is_meant(zone.fate)
+        {
+            return match self.destroy_as_ordered(&zone) {
+                // Kept after all, a moment ago.
+                Err(Error::ZoneKept(_)) => Ok(false),
+                destroyed => destroyed.map(|_| true),
+            };
+        }
+        self.store.quietly(|tx| {
+            let body: Option<ZoneBody> =
+                tx.read_json(&RecordName::Owner(Owner::Zone(id.clone())))?;
+            if !body.is_some_and(|body| is_meant(body.fate)) {
+                tx.remove(&RecordName::Pending(due, id.clone()));
+            }
+            Ok(())
+        })?;
+        Ok(false)
     }
 
     /// The first step: the private half is removed.
@@ -310,24 +338,71 @@ impl Store {
 
     /// Takes a reading of the clock that runs while servers do, and writes it if it is time to, or
     /// if it has reached `due`. Answers the seconds counted, and whether some were left out.
+    ///
+    /// What is added is the time for which this process has seen the clock stand as it is, on its
+    /// own monotonic clock. Whoever adds writes, so that no time is added twice.
     fn read_clock(&self, due: u64) -> Result<(u64, bool), Error> {
-        let now = Timestamp::now();
-        self.quietly(|tx| {
-            let clock: ClockBody = tx.require(&RecordName::Clock)?;
-            let step = now.since(clock.system);
-            let jumped = now < clock.system || step > LONGEST_STEP;
-            let counted = if jumped { 0 } else { step.as_secs() };
-            let seconds = clock.seconds.saturating_add(counted);
-            if jumped || step >= CLOCK_STEP || (seconds >= due && counted > 0) {
+        let name = RecordName::Clock;
+        let ((seconds, jumped, since), written) = self.by(String::new()).change(|tx| {
+            let clock: ClockBody = tx.require(&name)?;
+            let since = self.watch_clock(Some(tx.revision_of(&name)));
+            let passed = since.elapsed();
+            let counted = if passed > LONGEST_STEP {
+                Duration::ZERO
+            } else {
+                Duration::from_secs(passed.as_secs())
+            };
+            let seconds = clock.seconds.saturating_add(counted.as_secs());
+            let mut jumped = false;
+            if passed >= CLOCK_STEP || (seconds >= due && !counted.is_zero()) {
+                let now = Timestamp::now();
+                let step = now.since(clock.system).max(clock.system.since(now));
+                jumped = step > counted + LONGEST_STEP;
                 let clock = ClockBody {
                     system: now,
                     seconds,
                 };
-                tx.put_json(&RecordName::Clock, &clock)?;
+                tx.put_json(&name, &clock)?;
             }
-            Ok((seconds, jumped))
-        })
+            let left = if passed > LONGEST_STEP {
+                passed
+            } else {
+                counted
+            };
+            Ok((seconds, jumped, since + left))
+        })?;
+        if written > 0 {
+            // What is less than a second is not lost.
+            *self.lock_clock() = Some((written, since));
+        }
+        Ok((seconds, jumped))
     }
+
+    /// Since when this process has seen the clock stand as it does at this revision; `None` if it is
+    /// not looked at, because nothing waits.
+    fn watch_clock(&self, revision: Option<i64>) -> Instant {
+        let now = Instant::now();
+        let mut seen = self.lock_clock();
+        match (*seen, revision) {
+            (Some((known, since)), Some(revision)) if known == revision => since,
+            (_, revision) => {
+                *seen = revision.map(|revision| (revision, now));
+                now
+            }
+        }
+    }
+
+    fn lock_clock(&self) -> MutexGuard<'_, Option<(i64, Instant)>> {
+        self.clock.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether the error is one of a zone's own records, and the store can be read as a whole.
+fn concerns_one_zone(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Altered { .. } | Error::UnknownForm { .. } | Error::RecordMissing { .. }
+    )
 }
 
 fn must_not_be_active(key: &KeyRecord) -> Result<(), Error> {
@@ -352,3 +427,6 @@ fn fingerprint(key: &KeyRecord) -> String {
     let digest = Sha256::digest(key.public_key.as_bytes());
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

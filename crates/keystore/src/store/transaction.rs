@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Ring, Store, json};
 use crate::Error;
-use crate::engine::{Commit, Condition, Edit, MAX_VALUE, Named};
+use crate::engine::{Commit, Condition, Edit, MAX_COMMIT, MAX_VALUE, Named};
 use crate::name::RecordName;
 use crate::record::{AuditBody, Entry, Event, HeadBody, Timestamp};
 use crate::seal;
@@ -130,7 +130,8 @@ impl<'a> Transaction<'a> {
     pub fn read(&mut self, name: &RecordName) -> Result<Option<Zeroizing<Vec<u8>>>, Error> {
         let record = self.store.read(name)?;
         let revision = record.as_ref().map_or(0, |record| record.revision);
-        self.conditions.insert(name.to_string(), revision);
+        // Read twice, the first answer counts too.
+        self.conditions.entry(name.to_string()).or_insert(revision);
         Ok(record.map(|record| record.body))
     }
 
@@ -149,9 +150,20 @@ impl<'a> Transaction<'a> {
             .ok_or_else(|| self.store.missing(name))
     }
 
-    /// True if there is a record of this name, which must not change before the commit.
+    /// True if there is a record of this name, which must not change before the commit, or this
+    /// change writes one.
     pub fn is_taken(&mut self, name: &RecordName) -> Result<bool, Error> {
-        Ok(self.read(name)?.is_some())
+        let text = name.to_string();
+        let writes = |edit: &Edit| matches!(edit, Edit::Put(named) if named.name == text);
+        Ok(self.edits.iter().any(writes) || self.read(name)?.is_some())
+    }
+
+    /// The revision at which a record was read that the change depends on; 0 if there was none.
+    pub fn revision_of(&self, name: &RecordName) -> i64 {
+        self.conditions
+            .get(&name.to_string())
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Writes a body as it is.
@@ -214,6 +226,10 @@ impl<'a> Transaction<'a> {
             .into_iter()
             .map(|(name, revision)| Condition { name, revision })
             .collect();
+        debug_assert!(
+            conditions.len().max(self.edits.len()) <= MAX_COMMIT,
+            "an engine may take no more at once"
+        );
         match self.store.engine.commit(&conditions, &self.edits)? {
             Commit::Done(revision) => Ok(Some(revision)),
             Commit::Conflict => Ok(None),
@@ -243,3 +259,6 @@ impl<'a> Transaction<'a> {
         self.put_json(&RecordName::AuditHead, &head)
     }
 }
+
+#[cfg(test)]
+mod tests;

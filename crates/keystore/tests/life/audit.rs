@@ -84,6 +84,11 @@ fn a_head_that_was_put_back_alone_is_found_and_not_written_over() {
     let head = place.value("audit").unwrap();
     place.author().rotate_key(&app()).unwrap();
     place.set_value("audit", &head);
+    assert!(
+        place
+            .faults()
+            .contains(&"record audit was put back: the log goes on after entry 4".into())
+    );
     let last = place.value(&name(5)).unwrap();
     let error = place.author().rotate_key(&app()).unwrap_err().to_string();
     assert!(error.starts_with("record audit in "), "{error}");
@@ -165,7 +170,7 @@ fn a_record_of_any_kind_that_was_removed_is_found() {
 }
 
 #[test]
-fn a_revocation_leaves_the_list_when_it_is_over_and_not_before() {
+fn a_revocation_that_is_missing_before_its_certificate_is_over_is_found() {
     let place = Place::new();
     let revoked = |days: u64| Revoked {
         identity: None,
@@ -178,7 +183,6 @@ fn a_revocation_leaves_the_list_when_it_is_over_and_not_before() {
     place.author().revoke(&[over]).unwrap();
     let valid = ("0b".parse().unwrap(), revoked(100_000));
     place.author().revoke(&[valid]).unwrap();
-    assert_eq!(place.store.revocations().unwrap().certificates.len(), 1);
     assert_eq!(place.faults(), Vec::<String>::new());
     place.set_value("revocations", &list);
     let says = "the revocation of certificate 0b is missing from record revocations";
@@ -203,4 +207,39 @@ fn an_anchor_that_is_in_the_log_is_found_there() {
     assert_eq!(faults(&anchor), Vec::<String>::new());
     anchor.hash = "0".repeat(64);
     assert_eq!(faults(&anchor).len(), 1);
+}
+
+#[test]
+fn a_store_that_is_changed_while_it_is_checked_is_checked_all_the_same() {
+    let place = Place::new();
+    let old = place.value("zone/tenant-1").unwrap();
+    let author = place.author();
+    author.remove_grant(&zone(), Some(&client("app"))).unwrap();
+    let (mut added, other) = (0, place.again());
+    let mut busy = || {
+        added += 1;
+        let id = client(&format!("client-{added}"));
+        other.by("another").add_client(&id, false, None).unwrap();
+    };
+    let audited = place.store.verify_audit(None, |_| busy()).unwrap();
+    assert_eq!(audited.faults, Vec::<String>::new());
+    place.set_value("zone/tenant-1", &old);
+    let audited = place.store.verify_audit(None, |_| busy()).unwrap();
+    let says = "record zone/tenant-1 is not what the audit log says";
+    assert_eq!(audited.faults, [says]);
+    assert!(added > 3);
+}
+
+#[test]
+fn a_receipt_of_a_destroyed_zone_that_was_removed_is_found() {
+    let place = Place::new();
+    let author = place.author();
+    author
+        .order_destruction(&zone(), std::time::Duration::ZERO)
+        .unwrap();
+    author.destroy_zone(&zone()).unwrap();
+    assert_eq!(place.faults(), Vec::<String>::new());
+    let receipt = "receipt/zone/tenant-1/0000000001";
+    place.remove(receipt);
+    assert_eq!(place.faults(), [format!("record {receipt} is missing")]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pgseal_keystore::{Certificate, Error, Permitted, Revoked, Serial, Timestamp};
+use pgseal_keystore::{Error, Permitted, Revoked, Serial, Timestamp};
 
 use super::{Place, client, zone};
 
@@ -114,30 +114,31 @@ fn a_revoked_certificate_is_listed_once_and_the_list_is_counted() {
     assert_eq!(place.faults(), Vec::<String>::new());
 }
 
+/// Certificates that have expired long ago, and are revoked.
+fn expired(count: u32) -> Vec<(Serial, Revoked)> {
+    let long_ago = Timestamp::from_seconds(1);
+    let one = |number: u32| (serial(&format!("{number:08x}")), revoked(long_ago));
+    (1..=count).map(one).collect()
+}
+
 #[test]
-fn what_has_expired_leaves_the_list_when_it_is_written_the_next_time() {
+fn a_revocation_stays_on_a_short_list_whatever_the_time_is_said_to_be() {
     let place = Place::new();
-    let long_ago = Timestamp::from_seconds(1).unwrap();
-    let expired = Certificate {
-        serial: serial("01"),
-        identity: "client/app".into(),
-        recorded: long_ago,
-        expires: long_ago,
-    };
-    place.author().record_certificate(&expired).unwrap();
-    place
-        .author()
-        .revoke(&[(serial("01"), revoked(Some(long_ago)))])
-        .unwrap();
-    place
-        .author()
-        .revoke(&[(serial("02"), revoked(None))])
-        .unwrap();
+    place.author().revoke(&expired(999)).unwrap();
+    let valid = (serial("0a1b2c3d4e"), revoked(None));
+    place.author().revoke(&[valid]).unwrap();
+    assert_eq!(place.store.revocations().unwrap().certificates.len(), 1000);
+    assert_eq!(place.faults(), Vec::<String>::new());
+}
+
+#[test]
+fn what_has_expired_leaves_a_long_list_when_it_is_written_the_next_time() {
+    let place = Place::new();
+    place.author().revoke(&expired(1000)).unwrap();
+    let valid = (serial("0a1b2c3d4e"), revoked(None));
+    place.author().revoke(std::slice::from_ref(&valid)).unwrap();
     let list = place.store.revocations().unwrap();
-    assert_eq!(
-        list.certificates.keys().collect::<Vec<_>>(),
-        [&serial("02")]
-    );
+    assert_eq!(list.certificates.keys().collect::<Vec<_>>(), [&valid.0]);
     assert_eq!(place.faults(), Vec::<String>::new());
 }
 

@@ -187,3 +187,35 @@ fn a_record_that_was_altered_stops_a_rotation_by_its_name_and_it_goes_on_when_re
 fn twice_more(place: &Place) -> pgseal_keystore::MasterKey {
     place.master("new.key")
 }
+
+#[test]
+fn a_header_that_was_put_back_so_that_a_forgotten_key_counts_again_is_found() {
+    let place = Place::new();
+    let [new, _] = twice(&place.directory);
+    let handover = format!("master/{}", new.id());
+    let mut during = Vec::new();
+    place
+        .author()
+        .rotate_master(&new, |_| {
+            during = ["header", &handover]
+                .map(|name| (name.to_owned(), place.value(name).unwrap()))
+                .into();
+        })
+        .unwrap();
+    forget(&place);
+    let faults = || {
+        let store = Store::open(&place.path, place.master("new.key")).unwrap();
+        store.verify_audit(None, |_| {}).unwrap().faults
+    };
+    assert_eq!(faults(), Vec::<String>::new());
+    for (name, value) in &during {
+        let write = "INSERT OR REPLACE INTO record VALUES (?1, ?2, 100000)";
+        place
+            .database()
+            .execute(write, rusqlite::params![name, value])
+            .unwrap();
+    }
+    let differs = ["header".to_owned(), handover]
+        .map(|name| format!("record {name} is not what the audit log says"));
+    assert_eq!(faults(), differs);
+}

@@ -123,3 +123,22 @@ fn a_version_that_is_not_there_is_named() {
         );
     }
 }
+
+#[test]
+fn a_key_that_is_not_active_any_more_is_not_handed_out_by_an_owner_that_was_put_back() {
+    let place = Place::new();
+    let names = ["client/app", "zone/tenant-1"];
+    let old = names.map(|name| place.value(name).unwrap());
+    for owner in [app(), Owner::Zone(zone())] {
+        place.author().rotate_key(&owner).unwrap();
+        assert_eq!(place.store.active_key(&owner).unwrap().version, 2);
+        place.author().destroy_key(&owner, 1, true).unwrap();
+    }
+    for (name, value) in names.iter().zip(&old) {
+        place.set_value(name, value);
+    }
+    for (name, owner) in names.iter().zip([app(), Owner::Zone(zone())]) {
+        let error = place.store.active_key(&owner).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("record {name} in ")), "{error}");
+    }
+}

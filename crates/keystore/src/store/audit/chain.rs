@@ -12,6 +12,15 @@ pub struct Anchor {
     pub hash: String,
 }
 
+impl From<&HeadBody> for Anchor {
+    fn from(head: &HeadBody) -> Self {
+        Anchor {
+            number: head.count,
+            hash: head.hash.clone(),
+        }
+    }
+}
+
 /// Goes along the entries of a log in their order, and tells what does not fit.
 pub struct Chain {
     /// The entry before the next one; `None` if any may be the first.
@@ -23,12 +32,8 @@ pub struct Chain {
 impl Chain {
     /// Of a whole log, which begins with entry 1, and is to lead past `anchor`.
     pub fn whole(anchor: Option<&Anchor>) -> Self {
-        let beginning = HeadBody::default();
         Chain {
-            last: Some(Anchor {
-                number: beginning.count,
-                hash: beginning.hash,
-            }),
+            last: Some(Anchor::from(&HeadBody::default())),
             anchor: anchor.cloned(),
         }
     }

@@ -5,12 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use envelope::Owner;
 
 use crate::Error;
+use crate::master_key::MasterKeyId;
 use crate::name::RecordName;
 use crate::record::{
     Client, Entry, Event, Fate, KeyRecord, KeyState, Permitted, Serial, Timestamp, Zone,
 };
 use crate::store::owners::label;
 use crate::store::{MAX_PAGE, Store};
+
+/// A zone whose keys are gone.
+const DESTROYED: &str = "destroyed";
 
 /// The state that the entries read so far lead to.
 #[derive(Default)]
@@ -22,10 +26,19 @@ pub(super) struct Replay {
     active: BTreeMap<String, u32>,
     /// Of certificates: whose they are, and until when they are valid.
     certificates: BTreeMap<String, (String, Timestamp)>,
-    /// The zones that were destroyed, as the store has it: every key of theirs has a receipt.
-    without_keys: BTreeSet<String>,
     /// Until when those that are revoked would be valid, where that is known.
     revoked: BTreeMap<String, Option<Timestamp>>,
+    masters: Masters,
+}
+
+/// The ids of master keys.
+#[derive(Default)]
+struct Masters {
+    in_use: String,
+    /// The one that records may still be sealed under.
+    replacing: Option<String>,
+    /// Those that have a record of the other.
+    handed_over: BTreeSet<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -92,7 +105,7 @@ impl Replay {
             }
             Event::DestructionOrdered { zone, .. } => self.fate(&zone, "to be destroyed"),
             Event::DestructionCancelled { zone } => self.fate(&zone, "kept"),
-            Event::ZoneDestroyed { zone } => self.fate(&zone, "destroyed"),
+            Event::ZoneDestroyed { zone } => self.fate(&zone, DESTROYED),
             Event::CertificateRecorded {
                 serial,
                 identity,
@@ -105,13 +118,22 @@ impl Replay {
             } => {
                 self.revoked.insert(serial, expires);
             }
-            Event::StoreCreated { .. }
-            | Event::MasterRotationBegun { .. }
-            | Event::MasterRotated { .. }
-            | Event::MasterForgotten { .. }
-            | Event::StoreCopied { .. }
-            | Event::StoreMoved { .. }
-            | Event::StoreRestored { .. } => {}
+            Event::StoreCreated { master_key, .. } => self.masters.in_use = master_key,
+            Event::MasterRotationBegun { from, to } => {
+                self.masters = Masters {
+                    handed_over: [from.clone(), to.clone()].into(),
+                    replacing: Some(from),
+                    in_use: to,
+                };
+            }
+            Event::MasterRotated { to } => {
+                self.masters.replacing = None;
+                self.masters.handed_over.remove(&to);
+            }
+            Event::MasterForgotten { master_key } => {
+                self.masters.handed_over.remove(&master_key);
+            }
+            Event::StoreCopied { .. } | Event::StoreMoved { .. } | Event::StoreRestored { .. } => {}
         }
     }
 
@@ -149,9 +171,12 @@ impl Replay {
 
     /// Adds a line to `faults` for whatever the store holds otherwise.
     pub fn compare(mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        self.compare_masters(store, faults)?;
         self.compare_clients(store, faults)?;
+        let gone = self.zones.iter().filter(|(_, zone)| zone.fate == DESTROYED);
+        let gone: BTreeSet<String> = gone.map(|(zone, _)| zone.clone()).collect();
         self.compare_zones(store, faults)?;
-        self.compare_keys(store, faults)?;
+        self.compare_keys(store, &gone, faults)?;
         self.compare_certificates(store, faults)?;
         let list = store.revocations()?;
         let is_listed = |serial: &str| list.certificates.keys().any(|one| one.as_str() == serial);
@@ -164,6 +189,20 @@ impl Replay {
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// A header that was put back may have the store opened with a key that was replaced.
+    fn compare_masters(&self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+        let found = store.master_state()?;
+        let replacing = found.replacing.map(|id| id.to_string());
+        if found.in_use.to_string() != self.masters.in_use || replacing != self.masters.replacing {
+            faults.push(differs(&RecordName::Header));
+        }
+        let handed_over = store.handed_over()?;
+        let handed_over: BTreeSet<_> = handed_over.iter().map(MasterKeyId::to_string).collect();
+        let others = handed_over.symmetric_difference(&self.masters.handed_over);
+        faults.extend(others.map(|id| differs(&format_args!("master/{id}"))));
         Ok(())
     }
 
@@ -243,10 +282,7 @@ impl Replay {
                 require(store, &RecordName::Clock, faults)?;
                 "to be destroyed"
             }
-            Fate::Destroyed { .. } => {
-                self.without_keys.insert(label.clone());
-                "destroyed"
-            }
+            Fate::Destroyed { .. } => DESTROYED,
         };
         let active = self.active.get(&label) == Some(&zone.active);
         let said = self.zones.remove(&label);
@@ -256,7 +292,13 @@ impl Replay {
         Ok(())
     }
 
-    fn compare_keys(&mut self, store: &Store, faults: &mut Vec<String>) -> Result<(), Error> {
+    /// `gone` are the zones that were destroyed as a whole, all their receipts before that was said.
+    fn compare_keys(
+        &mut self,
+        store: &Store,
+        gone: &BTreeSet<String>,
+        faults: &mut Vec<String>,
+    ) -> Result<(), Error> {
         let mut page = store.keys(None, None, MAX_PAGE)?;
         while let Some(last) = page.last().cloned() {
             for key in page {
@@ -266,7 +308,7 @@ impl Replay {
                     faults.push(differs(&RecordName::Key(key.owner.clone(), key.version)));
                 }
                 require_with_key(store, &key, faults)?;
-                if self.without_keys.contains(&label) {
+                if gone.contains(&label) {
                     let receipt = RecordName::Receipt(key.owner.clone(), key.version);
                     require(store, &receipt, faults)?;
                 }

@@ -139,4 +139,12 @@ fn a_client_creates_as_many_zones_in_a_day_as_it_may() {
     };
     store.quietly(|tx| tx.put_json(&usage, &tomorrow)).unwrap();
     assert!(author.add_zone(&zone(Some("app"))).is_err());
+    // One that was set far ahead, and right again, bars nobody for ever.
+    let ahead = UsageBody {
+        day: Timestamp::now().day() + 300,
+        zones: 1,
+    };
+    store.quietly(|tx| tx.put_json(&usage, &ahead)).unwrap();
+    author.add_zone(&zone(Some("app"))).unwrap();
+    assert!(author.add_zone(&zone(Some("app"))).is_err());
 }
