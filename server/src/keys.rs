@@ -230,11 +230,11 @@ impl Keys {
             let (since, asked) = (known, Instant::now());
             match self.ask(move |store| store.changes(since)).await {
                 Ok(changed) => {
-                    self.contact.confirm(asked, changed.revision);
                     if !std::mem::replace(&mut well, true) {
                         tracing::info!("the store can be read again");
                     }
                     self.cache.forget(&changed);
+                    self.contact.confirm(asked, changed.revision);
                     known = changed.revision;
                     follower
                         .follow(&self, &revoked, changed.revocations())

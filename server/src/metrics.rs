@@ -133,6 +133,8 @@ pub struct Levels<'a> {
     pub revocation_list_age: Duration,
     /// How long ago the store answered.
     pub store_age: Duration,
+    /// The revision of the store that the keys in memory are of.
+    pub store_revision: u64,
     /// The server's own certificate, and its CA's.
     pub certificates: &'a Certificates,
 }
@@ -144,6 +146,7 @@ pub struct Metrics {
     sessions: Gauge<i64, AtomicI64>,
     revocation_list_age: Gauge<f64, AtomicU64>,
     store_age: Gauge<f64, AtomicU64>,
+    store_revision: Gauge<u64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
     /// Data sessions ever.
@@ -171,6 +174,7 @@ impl Metrics {
             sessions: Gauge::default(),
             revocation_list_age: Gauge::default(),
             store_age: Gauge::default(),
+            store_revision: Gauge::default(),
             certificate_expires: Gauge::default(),
             ca_expires: Gauge::default(),
             sessions_started: Counter::default(),
@@ -196,6 +200,11 @@ impl Metrics {
             "store_age_seconds",
             "How long ago the store of keys answered",
             self.store_age.clone(),
+        );
+        registry.register(
+            "store_revision",
+            "The revision of the store that keys in memory are of",
+            self.store_revision.clone(),
         );
         registry.register(
             "certificate_expiry_timestamp_seconds",
@@ -272,6 +281,7 @@ impl Metrics {
         self.revocation_list_age
             .set(levels.revocation_list_age.as_secs_f64());
         self.store_age.set(levels.store_age.as_secs_f64());
+        self.store_revision.set(levels.store_revision);
         self.certificate_expires
             .set(unix_seconds(levels.certificates.expires));
         self.ca_expires

@@ -58,6 +58,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     shared.metrics.set(&Levels {
         sessions: shared.sessions.count(),
         store_age: shared.keys.contact.age(Instant::now()),
+        store_revision: shared.keys.contact.revision().count(),
         revocation_list_age: shared.revoked.age(Instant::now()),
         certificates: &shared.tls.setup().certificates,
     });

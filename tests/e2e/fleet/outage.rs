@@ -14,6 +14,16 @@ fn status(fleet: &Fleet, server: usize) -> Value {
     serde_json::from_str(answer.text()).unwrap()
 }
 
+/// Waits until the servers have heard of all that has changed: what they read before, they forget.
+fn all_heard(fleet: &Fleet) {
+    let revision = status(fleet, 0)["store_revision"].as_u64().unwrap();
+    for server in &fleet.servers {
+        until("a change to be heard of", || {
+            (server.counted("store_revision") >= revision).then_some(())
+        });
+    }
+}
+
 #[test]
 fn a_zone_made_through_one_server_opens_through_the_other_at_once() {
     let fleet = Fleet::start(&[]);
@@ -57,13 +67,14 @@ fn losing_any_one_member_is_no_outage() {
 fn without_etcd_servers_go_on_for_max_stale_then_open_nothing_and_catch_up_by_themselves() {
     let mut fleet = Fleet::start(&["max_stale = '6s'"]);
     let mut sessions = [0, 1].map(|server| fleet.session(server));
-    let known = fleet.make_zone(0);
+    let (known, unread) = (fleet.make_zone(0), fleet.make_zone(0));
     fleet.store(1, &known, b"known");
-    for session in &mut sessions {
-        assert_eq!(read(session, 1).as_deref(), Some(b"known".as_slice()));
-    }
-    let unread = fleet.make_zone(0);
     fleet.store(2, &unread, b"unread");
+    all_heard(&fleet);
+    for server in [0, 1] {
+        let read = read(&mut sessions[server], 1);
+        assert_eq!(read.as_deref(), Some(b"known".as_slice()));
+    }
 
     let lost = Instant::now();
     (0..MEMBERS).for_each(|member| fleet.etcd.kill(member));
@@ -139,6 +150,7 @@ fn with_etcd_behind_cut_cables_writes_are_refused_in_time_and_sessions_go_on() {
     let mut session = fleet.session(0);
     let zone = fleet.make_zone(0);
     fleet.store(1, &zone, b"known");
+    all_heard(&fleet);
     assert_eq!(read(&mut session, 1).as_deref(), Some(b"known".as_slice()));
     fleet.members.iter().for_each(Namespace::unplug);
     let begun = Instant::now();
