@@ -63,10 +63,9 @@ prepare() {
     step "install what is missing"
     need_basics
     need sqlite3 "a command of the operations document" command -v sqlite3
-    need strace "programs are killed at every step" command -v strace
     need shellcheck "scripts are checked, too" command -v shellcheck
     need systemd "its units are checked, too" command -v systemd-analyze
-    need strace "the units' sandbox is compared with what programs do" command -v strace
+    need strace "programs are killed at every step; the units' sandbox is compared with what they do" command -v strace
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
