@@ -41,8 +41,8 @@ pub struct Balancer {
     members: Vec<Member>,
     listeners: Vec<Choosing>,
     outputs: VecDeque<Output>,
-    /// When something is to be done next; unknown after a change.
-    due: Option<Option<Moment>>,
+    /// When each of them is to be looked at next.
+    agenda: Vec<Moment>,
     /// Of endpoints, checks and tickets.
     serial: u64,
     choices: u64,
@@ -96,7 +96,7 @@ impl Balancer {
             members: Vec::new(),
             listeners: Vec::new(),
             outputs: VecDeque::new(),
-            due: None,
+            agenda: Vec::new(),
             serial: 0,
             choices: 0,
             candidates: Vec::new(),
@@ -105,7 +105,8 @@ impl Balancer {
 
     /// When [`tick`](Self::tick) is to be called next; nothing while nobody is listed. Every call may
     /// change it.
-    pub fn next_due(&mut self) -> Option<Instant> {
+    #[must_use]
+    pub fn next_due(&self) -> Option<Instant> {
         let due = self.due()?;
         Some(self.clock.in_callers_time(due))
     }
@@ -141,7 +142,6 @@ impl Balancer {
     /// A session that queued does not wait any more. Whether it did: if not, its place may have been
     /// granted already, and that lease is to be handed back.
     pub fn leave(&mut self, ticket: Ticket) -> bool {
-        self.due = None;
         self.listeners.iter_mut().any(|c| c.queue.leave(ticket))
     }
 
@@ -152,25 +152,20 @@ impl Balancer {
         self.clock.advance(now, due)
     }
 
-    fn due(&mut self) -> Option<Moment> {
-        let memory = self.checks.memory();
-        let (members, listeners) = (&self.members, &self.listeners);
-        *self.due.get_or_insert_with(|| {
-            let checks = members.iter().map(|m| m.schedule.next_due());
-            let beliefs = members.iter().filter_map(|m| m.believed_until(memory));
-            let queues = listeners.iter().filter_map(|c| c.queue.next_due());
-            checks.chain(beliefs).chain(queues).min()
-        })
+    /// The next moment at which there is something to do.
+    fn due(&self) -> Option<Moment> {
+        let endpoints = self.agenda.iter().copied().min();
+        let queues = self.listeners.iter().filter_map(|c| c.queue.next_due());
+        queues.chain(endpoints).min()
+    }
+
+    /// Writes down when an endpoint is to be looked at again: after all that may have changed it.
+    fn schedule(&mut self, place: usize) {
+        self.agenda[place] = self.members[place].due(self.checks.memory());
     }
 
     fn place(&self, endpoint: EndpointId) -> Option<usize> {
         self.members.binary_search_by_key(&endpoint, |m| m.id).ok()
-    }
-
-    /// At the end of whatever may have made room: gives it to those that queue.
-    fn changed(&mut self) {
-        self.due = None;
-        self.grant();
     }
 
     fn plan(&mut self, now: Moment, place: usize) {
@@ -190,6 +185,16 @@ impl Balancer {
             member.role = Role::Unknown;
             self.judge();
         }
+    }
+
+    /// Something failed that was not a check: one is made at once, unless it is known to be down.
+    fn suspect(&mut self, now: Moment, place: usize, failure: Failure) {
+        self.fail(now, place, failure);
+        match self.members[place].health.state() {
+            State::Up => self.members[place].schedule.hasten(now),
+            State::New | State::Down => self.plan(now, place),
+        }
+        self.schedule(place);
     }
 
     fn tell_availability(&mut self, place: usize, before: Availability) {
@@ -225,12 +230,7 @@ impl Balancer {
         let sessions = &mut self.members[place].sessions;
         *sessions = sessions.saturating_sub(1);
         if let Some(failure) = failure {
-            self.fail(now, place, failure);
-            match self.members[place].health.state() {
-                State::Up => self.members[place].schedule.hasten(now),
-                State::New | State::Down => self.plan(now, place),
-            }
-            self.due = None;
+            self.suspect(now, place, failure);
         }
         self.grant();
     }

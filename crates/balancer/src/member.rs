@@ -103,6 +103,13 @@ impl Member {
         (self.role != Role::Unknown).then(|| heard.after(memory))
     }
 
+    /// When it is to be looked at next: for a check, or because its role is not believed any more.
+    pub(crate) fn due(&self, memory: Duration) -> Moment {
+        let check = self.schedule.next_due();
+        self.believed_until(memory)
+            .map_or(check, |until| until.min(check))
+    }
+
     /// Nothing if it gets no session of this listener now. Whether it is full is not looked at.
     pub(crate) fn rank(&self, listener: &Listener) -> Option<Rank> {
         let takes_sessions = self.health.state() == State::Up

@@ -15,17 +15,8 @@ impl Balancer {
     pub fn tick(&mut self, now: Instant) {
         let now = self.advance(now);
         for place in 0..self.members.len() {
-            if self.members[place].schedule.due(now) == Due::TimeOut {
-                self.members[place].schedule.give_up();
-                self.fail(now, place, Failure::TimeOut);
-                self.plan(now, place);
-            }
-            if self.members[place].schedule.due(now) == Due::Check {
-                self.start_check(now, place);
-            }
-            let until = self.members[place].believed_until(self.checks.memory());
-            if until.is_some_and(|until| until <= now) {
-                self.turn_into(place, Role::Unknown);
+            if self.agenda[place] <= now {
+                self.attend(now, place);
             }
         }
         for choosing in &mut self.listeners {
@@ -33,7 +24,7 @@ impl Balancer {
                 self.outputs.push_back(Output::Expired(ticket));
             }
         }
-        self.changed();
+        self.grant();
     }
 
     /// A check has ended. One that ends after its time-out is ignored.
@@ -56,7 +47,8 @@ impl Balancer {
             Outcome::Failed => self.fail(now, place, Failure::Check),
         }
         self.plan(now, place);
-        self.changed();
+        self.schedule(place);
+        self.grant();
     }
 
     /// An endpoint has published something without being asked. That answers for a check.
@@ -74,17 +66,33 @@ impl Balancer {
             .schedule
             .postpone(now, &self.checks, calm, &mut self.random);
         self.take_report(now, place, &report);
-        self.changed();
+        self.schedule(place);
+        self.grant();
     }
 
     /// What an endpoint publishes has broken off: it is asked at once, and that counts as a failed check.
     pub fn fell_silent(&mut self, now: Instant, endpoint: EndpointId) {
         let now = self.advance(now);
         if let Some(place) = self.place(endpoint) {
-            self.fail(now, place, Failure::Check);
-            self.members[place].schedule.hasten(now);
-            self.changed();
+            self.suspect(now, place, Failure::Check);
+            self.grant();
         }
+    }
+
+    fn attend(&mut self, now: Moment, place: usize) {
+        if self.members[place].schedule.due(now) == Due::TimeOut {
+            self.members[place].schedule.give_up();
+            self.fail(now, place, Failure::TimeOut);
+            self.plan(now, place);
+        }
+        if self.members[place].schedule.due(now) == Due::Check {
+            self.start_check(now, place);
+        }
+        let until = self.members[place].believed_until(self.checks.memory());
+        if until.is_some_and(|until| until <= now) {
+            self.turn_into(place, Role::Unknown);
+        }
+        self.schedule(place);
     }
 
     fn start_check(&mut self, now: Moment, place: usize) {

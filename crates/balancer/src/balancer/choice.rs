@@ -165,7 +165,7 @@ impl Balancer {
             excluded: excluded.to_vec(),
             deadline: now.after(choosing.listener.queue_timeout),
         });
-        self.changed();
+        self.grant();
         let mine = |output: &mut Output| matches!(output, Output::Granted(t, _) if *t == ticket);
         match self.outputs.pop_back_if(mine) {
             Some(Output::Granted(_, lease)) => Choice::Use(lease),
@@ -191,7 +191,6 @@ impl Balancer {
             match served {
                 Some(lease) => {
                     self.listeners[index].queue.remove(places[index]);
-                    self.due = None;
                     self.outputs.push_back(Output::Granted(ticket, lease));
                 }
                 // Nobody behind it can be served either.

@@ -60,11 +60,15 @@ impl Balancer {
             }
         }
         self.members = members;
+        self.agenda = vec![now; self.members.len()];
         for choosing in &mut self.listeners {
             choosing.turns.arrange(&places, &mut self.random);
         }
         self.judge();
-        self.changed();
+        for place in 0..self.members.len() {
+            self.schedule(place);
+        }
+        self.grant();
         Ok(())
     }
 
@@ -75,7 +79,7 @@ impl Balancer {
             let before = self.members[place].availability();
             self.members[place].drained = drained;
             self.tell_availability(place, before);
-            self.changed();
+            self.grant();
         }
     }
 }
