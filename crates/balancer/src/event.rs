@@ -98,7 +98,7 @@ pub enum Change {
         /// Which endpoint.
         newer: Arc<str>,
     },
-    /// It claims that no longer, or nobody contradicts.
+    /// It claims something else, or nobody contradicts any more.
     ConflictOver,
     /// It is not listed any more.
     Removed,

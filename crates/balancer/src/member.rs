@@ -26,8 +26,10 @@ pub(crate) struct Member {
     pub(crate) heard: Option<Moment>,
     /// The timeline on which it was primary by its last word, however long ago that was.
     pub(crate) claimed: Option<u32>,
-    /// It claims to be primary, and another endpoint on a newer timeline does or did.
+    /// It was primary by its last word, and another endpoint was on a newer timeline by its.
     pub(crate) distrusted: bool,
+    /// The caller was told so.
+    pub(crate) accused: bool,
     /// By an operator's decision here.
     pub(crate) drained: bool,
     /// How many sessions it has from here.
@@ -65,6 +67,7 @@ impl Member {
             heard: None,
             claimed: None,
             distrusted: false,
+            accused: false,
             drained: false,
             sessions: 0,
             chosen: 0,

@@ -27,7 +27,7 @@ pub struct Checks {
 }
 
 impl Default for Checks {
-    /// An endpoint that hangs is down within two seconds.
+    /// An endpoint that hangs is down within a second and a half.
     fn default() -> Self {
         Self {
             interval: Duration::from_millis(500),
@@ -183,7 +183,12 @@ mod tests {
     }
 
     #[test]
-    fn defaults_put_a_hung_endpoint_down_within_two_seconds() {
-        assert_eq!(Checks::default().memory(), Duration::from_secs(2));
+    fn what_is_said_is_believed_past_one_lost_answer() {
+        let mut checks = Checks::default();
+        assert_eq!(checks.memory(), Duration::from_secs(2));
+        checks.fall = 1;
+        assert_eq!(checks.memory(), Duration::from_secs(2));
+        checks.fall = 5;
+        assert_eq!(checks.memory(), Duration::from_secs(5));
     }
 }

@@ -2,8 +2,9 @@
 //! begins a new timeline with each promotion, so whoever is on an older one was replaced.
 //!
 //! A claim outlives its endpoint's silence: while the newest primary is down, an older one that comes back
-//! is still an older one. It ends when its endpoint says something else, or is not listed any more.
-//! Equal timelines are no conflict: two servers may stand before one database.
+//! is still an older one, and an older one that falls silent is no better for it. It ends when its endpoint
+//! says something else, or is not listed any more. Equal timelines are no conflict: two servers may stand
+//! before one database.
 
 use std::sync::Arc;
 
@@ -11,46 +12,34 @@ use crate::event::Change;
 use crate::member::Member;
 use crate::role::Role;
 
-/// Marks who is to be distrusted; `changed` is told of each that was not before, or is not any more.
+/// Marks who is to be distrusted. `changed` is told when one of them claims to be primary in so many words,
+/// and when that is over: a primary that went silent before it was replaced is no news.
 pub(crate) fn judge(members: &mut [Member], mut changed: impl FnMut(&Member, Change)) {
     let newest = members
         .iter()
         .filter_map(|member| Some((member.claimed?, Arc::clone(&member.name))))
         .max_by_key(|(timeline, _)| *timeline);
-    let Some((newest, newer)) = newest else {
-        return clear(members, changed);
-    };
     for member in members {
-        let before = member.distrusted;
-        match member.role {
-            Role::Primary { timeline } if timeline < newest => {
-                member.distrusted = true;
-                if !before {
-                    let newer = Arc::clone(&newer);
-                    changed(
-                        member,
-                        Change::Conflict {
-                            timeline,
-                            newest,
-                            newer,
-                        },
-                    );
-                }
+        let contradicted = newest
+            .as_ref()
+            .filter(|(newest, _)| member.claimed.is_some_and(|claimed| claimed < *newest));
+        member.distrusted = contradicted.is_some();
+        match (contradicted, member.role) {
+            (Some((newest, newer)), Role::Primary { timeline }) if !member.accused => {
+                member.accused = true;
+                let conflict = Change::Conflict {
+                    timeline,
+                    newest: *newest,
+                    newer: Arc::clone(newer),
+                };
+                changed(member, conflict);
             }
-            Role::Primary { .. } | Role::Replica { .. } | Role::Unknown => {
-                member.distrusted = false;
-                if before {
-                    changed(member, Change::ConflictOver);
-                }
+            (None, _) if member.accused => {
+                member.accused = false;
+                changed(member, Change::ConflictOver);
             }
+            (Some(_) | None, _) => {}
         }
-    }
-}
-
-fn clear(members: &mut [Member], mut changed: impl FnMut(&Member, Change)) {
-    for member in members.iter_mut().filter(|member| member.distrusted) {
-        member.distrusted = false;
-        changed(member, Change::ConflictOver);
     }
 }
 
@@ -59,8 +48,13 @@ mod tests {
     use super::*;
     use crate::clock::Moment;
     use crate::event::EndpointId;
-    use crate::role::Report;
+    use crate::role::{Lag, Report};
     use crate::settings::Endpoint;
+
+    const LAG: Lag = Lag {
+        bytes: None,
+        time: None,
+    };
 
     fn fleet() -> Vec<Member> {
         ["a", "b", "c"]
@@ -100,8 +94,25 @@ mod tests {
         assert_eq!(judged(&mut members), ["a contradicts b"]);
         assert!(members[0].distrusted && !members[1].distrusted);
         assert!(judged(&mut members).is_empty());
-        says(&mut members[0], Role::Unknown);
+        // Silence is no other word.
+        members[0].role = Role::Unknown;
+        assert!(judged(&mut members).is_empty());
+        assert!(members[0].distrusted);
+        says(&mut members[0], Role::Replica { lag: LAG });
         assert_eq!(judged(&mut members), ["a over"]);
+        assert!(!members[0].distrusted);
+    }
+
+    #[test]
+    fn a_primary_that_was_silent_when_it_was_replaced_is_told_of_when_it_comes_back() {
+        let mut members = fleet();
+        says(&mut members[0], Role::Primary { timeline: 1 });
+        members[0].role = Role::Unknown;
+        says(&mut members[1], Role::Primary { timeline: 2 });
+        assert!(judged(&mut members).is_empty());
+        assert!(members[0].distrusted);
+        says(&mut members[0], Role::Primary { timeline: 1 });
+        assert_eq!(judged(&mut members), ["a contradicts b"]);
     }
 
     #[test]
@@ -119,8 +130,7 @@ mod tests {
         says(&mut members[1], Role::Primary { timeline: 9 });
         says(&mut members[0], Role::Primary { timeline: 1 });
         assert_eq!(judged(&mut members), ["a contradicts b"]);
-        let lag = crate::role::Lag::default();
-        says(&mut members[1], Role::Replica { lag });
+        says(&mut members[1], Role::Replica { lag: LAG });
         assert_eq!(judged(&mut members), ["a over"]);
         says(&mut members[1], Role::Primary { timeline: 1 });
         assert!(judged(&mut members).is_empty());

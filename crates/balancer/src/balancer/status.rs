@@ -31,7 +31,7 @@ pub struct Status {
     pub role: Role,
     /// How long ago it said something of itself; nothing if it never did.
     pub heard_ago: Option<Duration>,
-    /// It claims to be primary, and is an older one.
+    /// It was primary by its last word, and a newer one was promoted.
     pub distrusted: bool,
     /// Whether it takes new sessions.
     pub availability: Availability,

@@ -502,6 +502,9 @@ fn a_promotion_moves_writers_and_the_old_primary_is_not_believed_any_more() {
     assert!(!stand.balancer.keeps(readers, a));
     stand.answers("b", Some(Outcome::Failed));
     stand.run(10 * SECOND);
+    // Its word is old by now, and it is not believed to be anything else for that.
+    assert_eq!(stand.status("a").role, Role::Unknown);
+    assert_eq!(stand.choose(readers), Choice::NobodyServes);
     stand.reports("a", Role::Primary { timeline: 1 });
     assert_eq!(stand.choose(writers), Choice::NoPrimary);
     stand.took_events();

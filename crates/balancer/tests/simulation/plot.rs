@@ -47,7 +47,7 @@ pub(crate) fn policy(policy: Policy) -> &'static str {
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 880.0;
 const LEFT: f64 = 56.0;
-const RIGHT: f64 = 936.0;
+const RIGHT: f64 = 860.0;
 /// Of the day, for what is averaged.
 const BUCKETS: u32 = 144;
 
@@ -173,7 +173,7 @@ impl Panel {
     fn bound(&self, svg: &mut Svg, value: Duration, text: &str) {
         let y = self.y(value.as_secs_f64());
         svg.line("bound", (LEFT, y), (RIGHT, y));
-        svg.text("small", RIGHT, y - 4.0, "end", text);
+        svg.text("small", RIGHT + 6.0, y + 4.0, "start", text);
     }
 }
 
@@ -229,16 +229,12 @@ fn averaged(spans: impl Iterator<Item = (Duration, Duration)>) -> Vec<f64> {
 }
 
 fn noticed(svg: &mut Svg, run: &Run) {
-    let head = "Seconds from a fault until the server was down, by what had happened to it";
+    let head = "Seconds from a fault until it was down (dashed: promised)";
     let panel = Panel::new(svg, (252.0, 412.0), head, (3.5, 1.0));
     legend(svg, panel.top - 12.0);
     stalls(svg, run, &panel);
-    panel.bound(
-        svg,
-        until_noticed(Fault::Hung),
-        "promised for dropped and hung",
-    );
-    panel.bound(svg, until_noticed(Fault::Killed), "promised for killed");
+    panel.bound(svg, until_noticed(Fault::Hung), "dropped, hung");
+    panel.bound(svg, until_noticed(Fault::Killed), "killed");
     let time =
         |outage: &Outage| Some((outage.noticed?, run.running(outage.began, outage.noticed?)));
     marks(svg, run, &panel, time);
@@ -246,10 +242,10 @@ fn noticed(svg: &mut Svg, run: &Run) {
 }
 
 fn returned(svg: &mut Svg, run: &Run) {
-    let head = "Seconds from its return until it was up";
+    let head = "Seconds from its return until it was up (dashed: promised)";
     let panel = Panel::new(svg, (468.0, 588.0), head, (2.0, 1.0));
     stalls(svg, run, &panel);
-    panel.bound(svg, until_up(), "promised");
+    panel.bound(svg, until_up(), "all");
     let time = |outage: &Outage| {
         let from = outage.ended?.max(outage.noticed?);
         Some((outage.back?, run.running(from, outage.back?)))
@@ -284,7 +280,7 @@ fn stalls(svg: &mut Svg, run: &Run, panel: &Panel) {
 }
 
 fn legend(svg: &mut Svg, y: f64) {
-    let mut x = 560.0;
+    let mut x = 484.0;
     for fault in [Fault::Killed, Fault::Dropped, Fault::Hung] {
         svg.mark(fault, x, y - 4.0);
         svg.text("small", x + 8.0, y, "start", name(fault));

@@ -27,6 +27,7 @@ pub(crate) const CHECKS: Checks = Checks {
 
 /// The connector's patience with one connect.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+const WAIT_FOR_PRIMARY: Duration = Duration::from_secs(10);
 /// How often a session that waits for a primary asks again.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 const HEALTHY: Range<Duration> = minutes(20)..minutes(100);
@@ -381,7 +382,7 @@ impl Run {
         let clock = self.clock();
         match self.balancer.choose(clock, listener, &session.tried) {
             Choice::Use(lease) => self.connect(lease, session),
-            Choice::NoPrimary if self.now - session.arrived < Duration::from_secs(10) => {
+            Choice::NoPrimary if self.running(session.arrived, self.now) < WAIT_FOR_PRIMARY => {
                 session.tried.clear();
                 self.after(ASK_AGAIN, Happening::Ask(session));
             }
