@@ -13,7 +13,6 @@ mod logging;
 mod notify;
 mod sessions;
 mod signals;
-mod units;
 
 pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
@@ -25,4 +24,3 @@ pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use notify::{Status, notify};
 pub use sessions::{Running, Sessions};
 pub use signals::{Asked, Shutdown, Signals};
-pub use units::{ByteSize, Period};
