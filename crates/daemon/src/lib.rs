@@ -14,7 +14,6 @@ mod notify;
 mod on_wake;
 mod sessions;
 mod signals;
-mod units;
 
 pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
@@ -27,4 +26,3 @@ pub use notify::{Status, notify};
 pub use on_wake::OnWake;
 pub use sessions::{Running, Sessions};
 pub use signals::{Asked, Shutdown, Signals};
-pub use units::{ByteSize, Period};
