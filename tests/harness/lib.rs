@@ -73,8 +73,8 @@ mod rounds;
 mod scan;
 mod server;
 mod settings;
-mod socket_table;
 mod tap;
+mod unread;
 
 pub use address::Address;
 pub use ca::{Ca, Identity, Leaf};

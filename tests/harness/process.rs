@@ -18,7 +18,6 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 pub use rustix::process::Signal;
 
 use crate::deadline::until;
-use crate::socket_table::listens;
 
 /// How much of a log is shown when a test fails.
 const TAIL_LINES: usize = 40;
@@ -249,6 +248,18 @@ pub(crate) fn spawn(command: Command) -> io::Result<Child> {
         .send((command, reply))
         .expect("the nursery lives as long as its static sender");
     spawned.recv().expect("the nursery answers every order")
+}
+
+/// True if a TCP socket listens on this port, as the process sees it.
+fn listens(pid: u32, port: u16) -> bool {
+    let suffix = format!(":{port:04X}");
+    // A process that has just ended has no table any more; its end is found elsewhere.
+    let table = fs::read(format!("/proc/{pid}/net/tcp")).unwrap_or_default();
+    String::from_utf8_lossy(&table).lines().any(|line| {
+        // sl local_address rem_address st …; state 0A is LISTEN.
+        let mut fields = line.split_whitespace().skip(1);
+        fields.next().is_some_and(|local| local.ends_with(&suffix)) && fields.nth(1) == Some("0A")
+    })
 }
 
 fn read(path: &Path) -> Vec<u8> {

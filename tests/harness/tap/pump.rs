@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Direction, Shared};
 use crate::random::Random;
-use crate::socket_table::wait_until_read;
+use crate::unread::wait_until_read;
 
 /// How long it waits for more to join to what has come.
 const LULL: Duration = Duration::from_millis(1);
