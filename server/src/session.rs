@@ -171,3 +171,6 @@ async fn send(db: &mut (impl AsyncWrite + Unpin), startup: &[u8]) -> io::Result<
     db.write_all(startup).await?;
     db.flush().await
 }
+
+#[cfg(test)]
+mod tests;
