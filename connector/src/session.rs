@@ -85,7 +85,7 @@ pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), 
         }
         Wish::Cancel(request) => {
             shared.metrics.cancels.inc();
-            let mut tunnel = open_tunnel(shared).await?.stream;
+            let mut tunnel = open_in_turn(shared).await?.stream;
             tunnel.write_all(&request).await.map_err(Failed::Lost)?;
             tunnel.flush().await.map_err(Failed::Lost)?;
             // The application waits for this connection to close; it closes when the server is
@@ -110,6 +110,14 @@ pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), 
             }
         }
     }
+}
+
+/// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
+/// is still there for sessions.
+async fn open_in_turn(shared: &Shared) -> Result<Tunnel, Failed> {
+    // The semaphore is never closed.
+    let _turn = shared.opening_for_cancels.acquire().await;
+    open_tunnel(shared).await
 }
 
 async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {

@@ -285,13 +285,17 @@ async fn overdue(session: &Session) {
     tokio::time::sleep(FAREWELL).await;
 }
 
+/// Sends a cancel request on, and returns when PostgreSQL has dealt with it.
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
     let Some(flow) = shared.cancels.find(pid, secret, client) else {
         tracing::debug!(%client, "a cancel request means no session here");
         return;
     };
     shared.metrics.cancels.inc();
-    let _in_flight = flow.cancel_begins();
+    let in_flight = flow.cancel_begins();
+    let Some(_turn) = in_flight.turn().await else {
+        return;
+    };
     let request = wire::originate::cancel_request(pid, secret);
     if let Err(error) = shared.database.cancel(&request).await {
         tracing::warn!(%error, "a cancel request did not reach the database");
