@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Sessions, Shutdown};
+use daemon::{Places, Sessions, Shutdown};
 use tokio::sync::Semaphore;
 use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
+use crate::listen::Source;
 use crate::metrics::Metrics;
 use crate::users::AllowUsers;
 
@@ -32,6 +33,8 @@ pub struct Shared {
     pub connect_timeout: Duration,
     /// How long an application may take to its start-up message.
     pub startup_timeout: Duration,
+    /// Connections that have not begun a session.
+    pub starting: Arc<Places<Source>>,
     /// Whose turn it is to open a tunnel for a cancel request.
     pub opening_for_cancels: Semaphore,
     /// What it counts.
@@ -68,6 +71,9 @@ impl Shared {
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
             startup_timeout: config.startup_timeout.0,
+            starting: Arc::new(Places::new(daemon::within_file_limit(
+                config.max_starting.0,
+            ))),
             opening_for_cancels: Semaphore::new(OPENING_FOR_CANCELS),
             metrics: Metrics::new(),
             sessions: Sessions::default(),
