@@ -3,8 +3,10 @@
 //! into docs/balancer-simulation.svg.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agenda;
 mod plot;
 mod run;
+mod seen;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +16,8 @@ use std::{env, fs};
 
 use pgseal_balancer::{Change, Policy};
 
-use crate::run::{CHECKS, LISTENERS, Outage, Run, SERVERS, SESSIONS, Seen};
+use crate::run::{CHECKS, LISTENERS, Run, SERVERS, SESSIONS};
+use crate::seen::{Outage, Seen};
 use crate::world::Fault;
 
 /// The day that is drawn, and with `PGSEAL_TEST_LONG=1` others.
