@@ -31,6 +31,7 @@ mod python_models;
 mod refusals_in_flight;
 mod same_as_direct;
 mod seed_examples;
+mod settings;
 mod sockets;
 mod systemd;
 mod tampered;

@@ -19,7 +19,7 @@ pub use exit::{Failure, report};
 pub use harden::{LockMemory, harden, lock_memory};
 pub use http::{Incoming, serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
-pub use layers::{Layers, Loaded};
+pub use layers::{Layers, Loaded, Origin, Origins, Source};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use notify::{Status, notify};
 pub use sessions::{Running, Sessions};
