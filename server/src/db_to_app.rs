@@ -303,7 +303,7 @@ impl<'a> DbToApp<'a> {
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        let max_open_row = self.session.shared.limits.max_open_row;
+        let max_open_row = self.session.shared.limits.max_open_row();
         if header.body <= LONG_ROW && header.total() <= max_open_row {
             return Plan::Open(shape.clone());
         }

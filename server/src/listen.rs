@@ -276,6 +276,9 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(refusals::REVOCATIONS_UNKNOWN);
     }
+    if shared.settings.unknown() {
+        return Err(refusals::SETTINGS_UNKNOWN);
+    }
     if identity.role != Role::Client {
         return Err(refusals::NOT_A_CLIENT);
     }

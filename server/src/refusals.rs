@@ -118,6 +118,13 @@ pub const REVOCATIONS_UNKNOWN: Refusal<'static> = fatal(
     Some("Its list is too old (max_crl_age) or was altered; the server's log says which."),
 );
 
+/// The settings that the store has for all servers cannot be relied on, or never were known.
+pub const SETTINGS_UNKNOWN: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server does not know its settings",
+    Some("Those in its store were altered, or it cannot take them over; its log says which."),
+);
+
 /// The store cannot be read.
 pub const NO_STORE: Refusal<'static> = fatal(
     "58000",

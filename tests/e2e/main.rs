@@ -32,6 +32,7 @@ mod refusals_in_flight;
 mod same_as_direct;
 mod scripted;
 mod seed_examples;
+mod settings;
 mod sockets;
 mod systemd;
 mod tampered;
