@@ -44,6 +44,9 @@ pub enum Failed {
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
     #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
+    /// The server does not answer.
+    #[error("the server said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The list of revoked certificates is too old to trust a server.
     #[error("no new sessions: it was not heard for longer than max_crl_age who is revoked")]
     RevocationsUnknown,
@@ -68,7 +71,7 @@ enum Wish {
 /// What to say of it in the log; the application has been told already.
 pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
-        tunnel::tune(tcp).map_err(Failed::Application)?;
+        shared.tuning.apply(tcp).map_err(Failed::Application)?;
     }
     let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
         .await
@@ -91,8 +94,10 @@ pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), 
             // The application waits for this connection to close; it closes when the server is
             // done, and then no later query can be hit.
             let mut rest = [0; 64];
-            while matches!(tunnel.read(&mut rest).await, Ok(1..)) {}
-            Ok(())
+            let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
+            tokio::time::timeout(shared.answer_timeout, closed)
+                .await
+                .map_err(|_| Failed::Silent(shared.answer_timeout))
         }
         Wish::Session(startup) => {
             let _running = shared.sessions.begin();
@@ -117,7 +122,8 @@ async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
         return Err(Failed::RevocationsUnknown);
     }
     let limit = shared.connect_timeout;
-    tunnel::connect(&shared.server, &shared.tls, ALPN_POSTGRESQL, limit)
+    let (address, tls) = (&shared.server, &shared.tls);
+    tunnel::connect(address, tls, ALPN_POSTGRESQL, limit, shared.tuning)
         .await
         .inspect_err(|_| {
             shared.metrics.tunnels_failed.inc();
@@ -267,11 +273,16 @@ async fn server_to_app(
     let mut boundaries = Boundaries::default();
     let mut ending: Shutdown = shared.ending.clone();
     let mut revoked = pin!(shared.revoked.revoked(server));
+    let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
     let mut chunk = BytesMut::with_capacity(CHUNK);
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
             read = tunnel.read_buf(&mut chunk) => read,
+            () = &mut silent, if boundaries.last_tag().is_none() => {
+                let silent = Failed::Silent(shared.answer_timeout);
+                break (refusals::NO_ANSWER, Some(silent));
+            }
             () = ending.begun() => break (refusals::SHUTDOWN, None),
             () = &mut revoked => break (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
         };

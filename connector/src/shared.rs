@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use daemon::{Sessions, Shutdown};
-use tunnel::{ClientTls, Revoked};
+use tunnel::{ClientTls, Revoked, Tuning};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
@@ -26,8 +26,12 @@ pub struct Shared {
     pub zones_allowed: bool,
     /// How long a tunnel may take to open.
     pub connect_timeout: Duration,
+    /// How long the server may take to its first answer.
+    pub answer_timeout: Duration,
     /// How long an application may take to its start-up message.
     pub startup_timeout: Duration,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// What it counts.
     pub metrics: Metrics,
     /// The sessions that run.
@@ -61,7 +65,9 @@ impl Shared {
             allow_users,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
+            answer_timeout: config.answer_timeout.0,
             startup_timeout: config.startup_timeout.0,
+            tuning: config.tuning(),
             metrics: Metrics::new(),
             sessions: Sessions::default(),
             ending,

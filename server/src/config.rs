@@ -7,6 +7,7 @@ use control::{OnRefused, ZoneMode};
 use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
+use tunnel::Tuning;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -57,6 +58,12 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `tcp_keepalive`
+    #[serde(default = "default_tcp_keepalive")]
+    pub tcp_keepalive: Period,
+    /// `tcp_user_timeout`
+    #[serde(default = "default_tcp_user_timeout")]
+    pub tcp_user_timeout: Period,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -107,6 +114,9 @@ pub struct Database {
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
+    /// `database.answer_timeout`
+    #[serde(default = "default_answer_timeout")]
+    pub answer_timeout: Period,
 }
 
 /// Where the database is.
@@ -195,6 +205,14 @@ fn default_max_stale() -> Period {
     Period::seconds(600)
 }
 
+fn default_tcp_keepalive() -> Period {
+    Period(Tuning::default().keepalive)
+}
+
+fn default_tcp_user_timeout() -> Period {
+    Period(Tuning::default().user_timeout)
+}
+
 fn default_drain_timeout() -> Period {
     Period::seconds(30)
 }
@@ -205,6 +223,10 @@ fn default_max_crl_age() -> Period {
 
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
+}
+
+fn default_answer_timeout() -> Period {
+    Period::seconds(60)
 }
 
 /// The keys that apply to a running program, on SIGHUP.
@@ -237,6 +259,15 @@ impl Config {
         Place {
             address: self.store.clone(),
             etcd: self.etcd.clone(),
+        }
+    }
+
+    /// TCP's options.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            keepalive: self.tcp_keepalive.0,
+            user_timeout: self.tcp_user_timeout.0,
         }
     }
 
@@ -390,6 +421,12 @@ pub const KEYS: &[Key] = &[
         "How long the database may take to accept a connection.",
     ),
     text(
+        "database.answer_timeout",
+        "PERIOD",
+        "60s",
+        "How long the database may then take to its first answer to a start-up message: a request for a password, or an error.",
+    ),
+    text(
         "zone_mode",
         "MODE",
         "off",
@@ -424,6 +461,18 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "10s",
         "How long a peer may take from connecting to its start-up message.",
+    ),
+    text(
+        "tcp_keepalive",
+        "PERIOD",
+        "60s",
+        "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
+    ),
+    text(
+        "tcp_user_timeout",
+        "PERIOD",
+        "0s",
+        "Bytes that a peer does not acknowledge, or does not take, for this long end the connection: for peers that vanish while something is on its way to them, and that never let anything wait. 0s: the system's own limit, some 15 minutes, for what is not acknowledged.",
     ),
     text(
         "drain_timeout",

@@ -112,7 +112,7 @@ impl Prepared {
                 config.open_memory.0
             )));
         }
-        let database = Database::new(&config.database).map_err(Failure::Usage)?;
+        let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
         check_max_stale(config)?;
         let asked = Instant::now();
         let store = open_store(config)?;

@@ -106,7 +106,7 @@ async fn serve_one(tcp: TcpStream, shared: Arc<Shared>) {
 }
 
 async fn receive(mut tcp: TcpStream, shared: &Arc<Shared>) -> Result<Peer, Turned> {
-    tunnel::tune(&tcp)?;
+    shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use daemon::{Sessions, Shutdown};
-use tunnel::{Revoked, ServerTls};
+use tunnel::{Revoked, ServerTls, Tuning};
 
 use crate::access::Access;
 use crate::cancel::Cancels;
@@ -46,6 +46,8 @@ pub struct Shared {
     pub cancels: Arc<Cancels>,
     /// How long a peer may take to its start-up message.
     pub startup_timeout: Duration,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
     draining: AtomicBool,
@@ -81,6 +83,7 @@ impl Shared {
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
+            tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),
         }

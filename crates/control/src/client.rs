@@ -10,7 +10,7 @@ use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate};
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
 use crate::path;
 use crate::watch::{Running, Watch};
@@ -167,7 +167,14 @@ impl Client {
     async fn open(
         &self,
     ) -> Result<(SendRequest<Full<Bytes>>, Connection, PeerCertificate), ClientError> {
-        let tunnel = tunnel::connect(&self.address, &self.tls, ALPN_HTTP, self.limit).await?;
+        let tunnel = tunnel::connect(
+            &self.address,
+            &self.tls,
+            ALPN_HTTP,
+            self.limit,
+            Tuning::default(),
+        )
+        .await?;
         let (sender, connection) = http1::handshake(TokioIo::new(tunnel.stream))
             .await
             .map_err(|cause| self.broken(cause))?;
