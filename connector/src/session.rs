@@ -44,6 +44,9 @@ pub enum Failed {
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
     #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
+    /// The server does not answer.
+    #[error("the server said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The list of revoked certificates is too old to trust a server.
     #[error("no new sessions: it was not heard for longer than max_crl_age who is revoked")]
     RevocationsUnknown,
@@ -73,7 +76,7 @@ pub async fn serve(
     shared: &Shared,
 ) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
-        tunnel::tune(tcp).map_err(Failed::Application)?;
+        shared.tuning.apply(tcp).map_err(Failed::Application)?;
     }
     let received = tokio::time::timeout(shared.startup_timeout, receive(&mut app));
     let wish = tokio::select! {
@@ -131,9 +134,13 @@ async fn cancel(request: &[u8], shared: &Shared) -> Result<(), Failed> {
     let mut tunnel = open_in_turn(shared).await?.stream;
     tunnel.write_all(request).await.map_err(Failed::Lost)?;
     tunnel.flush().await.map_err(Failed::Lost)?;
+    // The server closes when PostgreSQL has; until then it holds back the session's next message,
+    // so that giving up here lets no later query be hit.
     let mut rest = [0; 64];
-    while matches!(tunnel.read(&mut rest).await, Ok(1..)) {}
-    Ok(())
+    let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
+    tokio::time::timeout(shared.answer_timeout, closed)
+        .await
+        .map_err(|_| Failed::Silent(shared.answer_timeout))
 }
 
 /// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
@@ -149,7 +156,8 @@ async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
         return Err(Failed::RevocationsUnknown);
     }
     let limit = shared.connect_timeout;
-    tunnel::connect(&shared.server, &shared.tls, ALPN_POSTGRESQL, limit)
+    let (address, tls) = (&shared.server, &shared.tls);
+    tunnel::connect(address, tls, ALPN_POSTGRESQL, limit, shared.tuning)
         .await
         .inspect_err(|_| {
             shared.metrics.tunnels_failed.inc();
@@ -313,6 +321,7 @@ async fn server_to_app(
     let mut boundaries = Boundaries::default();
     let must_end = pin!(must_end(server, shared));
     let mut must_end = OnWake::new(must_end);
+    let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
     let mut chunk = BytesMut::with_capacity(CHUNK);
     let (refusal, lost) = loop {
         chunk.clear();
@@ -320,6 +329,10 @@ async fn server_to_app(
             biased;
             told = &mut must_end => break told,
             read = tunnel.read_buf(&mut chunk) => read,
+            () = &mut silent, if boundaries.last_tag().is_none() => {
+                let silent = Failed::Silent(shared.answer_timeout);
+                break (refusals::NO_ANSWER, Some(silent));
+            }
         };
         match read {
             // The server has closed in good order, and said why if there was anything to say.

@@ -110,7 +110,7 @@ impl Prepared {
         let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
         let setup = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        let database = Database::new(&config.database).map_err(Failure::Usage)?;
+        let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
         let configured = configured(loaded)?;
         let asked = Instant::now();
         let store = open_store(config)?;

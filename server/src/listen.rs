@@ -149,7 +149,7 @@ async fn receive(
     place: &Place<Source>,
     shared: &Shared,
 ) -> Result<Peer, Turned> {
-    tunnel::tune(&tcp)?;
+    shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,

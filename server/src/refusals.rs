@@ -76,6 +76,13 @@ pub const NO_DATABASE: Refusal<'static> = fatal(
     Some("The server's log says why."),
 );
 
+/// PostgreSQL has refused a login for what it says of channel binding.
+pub const CHANNEL_BINDING: Refusal<'static> = fatal(
+    "28000",
+    "this login cannot be bound to its TLS connection, which ends at the pgseal server",
+    Some("Connect with channel_binding=disable, or through pgseal-connector."),
+);
+
 /// No TLS.
 pub const NOT_ENCRYPTED: Refusal<'static> = fatal(
     "28000",

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use control::{Live, LogLevel};
 use daemon::{LogHandle, Places, Sessions, Shutdown};
-use tunnel::{Identity, Revoked, ServerTls};
+use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
 use crate::Prepared;
 use crate::access::Access;
@@ -59,6 +59,8 @@ pub struct Shared {
     pub cancels: Arc<Cancels>,
     /// How long a peer may take to its start-up message.
     pub startup_timeout: Duration,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
     draining: AtomicBool,
@@ -101,6 +103,7 @@ impl Shared {
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
+            tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),
             log,
