@@ -12,6 +12,7 @@
 //! and nothing else. What no real server sends is in [`unreal`].
 
 mod conversations;
+mod documented;
 mod handshakes;
 mod listen;
 mod message_types;
