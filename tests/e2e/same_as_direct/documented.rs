@@ -75,13 +75,14 @@ fn is_there(link: &Link, text: &str) -> bool {
         .and_then(|name| name.strip_suffix('`'))
     {
         let head = format!("fn {test}(");
-        let lines: Vec<_> = text.lines().collect();
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
         return lines.iter().enumerate().any(|(at, line)| {
-            let before = &lines[at.saturating_sub(3)..at];
-            let is_test = |line: &&str| {
-                line.trim_start().starts_with("#[test") || line.contains("#[tokio::test")
-            };
-            line.contains(&head) && before.iter().any(is_test)
+            let attributes = lines[..at]
+                .iter()
+                .rev()
+                .take_while(|line| line.starts_with('#'));
+            let is_test = |line: &str| line.contains("[test") || line.contains("[tokio::test");
+            line.contains(&head) && attributes.copied().any(is_test)
         });
     }
     let quoted = link
