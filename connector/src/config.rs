@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use daemon::{HostPort, Key, Kind, LogSettings, Period};
+use control::Period;
+use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::listen::{Address, Addresses};

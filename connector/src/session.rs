@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::Shutdown;
+use daemon::{OnWake, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
 use wire::frame::Boundaries;
@@ -200,9 +200,11 @@ async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Resu
 /// Both directions, until either side ends, or the server is not to be trusted any more.
 async fn carry(app: Stream, tunnel: Tunnel, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
     let Tunnel { stream, server } = tunnel;
+    let overdue = pin!(overdue(shared, &server.serial));
     tokio::select! {
+        biased;
         ended = both_ways(app, stream, startup, &server.serial, shared) => ended,
-        () = overdue(shared, &server.serial) => Err(Failed::Revoked),
+        () = OnWake::new(overdue) => Err(Failed::Revoked),
     }
 }
 
@@ -223,9 +225,11 @@ async fn both_ways(
     tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
     let (app_reads, app_writes) = tokio::io::split(app);
-    let mut to_server = pin!(app_to_server(app_reads, tunnel_writes));
-    let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
+    let to_server = pin!(app_to_server(app_reads, tunnel_writes));
+    let to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
+    let (mut to_server, mut to_app) = (OnWake::new(to_server), OnWake::new(to_app));
     tokio::select! {
+        biased;
         ended = &mut to_app => ended,
         ended = &mut to_server => match ended {
             // The application has asked its last; what is on its way back still gets there. A
@@ -256,6 +260,16 @@ async fn app_to_server(
     }
 }
 
+/// Returns when the session is to end although neither side has ended it: what the application is
+/// told, and what the log.
+async fn must_end(server: &Serial, shared: &Shared) -> (Refusal<'static>, Option<Failed>) {
+    let mut ending: Shutdown = shared.ending.clone();
+    tokio::select! {
+        () = ending.begun() => (refusals::SHUTDOWN, None),
+        () = shared.revoked.revoked(server) => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
+    }
+}
+
 /// Follows where messages end, so that an application whose server is lost can be told in
 /// PostgreSQL's own way.
 async fn server_to_app(
@@ -265,15 +279,15 @@ async fn server_to_app(
     shared: &Shared,
 ) -> Result<(), Failed> {
     let mut boundaries = Boundaries::default();
-    let mut ending: Shutdown = shared.ending.clone();
-    let mut revoked = pin!(shared.revoked.revoked(server));
+    let must_end = pin!(must_end(server, shared));
+    let mut must_end = OnWake::new(must_end);
     let mut chunk = BytesMut::with_capacity(CHUNK);
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
+            biased;
+            told = &mut must_end => break told,
             read = tunnel.read_buf(&mut chunk) => read,
-            () = ending.begun() => break (refusals::SHUTDOWN, None),
-            () = &mut revoked => break (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
         };
         match read {
             // The server has closed in good order, and said why if there was anything to say.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
+use control::{ByteSize, OnRefused, Period, ZoneMode};
+use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 

@@ -1,10 +1,12 @@
 //! The server's port: TLS, who the peer is, and what it came for.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use daemon::OnWake;
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -262,9 +264,11 @@ async fn data(
     let session = Session::new(shared.clone(), client, serial, parameters);
     shared.metrics.sessions_started.inc();
     let _running = shared.sessions.begin();
+    let overdue = pin!(overdue(&session));
     let ended = tokio::select! {
+        biased;
         ended = session.run(&mut stream, startup) => ended,
-        () = overdue(&session) => {
+        () = OnWake::new(overdue) => {
             // What it has not taken yet is not for it any more.
             if let Err(error) = stream.get_ref().0.set_zero_linger() {
                 tracing::debug!(%error, "a connection cannot be reset");

@@ -11,9 +11,9 @@ mod key;
 mod layers;
 mod logging;
 mod notify;
+mod on_wake;
 mod sessions;
 mod signals;
-mod units;
 
 pub use address::{HostPort, Listen};
 pub use exit::{Failure, report};
@@ -23,6 +23,6 @@ pub use key::{Key, Kind, differences, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use notify::{Status, notify};
+pub use on_wake::OnWake;
 pub use sessions::{Running, Sessions};
 pub use signals::{Asked, Shutdown, Signals};
-pub use units::{ByteSize, Period};
