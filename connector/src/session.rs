@@ -20,9 +20,6 @@ use crate::shared::Shared;
 /// hear of it, this stays under two seconds.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
-
 /// Why a session came to nothing, for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -272,15 +269,11 @@ async fn app_to_server(
     mut app: impl AsyncRead + Unpin,
     mut tunnel: impl AsyncWrite + Unpin,
 ) -> Result<(), Failed> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut chunk = BytesMut::new();
     loop {
         chunk.clear();
-        if app
-            .read_buf(&mut chunk)
-            .await
-            .map_err(Failed::Application)?
-            == 0
-        {
+        let read = daemon::read_chunk(&mut app, &mut chunk).await;
+        if read.map_err(Failed::Application)? == 0 {
             return tunnel.shutdown().await.map_err(Failed::Lost);
         }
         tunnel.write_all(&chunk).await.map_err(Failed::Lost)?;
@@ -299,11 +292,11 @@ async fn server_to_app(
     let mut boundaries = Boundaries::default();
     let mut ending: Shutdown = shared.ending.clone();
     let mut revoked = pin!(shared.revoked.revoked(server));
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut chunk = BytesMut::new();
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
-            read = tunnel.read_buf(&mut chunk) => read,
+            read = daemon::read_chunk(&mut tunnel, &mut chunk) => read,
             () = ending.begun() => break (refusals::SHUTDOWN, None),
             () = &mut revoked => break (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
         };
