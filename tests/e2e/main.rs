@@ -10,6 +10,7 @@ mod certificates;
 mod control_api;
 mod database_tls;
 mod denied;
+mod drivers;
 mod fleet;
 mod hardening;
 mod harness_chains;
