@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use daemon::{HostPort, Key, Kind, LogSettings, Period};
+use control::{Count, Period};
+use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::listen::{Address, Addresses};
@@ -44,6 +45,9 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -93,6 +97,10 @@ fn default_connect_timeout() -> Period {
 
 fn default_startup_timeout() -> Period {
     Period::seconds(10)
+}
+
+fn default_max_starting() -> Count {
+    Count(4096)
 }
 
 fn default_drain_timeout() -> Period {
@@ -229,6 +237,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "10s",
         "How long an application may take from connecting to its start-up message.",
+    ),
+    text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections of applications that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the user (by TCP: the address) that has most of them loses its oldest.",
     ),
     text(
         "drain_timeout",

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use control::{OnRefused, ZoneMode};
-use daemon::{ByteSize, HostPort, Key, Kind, Listen, LockMemory, LogSettings, Period};
+use control::{ByteSize, Count, OnRefused, Period, ZoneMode};
+use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 
@@ -57,6 +57,9 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -193,6 +196,10 @@ fn default_startup_timeout() -> Period {
 
 fn default_max_stale() -> Period {
     Period::seconds(600)
+}
+
+fn default_max_starting() -> Count {
+    Count(4096)
 }
 
 fn default_drain_timeout() -> Period {
@@ -424,6 +431,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "10s",
         "How long a peer may take from connecting to its start-up message.",
+    ),
+    text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the network or client that has most of them loses its oldest.",
     ),
     text(
         "drain_timeout",

@@ -183,6 +183,7 @@ async fn run(
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    daemon::raise_file_limit();
     if config.master_key_file.is_none() && config.master_key_command.is_none() {
         tracing::warn!(
             "the master key comes from the environment, where other programs may see it"

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use daemon::{Sessions, Shutdown};
-use tunnel::{Revoked, ServerTls};
+use daemon::{Places, Sessions, Shutdown};
+use tunnel::{Identity, Revoked, ServerTls};
 
 use crate::access::Access;
 use crate::cancel::Cancels;
@@ -14,9 +14,13 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::listen::Source;
 use crate::metrics::Metrics;
 use crate::opener::Policy;
 use crate::refusals::RefusalLog;
+
+/// Connections to the control API at once. Each connector keeps one.
+const MAX_CONTROLLING: usize = 4096;
 
 /// One server, as its sessions and interfaces see it.
 pub struct Shared {
@@ -40,6 +44,10 @@ pub struct Shared {
     pub access: Arc<Access>,
     /// What it says of refused values.
     pub refusals: RefusalLog,
+    /// Connections that have not begun what they came for.
+    pub starting: Arc<Places<Source>>,
+    /// Connections to the control API.
+    pub controlling: Arc<Places<Identity>>,
     /// The data sessions that run.
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
@@ -78,6 +86,10 @@ impl Shared {
             metrics,
             access,
             refusals: RefusalLog::default(),
+            starting: Arc::new(Places::new(daemon::within_file_limit(
+                config.max_starting.0,
+            ))),
+            controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,

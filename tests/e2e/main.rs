@@ -31,6 +31,7 @@ mod peers;
 mod python_models;
 mod refusals_in_flight;
 mod same_as_direct;
+mod scripted;
 mod seed_examples;
 mod sockets;
 mod systemd;

@@ -1,19 +1,25 @@
-//! The control API: its types, and a client for it.
+//! The control API: its types, the settings that it changes, and a client for it.
 //!
 //! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
 //! server answers it; a connector passes a part of it on to applications beside it.
 
 mod certificates;
+mod choices;
 mod client;
+mod live;
 mod types;
+mod units;
 mod watch;
 
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
+pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError};
+pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
 pub use types::{
-    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
-    Values, ZoneMode, ZoneRequest,
+    ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
+    ZoneRequest,
 };
+pub use units::{ByteSize, Count, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
