@@ -94,7 +94,7 @@ pub use pair::Pair;
 pub use port::{Port, free_port};
 pub use postgres::{Release, as_owner, give, psql, psql_program};
 pub use process::{Process, Signal};
-pub use program::{Finished, Program};
+pub use program::{Finished, Program, target};
 pub use python::{python, root};
 pub use random::Random;
 pub use report::report;
