@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use daemon::{HostPort, Key, Kind, LogSettings, Period};
+use control::{Count, Period};
+use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
 
@@ -48,6 +49,9 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
     /// `tcp_keepalive`
     #[serde(default = "default_tcp_keepalive")]
     pub tcp_keepalive: Period,
@@ -107,6 +111,10 @@ fn default_answer_timeout() -> Period {
 
 fn default_startup_timeout() -> Period {
     Period::seconds(10)
+}
+
+fn default_max_starting() -> Count {
+    Count(4096)
 }
 
 fn default_tcp_keepalive() -> Period {
@@ -266,6 +274,12 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "10s",
         "How long an application may take from connecting to its start-up message.",
+    ),
+    text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections of applications that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the user (by TCP: the address) that has most of them loses its oldest.",
     ),
     text(
         "tcp_keepalive",

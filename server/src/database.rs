@@ -153,24 +153,22 @@ impl Database {
     }
 
     /// Sends a CancelRequest and waits until the database has closed the connection: from then on
-    /// no later query can be hit.
+    /// no later query can be hit. However long that takes: a request that has been sent may still be
+    /// read by a database that was slow, or stopped, for longer than any limit.
     ///
     /// # Errors
     /// The database is not reached in time.
     pub async fn cancel(&self, request: &[u8]) -> Result<(), DatabaseError> {
         let mut stream = self.connect().await?;
-        self.in_time(async {
-            stream
-                .write_all(request)
-                .await
-                .map_err(|cause| self.io(cause))?;
-            stream.flush().await.map_err(|cause| self.io(cause))?;
-            // The database may also reset the connection, which is an end too.
-            let mut rest = [0; 64];
-            while matches!(stream.read(&mut rest).await, Ok(1..)) {}
-            Ok(())
-        })
-        .await
+        stream
+            .write_all(request)
+            .await
+            .map_err(|cause| self.io(cause))?;
+        stream.flush().await.map_err(|cause| self.io(cause))?;
+        // The database may also reset the connection, which is an end too.
+        let mut rest = [0; 64];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+        Ok(())
     }
 
     async fn in_time<T>(

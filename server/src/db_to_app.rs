@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use control::OnRefused;
+use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::originate::Refusal;
 use wire::row::Fields;
-use wire::{Header, originate, sasl};
+use wire::{Header, frame, originate, sasl};
 
 use crate::conversation::Reply;
 use crate::edits::Edits;
@@ -143,7 +144,8 @@ impl<'a> DbToApp<'a> {
         app: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), Ended> {
         let session = self.session;
-        let mut must_end = pin!(session.must_end());
+        let must_end = pin!(session.must_end());
+        let mut must_end = OnWake::new(must_end);
         let patience = session.shared.database.answer_timeout();
         let mut silent = pin!(tokio::time::sleep(patience));
         let mut input = BytesMut::new();
@@ -153,13 +155,14 @@ impl<'a> DbToApp<'a> {
             if !self.find_memory().await && !is_behind_long_row {
                 input.reserve(CHUNK);
                 let read = tokio::select! {
-                    read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
-                    () = &mut silent, if self.last_tag == 0 => {
-                        return Err(Ended::Silent(patience));
-                    }
+                    biased;
                     ended = &mut must_end => {
                         self.finish_message(db, app).await?;
                         return Err(ended);
+                    }
+                    read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
+                    () = &mut silent, if self.last_tag == 0 => {
+                        return Err(Ended::Silent(patience));
                     }
                 };
                 if read == 0 {
@@ -238,6 +241,7 @@ impl<'a> DbToApp<'a> {
             }
             self.left -= piece;
             *at += piece;
+            *at += self.pass_rows(input.get(*at..).unwrap_or_default());
             let rest = input.get(*at..).unwrap_or_default();
             let Some(header) = Header::parse(rest).map_err(Ended::Framing)? else {
                 return Ok(());
@@ -270,6 +274,23 @@ impl<'a> DbToApp<'a> {
         }
     }
 
+    /// Rows that pass as they stand, whatever is in them: bytes of those at the front of `rest`.
+    fn pass_rows(&mut self, rest: &[u8]) -> usize {
+        let pass = match &self.rows {
+            _ if self.dropping || self.left > 0 => false,
+            Some(shape) => self.session.passes_rows || !shape.may_hold_envelopes(),
+            None => self.session.passes_rows,
+        };
+        if !pass {
+            return 0;
+        }
+        let passed = frame::run_of(b'D', rest);
+        if passed > 0 {
+            self.last_tag = b'D';
+        }
+        passed
+    }
+
     fn plan(&mut self, header: Header, rest: &[u8]) -> Plan {
         match header.tag {
             b'D' if self.dropping || self.session.passes_rows => Plan::Pass,
@@ -298,7 +319,7 @@ impl<'a> DbToApp<'a> {
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        let max_open_row = self.session.shared.limits.max_open_row;
+        let max_open_row = self.session.shared.limits.max_open_row();
         if header.body <= LONG_ROW && header.total() <= max_open_row {
             return Plan::Open(shape.clone());
         }

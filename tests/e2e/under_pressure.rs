@@ -33,4 +33,12 @@ impl Stand {
         session.start();
         session
     }
+
+    /// A session through the link, and the key that cancels its queries.
+    fn session_with_key(&self) -> (Session, Vec<u8>) {
+        let mut session = self.link.address().raw();
+        let greeting = session.start();
+        let key = greeting.into_iter().find(|message| message.tag == b'K');
+        (session, key.unwrap().body)
+    }
 }

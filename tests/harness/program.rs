@@ -227,12 +227,9 @@ fn create(path: &Path) -> File {
     File::create(path).unwrap_or_else(|error| panic!("making {}: {error}", path.display()))
 }
 
-/// `target/debug` for a test in `target/debug/deps`.
+/// `target/debug` for a test in `target/debug/deps`, and for a program beside ours.
 pub(crate) fn build_directory() -> PathBuf {
     let test = env::current_exe().unwrap_or_else(|error| panic!("finding this test: {error}"));
-    let directory = test
-        .ancestors()
-        .nth(2)
-        .expect("a test lies in target/<profile>/deps");
-    directory.to_owned()
+    let directory = test.ancestors().skip(1).find(|it| !it.ends_with("deps"));
+    directory.expect("a program lies in a directory").to_owned()
 }
