@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use control::{ByteSize, Live, LogLevel, OnRefused, Period, ZoneMode};
+use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
 use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
+use tunnel::Tuning;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -56,6 +57,15 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
+    /// `tcp_keepalive`
+    #[serde(default = "default_tcp_keepalive")]
+    pub tcp_keepalive: Period,
+    /// `tcp_user_timeout`
+    #[serde(default = "default_tcp_user_timeout")]
+    pub tcp_user_timeout: Period,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -106,6 +116,9 @@ pub struct Database {
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
+    /// `database.answer_timeout`
+    #[serde(default = "default_answer_timeout")]
+    pub answer_timeout: Period,
 }
 
 /// Where the database is.
@@ -194,6 +207,18 @@ fn default_max_stale() -> Period {
     Live::default().max_stale
 }
 
+fn default_max_starting() -> Count {
+    Count(4096)
+}
+
+fn default_tcp_keepalive() -> Period {
+    Period(Tuning::default().keepalive)
+}
+
+fn default_tcp_user_timeout() -> Period {
+    Period(Tuning::default().user_timeout)
+}
+
 fn default_drain_timeout() -> Period {
     Live::default().drain_timeout
 }
@@ -204,6 +229,10 @@ fn default_max_crl_age() -> Period {
 
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
+}
+
+fn default_answer_timeout() -> Period {
+    Period::seconds(60)
 }
 
 /// The keys that apply to a running program, on SIGHUP.
@@ -259,6 +288,15 @@ impl Config {
             drain_timeout: self.drain_timeout,
             max_crl_age: self.max_crl_age,
             max_stale: self.max_stale,
+        }
+    }
+
+    /// TCP's options.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            keepalive: self.tcp_keepalive.0,
+            user_timeout: self.tcp_user_timeout.0,
         }
     }
 
@@ -412,6 +450,12 @@ pub const KEYS: &[Key] = &[
         "How long the database may take to accept a connection.",
     ),
     text(
+        "database.answer_timeout",
+        "PERIOD",
+        "60s",
+        "How long the database may then take to its first answer to a start-up message: a request for a password, or an error.",
+    ),
+    text(
         "zone_mode",
         "MODE",
         "off",
@@ -446,6 +490,24 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "10s",
         "How long a peer may take from connecting to its start-up message.",
+    ),
+    text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the network or client that has most of them loses its oldest.",
+    ),
+    text(
+        "tcp_keepalive",
+        "PERIOD",
+        "60s",
+        "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
+    ),
+    text(
+        "tcp_user_timeout",
+        "PERIOD",
+        "0s",
+        "Bytes that a peer does not acknowledge, or does not take, for this long end the connection: for peers that vanish while something is on its way to them, and that never let anything wait. 0s: the system's own limit, some 15 minutes, for what is not acknowledged.",
     ),
     text(
         "drain_timeout",

@@ -1,10 +1,12 @@
 //! What the two directions of a session share: the conversation, and when the application's next
 //! message may go on.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as Turns, MutexGuard as Turn};
 
 use crate::conversation::{Conversation, Injection};
 
@@ -14,16 +16,24 @@ pub struct Flow {
     conversation: Mutex<Conversation>,
     /// Cancel requests that PostgreSQL has not finished with: a query sent now could be hit.
     cancels: AtomicUsize,
+    /// Cancel requests go to the database one after another.
+    turns: Turns<()>,
+    /// How many have had their turn, or have it.
+    turns_begun: AtomicU64,
     /// The application has said goodbye.
     terminated: AtomicBool,
     /// The application's direction waits for replies.
     waiting: AtomicBool,
-    /// Something changed that the application's direction may wait for.
-    changed: Notify,
+    /// Wakes the application's direction where it waits for what is here.
+    waiter: Mutex<Option<Waker>>,
 }
 
 /// A cancel request on its way; dropped when PostgreSQL has closed its connection.
-pub struct CancelInFlight<'a>(&'a Flow);
+pub struct CancelInFlight<'a> {
+    flow: &'a Flow,
+    /// How many had had their turn when it came.
+    came_behind: u64,
+}
 
 impl Flow {
     /// The conversation, for a moment.
@@ -36,7 +46,7 @@ impl Flow {
     /// To be called after replies were taken note of.
     pub fn replies_came(&self) {
         if self.waiting.load(Ordering::SeqCst) || self.conversation().has_injection() {
-            self.changed.notify_one();
+            self.changed();
         }
     }
 
@@ -53,7 +63,10 @@ impl Flow {
     /// Holds back the application's next message until the answer is dropped.
     pub fn cancel_begins(&self) -> CancelInFlight<'_> {
         self.cancels.fetch_add(1, Ordering::SeqCst);
-        CancelInFlight(self)
+        CancelInFlight {
+            flow: self,
+            came_behind: self.turns_begun.load(Ordering::SeqCst),
+        }
     }
 
     /// True while the application's next message must wait.
@@ -63,35 +76,102 @@ impl Flow {
 
     /// Waits until a message of ours is due.
     pub async fn injection(&self) -> Injection {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(injection) = self.conversation().take_injection() {
-                return injection;
+        poll_fn(|context| {
+            self.wait(context);
+            match self.conversation().take_injection() {
+                Some(injection) => Poll::Ready(injection),
+                None => Poll::Pending,
             }
-            changed.await;
-        }
+        })
+        .await
     }
 
     /// Waits until the application's next message may go on, or one of ours must go before it.
     pub async fn clear(&self) -> Option<Injection> {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(injection) = self.conversation().take_injection() {
-                return Some(injection);
+        poll_fn(|context| {
+            let at_once = self.clear_now();
+            if at_once.is_ready() {
+                self.waiting.store(false, Ordering::Relaxed);
+                return at_once;
             }
+            // To be woken from now on; and what changed before now is seen now.
+            self.wait(context);
             self.waiting.store(true, Ordering::SeqCst);
-            if !self.holds() {
+            let clear = self.clear_now();
+            if clear.is_ready() {
                 self.waiting.store(false, Ordering::SeqCst);
-                return None;
             }
-            changed.await;
+            clear
+        })
+        .await
+    }
+
+    fn clear_now(&self) -> Poll<Option<Injection>> {
+        if let Some(injection) = self.conversation().take_injection() {
+            return Poll::Ready(Some(injection));
         }
+        if self.holds() {
+            return Poll::Pending;
+        }
+        Poll::Ready(None)
+    }
+
+    /// Lets this task be woken by the next change. Only the application's direction waits.
+    fn wait(&self, context: &Context<'_>) {
+        let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waiter {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *waiter = Some(context.waker().clone()),
+        }
+    }
+
+    /// Something changed that the application's direction may wait for.
+    fn changed(&self) {
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waker) = &*waiter {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl<'a> CancelInFlight<'a> {
+    /// Waits for its turn to go to the database. `None` when another had a whole turn meanwhile, and
+    /// has done what this one would do: however many come at once, one or two go.
+    pub async fn turn(&self) -> Option<Turn<'a, ()>> {
+        let turn = self.flow.turns.lock().await;
+        if self.flow.turns_begun.load(Ordering::SeqCst) > self.came_behind {
+            return None;
+        }
+        self.flow.turns_begun.fetch_add(1, Ordering::SeqCst);
+        Some(turn)
     }
 }
 
 impl Drop for CancelInFlight<'_> {
     fn drop(&mut self) {
-        self.0.cancels.fetch_sub(1, Ordering::SeqCst);
-        self.0.changed.notify_one();
+        self.flow.cancels.fetch_sub(1, Ordering::SeqCst);
+        self.flow.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_cancel_requests_at_once_those_go_that_came_behind_the_last_turn() {
+        let flow = Flow::default();
+        let (first, second) = (flow.cancel_begins(), flow.cancel_begins());
+        let turn = first.turn().await;
+        assert!(turn.is_some());
+        // They come while the first is on its way: it may have gone too early for them.
+        let (third, fourth) = (flow.cancel_begins(), flow.cancel_begins());
+        drop((turn, first));
+        assert!(second.turn().await.is_none(), "the first went behind it");
+        assert!(third.turn().await.is_some());
+        assert!(fourth.turn().await.is_none(), "the third went behind it");
+        assert!(flow.holds());
+        drop((second, third, fourth));
+        assert!(!flow.holds());
     }
 }

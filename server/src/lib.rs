@@ -110,7 +110,7 @@ impl Prepared {
         let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
         let setup = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        let database = Database::new(&config.database).map_err(Failure::Usage)?;
+        let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
         let configured = configured(loaded)?;
         let asked = Instant::now();
         let store = open_store(config)?;
@@ -177,6 +177,7 @@ async fn run(
     log: LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    daemon::raise_file_limit();
     if config.master_key_file.is_none() && config.master_key_command.is_none() {
         tracing::warn!(
             "the master key comes from the environment, where other programs may see it"

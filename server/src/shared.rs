@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use control::{Live, LogLevel};
-use daemon::{LogHandle, Sessions, Shutdown};
-use tunnel::{Revoked, ServerTls};
+use daemon::{LogHandle, Places, Sessions, Shutdown};
+use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
 use crate::Prepared;
 use crate::access::Access;
@@ -16,10 +16,14 @@ use crate::config::Config;
 use crate::database::Database;
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::listen::Source;
 use crate::metrics::Metrics;
 use crate::opener::Policy;
 use crate::refusals::RefusalLog;
 use crate::settings::Settings;
+
+/// Connections to the control API at once. Each connector keeps one.
+const MAX_CONTROLLING: usize = 4096;
 
 /// One server, as its sessions and interfaces see it.
 pub struct Shared {
@@ -45,12 +49,18 @@ pub struct Shared {
     pub access: Arc<Access>,
     /// What it says of refused values.
     pub refusals: RefusalLog,
+    /// Connections that have not begun what they came for.
+    pub starting: Arc<Places<Source>>,
+    /// Connections to the control API.
+    pub controlling: Arc<Places<Identity>>,
     /// The data sessions that run.
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
     /// How long a peer may take to its start-up message.
     pub startup_timeout: Duration,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
     draining: AtomicBool,
@@ -86,9 +96,14 @@ impl Shared {
             metrics,
             access,
             refusals: RefusalLog::default(),
+            starting: Arc::new(Places::new(daemon::within_file_limit(
+                config.max_starting.0,
+            ))),
+            controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
+            tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),
             log,

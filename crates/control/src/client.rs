@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate};
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
 use crate::path;
 use crate::watch::{Running, Watch};
@@ -216,7 +216,14 @@ impl Client {
     async fn open(
         &self,
     ) -> Result<(SendRequest<Full<Bytes>>, Connection, PeerCertificate), ClientError> {
-        let tunnel = tunnel::connect(&self.address, &self.tls, ALPN_HTTP, self.limit).await?;
+        let tunnel = tunnel::connect(
+            &self.address,
+            &self.tls,
+            ALPN_HTTP,
+            self.limit,
+            Tuning::default(),
+        )
+        .await?;
         let (sender, connection) = http1::handshake(TokioIo::new(tunnel.stream))
             .await
             .map_err(|cause| self.broken(cause))?;

@@ -23,7 +23,7 @@ pub use types::{
     ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
     ZoneRequest,
 };
-pub use units::{ByteSize, Period};
+pub use units::{ByteSize, Count, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
