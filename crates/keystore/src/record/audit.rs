@@ -104,6 +104,9 @@ pub enum Event {
     StoreMoved {
         to: String,
     },
+    StoreMoveFailed {
+        to: String,
+    },
     StoreRestored {
         from: String,
     },

@@ -121,12 +121,12 @@ impl Store {
     /// The first change of a restored store says what it is, and that it is the store again if the
     /// backup was made of one that had moved.
     fn take_up(&self, path: &Path, by: &str) -> Result<(), Error> {
-        if self.moved_to().is_some() {
-            self.go_on()?;
-        }
         let event = Event::StoreRestored {
             from: path.display().to_string(),
         };
+        if self.moved_to().is_some() {
+            return self.go_on(by, event);
+        }
         self.by(by).change(|tx| {
             tx.log(event.clone());
             Ok(())

@@ -89,7 +89,7 @@ impl Store {
                     self.stop(&name, by)?;
                 }
                 if let Err(error) = copy.until_rest(passed.revision, &mut progress) {
-                    self.go_on()?;
+                    self.go_on(by, Event::StoreMoveFailed { to: name })?;
                     return Err(error);
                 }
                 self.header_unmoved()?
@@ -119,17 +119,19 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the mark back: the store takes changes again.
-    pub(super) fn go_on(&self) -> Result<(), Error> {
-        let revision = self.reload()?.revision;
-        let name = RecordName::Header.to_string();
-        let unchanged = [Condition {
-            name: name.clone(),
-            revision,
-        }];
-        let value = self.header_unmoved()?;
-        self.engine
-            .commit(&unchanged, &[Edit::Put(Named { name, value })])?;
+    /// Takes the mark back: the store takes changes again. The log says why.
+    pub(super) fn go_on(&self, by: &str, why: Event) -> Result<(), Error> {
+        self.by(by).change_where_it_was(|tx| {
+            let ring = tx.ring();
+            let header = HeaderBody {
+                moved: None,
+                ..ring.header.clone()
+            };
+            let value = Ring::seal_header(ring.store, &ring.current, &header)?;
+            tx.put_value(&RecordName::Header, value);
+            tx.log(why.clone());
+            Ok(())
+        })?;
         self.reload()?;
         Ok(())
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use envelope::{ClientId, Kind, Owner, ZoneId};
 
-use super::{Author, Store, Transaction, keys};
+use super::{Author, Store, Transaction, json, keys};
 use crate::Error;
+use crate::engine::MAX_VALUE;
 use crate::name::RecordName;
 use crate::record::{
     Client, ClientBody, Event, Fate, KeyRecord, Permitted, Timestamp, UsageBody, Zone, ZoneBody,
@@ -14,8 +15,12 @@ use crate::record::{
 /// How often an id is drawn anew that is taken; a second time is a chance below 2^-60 already.
 pub(super) const MAX_DRAWS: usize = 8;
 
-/// Zones that are imported in one change; each takes five conditions and as many edits.
+/// Zones that are imported in one change at most; each takes five conditions and as many edits.
 const IMPORT: usize = 20;
+
+/// What a zone takes of a change beside its list of clients, which stands in its record and in the
+/// log; in bytes, amply.
+const ZONE: usize = 4 << 10;
 
 /// A zone to be added.
 pub struct NewZone {
@@ -113,7 +118,7 @@ impl Author<'_> {
         clients: &Permitted,
         mut each: impl FnMut(KeyRecord) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for some in ids.chunks(IMPORT) {
+        for some in ids.chunks(at_once(clients)) {
             let (keys, _) = self.change(|tx| {
                 let add = |id: &ZoneId| {
                     let zone = NewZone {
@@ -201,6 +206,13 @@ impl Author<'_> {
         })?;
         Ok(clients)
     }
+}
+
+/// How many zones for these clients are imported in one change: etcd takes little more than the
+/// longest value in one.
+fn at_once(clients: &Permitted) -> usize {
+    let each = ZONE + 2 * json(clients).len();
+    (MAX_VALUE / each).clamp(1, IMPORT)
 }
 
 fn add_zone(tx: &mut Transaction<'_>, id: &ZoneId, zone: &NewZone) -> Result<KeyRecord, Error> {

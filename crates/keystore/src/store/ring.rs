@@ -30,6 +30,17 @@ pub(super) struct Ring {
 impl Ring {
     /// Reads the header, and follows from one of these keys to the one that is in use.
     pub fn load(engine: &dyn Engine, known: &[Arc<MasterKey>]) -> Result<Self, Error> {
+        match Self::load_once(engine, known) {
+            // The header and the key that it leads to are read one after the other: a change of
+            // master keys may have ended, or begun, between the two.
+            Err(Error::Altered { .. } | Error::WrongMasterKey { .. }) => {
+                Self::load_once(engine, known)
+            }
+            loaded => loaded,
+        }
+    }
+
+    fn load_once(engine: &dyn Engine, known: &[Arc<MasterKey>]) -> Result<Self, Error> {
         let damaged = |what: &str| Error::Damaged {
             path: engine.place().into(),
             what: what.into(),
@@ -146,3 +157,6 @@ fn other(engine: &dyn Engine, store: StoreId, key: &MasterKey) -> Result<Option<
         }),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,7 +48,7 @@ impl Store {
     }
 }
 
-impl Author<'_> {
+impl<'a> Author<'a> {
     /// In whose name it changes the store.
     pub(super) fn name(&self) -> &str {
         &self.by
@@ -57,10 +57,26 @@ impl Author<'_> {
     /// Runs a change and commits it. Answers what it returned, and the revision it made.
     pub(super) fn change<T>(
         &self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<(T, i64), Error> {
+        self.run(Transaction::begin, work)
+    }
+
+    /// The same in a store that is marked as moved, to take that back.
+    pub(super) fn change_where_it_was<T>(
+        &self,
+        work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<(T, i64), Error> {
+        self.run(|store| Ok(Transaction::over(store, store.ring())), work)
+    }
+
+    fn run<T>(
+        &self,
+        begin: impl Fn(&'a Store) -> Result<Transaction<'a>, Error>,
         mut work: impl FnMut(&mut Transaction<'_>) -> Result<T, Error>,
     ) -> Result<(T, i64), Error> {
         for attempt in 0..ATTEMPTS {
-            let mut transaction = Transaction::begin(self.store)?;
+            let mut transaction = begin(self.store)?;
             match work(&mut transaction) {
                 Ok(answer) => {
                     if let Some(revision) = transaction.commit(&self.by)? {
@@ -111,7 +127,11 @@ impl<'a> Transaction<'a> {
                 to: to.clone(),
             });
         }
-        Ok(Transaction {
+        Ok(Self::over(store, ring))
+    }
+
+    fn over(store: &'a Store, ring: Arc<Ring>) -> Self {
+        Transaction {
             // What is sealed under a key that was replaced meanwhile must not be written.
             conditions: [(RecordName::Header.to_string(), ring.revision)].into(),
             store,
@@ -119,7 +139,7 @@ impl<'a> Transaction<'a> {
             at: Timestamp::now(),
             edits: Vec::new(),
             events: Vec::new(),
-        })
+        }
     }
 
     /// The store it changes, to read what it need not depend on.

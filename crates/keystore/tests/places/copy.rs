@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use pgseal_keystore::Purpose;
+use pgseal_keystore::{Event, Purpose};
 
 use super::*;
 
@@ -232,4 +232,41 @@ fn places_that_hold_something_and_records_that_were_altered_are_refused() {
     let altered = store.copy(&stand.file("copy.db"), Purpose::Fork, BY, |_| {});
     assert!(said(altered).contains("record zone/tenant-1"));
     assert!(said(stand.open(&stand.file("copy.db"))).contains("unfinished"));
+}
+
+#[test]
+fn a_move_that_fails_at_its_end_leaves_the_store_where_it_was_and_the_log_says_so() {
+    let stand = Stand::new();
+    let store = stand.store(&stand.file("store.db"));
+    let target = stand.file("copy.db");
+    let mut passes = 0;
+    let moved = store.copy(&target, Purpose::Move, BY, |records| {
+        passes += usize::from(records == 1);
+        if records == 1 && passes == 2 {
+            // Somebody takes the unfinished copy for something else.
+            let database = Connection::open(stand.path("copy.db")).unwrap();
+            let unmark = "UPDATE record SET value = x'' WHERE name = 'copy'";
+            assert_eq!(database.execute(unmark, []).unwrap(), 1);
+        }
+    });
+    assert!(said(moved).contains("was moved away or replaced"));
+    assert_eq!(store.moved_to(), None);
+    add_zone(&store, "it-goes-on").unwrap();
+    let entries = store.audit(0, 100).unwrap();
+    let to = target.address.to_string();
+    let told: Vec<_> = entries
+        .iter()
+        .rev()
+        .skip(1)
+        .take(2)
+        .map(|one| &one.event)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            &Event::StoreMoveFailed { to: to.clone() },
+            &Event::StoreMoved { to }
+        ]
+    );
+    assert_whole(&store);
 }

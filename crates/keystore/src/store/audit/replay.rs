@@ -138,7 +138,10 @@ impl Replay {
             Event::MasterForgotten { master_key } => {
                 self.masters.handed_over.remove(&master_key);
             }
-            Event::StoreCopied { .. } | Event::StoreMoved { .. } | Event::StoreRestored { .. } => {}
+            Event::StoreCopied { .. }
+            | Event::StoreMoved { .. }
+            | Event::StoreMoveFailed { .. }
+            | Event::StoreRestored { .. } => {}
         }
     }
 

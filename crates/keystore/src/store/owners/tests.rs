@@ -82,7 +82,7 @@ fn a_change_whose_reading_was_overtaken_runs_again() {
 fn a_record_that_is_too_large_is_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     let store = store(&directory);
-    let most = crate::engine::MAX_VALUE - crate::seal::OVERHEAD;
+    let most = MAX_VALUE - crate::seal::OVERHEAD;
     let name = RecordName::Owner(Owner::Zone("tenant-1".parse().unwrap()));
     let put = |length| store.quietly(|tx| tx.put(&name, &vec![b' '; length]));
     let says = format!(
@@ -147,4 +147,16 @@ fn a_client_creates_as_many_zones_in_a_day_as_it_may() {
     store.quietly(|tx| tx.put_json(&usage, &ahead)).unwrap();
     author.add_zone(&zone(Some("app"))).unwrap();
     assert!(author.add_zone(&zone(Some("app"))).is_err());
+}
+
+#[test]
+fn zones_with_long_lists_are_imported_fewer_at_a_time_and_at_least_one() {
+    let of = |clients: usize| {
+        let client = |number| id(&format!("{number:0>128}"));
+        Permitted::Only((0..clients).map(client).collect())
+    };
+    assert_eq!(at_once(&Permitted::All), IMPORT);
+    assert_eq!(at_once(&of(10)), IMPORT);
+    assert_eq!(at_once(&of(1000)), 3);
+    assert_eq!(at_once(&of(100_000)), 1);
 }
