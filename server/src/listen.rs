@@ -149,7 +149,7 @@ async fn receive(
     place: &Place<Source>,
     shared: &Shared,
 ) -> Result<Peer, Turned> {
-    tunnel::tune(&tcp)?;
+    shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,
@@ -275,6 +275,9 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
     }
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(refusals::REVOCATIONS_UNKNOWN);
+    }
+    if shared.settings.unknown() {
+        return Err(refusals::SETTINGS_UNKNOWN);
     }
     if identity.role != Role::Client {
         return Err(refusals::NOT_A_CLIENT);

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod binding;
 mod canary;
 mod cancel;
 mod certificates;
@@ -12,6 +13,7 @@ mod database_tls;
 mod denied;
 mod drivers;
 mod fleet;
+mod half_open;
 mod hardening;
 mod harness_chains;
 mod harness_cleans_up;
@@ -30,12 +32,15 @@ mod operations;
 mod peers;
 mod python_models;
 mod refusals_in_flight;
+mod replicas;
 mod same_as_direct;
 mod scripted;
 mod seed_examples;
+mod settings;
 mod sockets;
 mod systemd;
 mod tampered;
+mod timeouts;
 mod under_change;
 mod under_pressure;
 mod usage;

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod chunk;
 mod exit;
 mod files;
 mod harden;
@@ -21,12 +22,13 @@ mod signals;
 
 pub use accept::{Incoming, accept};
 pub use address::{HostPort, Listen};
+pub use chunk::{CHUNK, read_chunk};
 pub use exit::{Failure, report};
 pub use files::{raise_file_limit, within_file_limit};
 pub use harden::{LockMemory, harden, lock_memory};
 pub use http::{serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
-pub use layers::{Layers, Loaded};
+pub use layers::{Layers, Loaded, Origin, Origins, Source};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use notify::{Status, notify};
 pub use on_wake::OnWake;
