@@ -169,7 +169,7 @@ fn a_result_on_its_way_to_a_host_that_vanished_is_given_up_after_tcp_user_timeou
     let stand = Stand::start(&line);
     let mut session = stand.session();
     session.send(message::query(
-        "select repeat('x', 1000) from generate_series(1, 100000000)",
+        "select repeat('x', 1000), generate_series(1, 100000000)",
     ));
     for _ in 0..1000 {
         session.read().unwrap();
