@@ -24,7 +24,7 @@ fn a_cut_tunnel_ends_its_sessions_with_an_error_on_both_sides() {
 
 #[test]
 fn a_tunnel_that_is_refused_or_stalls_is_no_tunnel() {
-    let stand = Stand::start(&plain().tapped().connector("connect_timeout = '500ms'"));
+    let stand = Stand::start(&plain().tapped().connector("connect_timeout = '2s'"));
     let tap = stand.link.tunnel_tap.as_ref().unwrap();
     tap.refuse();
     assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
