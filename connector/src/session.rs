@@ -20,9 +20,6 @@ use crate::shared::Shared;
 /// hear of it, this stays under two seconds.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
-
 /// Why a session came to nothing, for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Failed {
@@ -284,15 +281,11 @@ async fn app_to_server(
     mut app: impl AsyncRead + Unpin,
     mut tunnel: impl AsyncWrite + Unpin,
 ) -> Result<(), Failed> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut chunk = BytesMut::new();
     loop {
         chunk.clear();
-        if app
-            .read_buf(&mut chunk)
-            .await
-            .map_err(Failed::Application)?
-            == 0
-        {
+        let read = daemon::read_chunk(&mut app, &mut chunk).await;
+        if read.map_err(Failed::Application)? == 0 {
             return tunnel.shutdown().await.map_err(Failed::Lost);
         }
         tunnel.write_all(&chunk).await.map_err(Failed::Lost)?;
@@ -322,13 +315,13 @@ async fn server_to_app(
     let must_end = pin!(must_end(server, shared));
     let mut must_end = OnWake::new(must_end);
     let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut chunk = BytesMut::new();
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
             biased;
             told = &mut must_end => break told,
-            read = tunnel.read_buf(&mut chunk) => read,
+            read = daemon::read_chunk(&mut tunnel, &mut chunk) => read,
             () = &mut silent, if boundaries.last_tag().is_none() => {
                 let silent = Failed::Silent(shared.answer_timeout);
                 break (refusals::NO_ANSWER, Some(silent));

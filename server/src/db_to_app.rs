@@ -26,9 +26,6 @@ use crate::refusals;
 use crate::session::{Ended, Session};
 use crate::shape::Shape;
 
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
-
 /// A buffer larger than this is given back when it is empty.
 const KEEP: usize = 256 << 10;
 
@@ -153,15 +150,14 @@ impl<'a> DbToApp<'a> {
         // Behind a long row there may be more that is whole.
         let mut is_behind_long_row = false;
         loop {
-            if !self.find_memory().await && !is_behind_long_row {
-                input.reserve(CHUNK);
+            if !self.find_memory(&mut input).await && !is_behind_long_row {
                 let read = tokio::select! {
                     biased;
                     ended = &mut must_end => {
                         self.finish_message(db, app).await?;
                         return Err(ended);
                     }
-                    read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
+                    read = daemon::read_chunk(db, &mut input) => read.map_err(Ended::Database)?,
                     () = &mut silent, if self.last_tag == 0 => {
                         return Err(Ended::Silent(patience));
                     }
@@ -181,8 +177,9 @@ impl<'a> DbToApp<'a> {
             is_behind_long_row = leaving.take().is_some();
             readable?;
             input.advance(taken);
-            if input.is_empty() && input.capacity() > KEEP {
-                input = BytesMut::new();
+            if is_behind_long_row || input.is_empty() && input.capacity() > KEEP {
+                // Its memory is not accounted for any more, though the next message has begun.
+                input = BytesMut::from(input.as_ref());
             }
         }
     }
@@ -197,9 +194,10 @@ impl<'a> DbToApp<'a> {
         let mut piece = BytesMut::new();
         while self.left > 0 {
             piece.clear();
-            piece.reserve(CHUNK);
             let mut rest = (&mut *db).take(u64::try_from(self.left).unwrap_or(u64::MAX));
-            let read = rest.read_buf(&mut piece).await.map_err(Ended::Database)?;
+            let read = daemon::read_chunk(&mut rest, &mut piece)
+                .await
+                .map_err(Ended::Database)?;
             if read == 0 {
                 return Ok(());
             }
@@ -213,13 +211,18 @@ impl<'a> DbToApp<'a> {
         Ok(())
     }
 
-    /// Waits for memory if the row at the front wants some. False when none was wanted.
-    async fn find_memory(&mut self) -> bool {
+    /// Waits for memory if the row at the front of `input` wants some, and makes room for it there.
+    /// False when none was wanted.
+    async fn find_memory(&mut self, input: &mut BytesMut) -> bool {
         let Memory::Wanted(length) = self.memory else {
             return false;
         };
         self.memory = match self.session.shared.limits.hold(length).await {
-            Some(held) => Memory::For(held),
+            Some(held) => {
+                // At once: a buffer that grows takes twice as much on the way.
+                input.reserve((length + daemon::CHUNK).saturating_sub(input.len()));
+                Memory::For(held)
+            }
             None => Memory::Refused,
         };
         true

@@ -11,6 +11,7 @@ mod certificates;
 mod control_api;
 mod database_tls;
 mod denied;
+mod drivers;
 mod fleet;
 mod half_open;
 mod hardening;

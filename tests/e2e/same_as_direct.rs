@@ -12,6 +12,7 @@
 //! and nothing else. What no real server sends is in [`unreal`].
 
 mod conversations;
+mod documented;
 mod handshakes;
 mod listen;
 mod message_types;
@@ -28,10 +29,10 @@ use stand::{Pace, Stand};
 use tally::Tally;
 
 /// Places of a conversation that are cut in each direction, in a long run and in another.
-const CUTS: [usize; 2] = [25, 1];
+const CUTS: [usize; 2] = [25, 2];
 
 /// One in so many places of logging in is cut if the run is no long one.
-const LOGIN_STEP: usize = 32;
+const LOGIN_STEP: usize = 16;
 
 const PACES: [Pace; 4] = [Pace::InTurns, Pace::AtOnce, Pace::Trickling, Pace::AtRandom];
 const DIRECTIONS: [Direction; 2] = [Direction::AppToDb, Direction::DbToApp];

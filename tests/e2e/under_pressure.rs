@@ -2,11 +2,16 @@
 //! take long to open, and peers that keep others waiting. Everything valid opens, in time.
 
 mod cancels;
+mod crowd;
 mod http;
+mod idle;
 mod memory;
 mod pipelines;
+mod sizes;
+mod stalls;
 mod store;
 mod turns;
+mod unread;
 
 use envelope::Recipient;
 use harness::raw::Session;

@@ -77,7 +77,9 @@ impl Daemon {
         Self::launch(host.runs(program), config, ports, dir)
     }
 
+    /// As the systemd units have it.
     fn launch(program: Program, config: Config, ports: Vec<u16>, dir: TestDir) -> Self {
+        let program = program.env("MALLOC_MMAP_THRESHOLD_", "1048576");
         let process = program.start(&dir);
         ports.iter().for_each(|port| process.wait_for_port(*port));
         Self {

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+mod chunk;
 mod exit;
 mod files;
 mod harden;
@@ -21,6 +22,7 @@ mod signals;
 
 pub use accept::{Incoming, accept};
 pub use address::{HostPort, Listen};
+pub use chunk::{CHUNK, read_chunk};
 pub use exit::{Failure, report};
 pub use files::{raise_file_limit, within_file_limit};
 pub use harden::{LockMemory, harden, lock_memory};

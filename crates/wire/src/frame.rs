@@ -181,6 +181,34 @@ mod tests {
         );
     }
 
+    #[test]
+    fn boundaries_are_found_wherever_the_stream_is_cut_in_two_and_in_single_bytes() {
+        let messages = [
+            message(b'Z', b"I"),
+            message(b'D', &[7; 40]),
+            message(b'1', b""),
+        ];
+        let ends = [0, 6, 51, 56];
+        let stream = messages.concat();
+        for at in 0..=stream.len() {
+            let mut boundaries = Boundaries::default();
+            for (piece, end) in [(&stream[..at], at), (&stream[at..], stream.len())] {
+                boundaries.pass(piece).unwrap();
+                assert_eq!(boundaries.between_messages(), ends.contains(&end), "{at}");
+            }
+            assert_eq!(boundaries.last_tag(), Some(b'1'));
+        }
+        let mut boundaries = Boundaries::default();
+        for (at, byte) in stream.iter().enumerate() {
+            boundaries.pass(&[*byte]).unwrap();
+            assert_eq!(
+                boundaries.between_messages(),
+                ends.contains(&(at + 1)),
+                "{at}"
+            );
+        }
+    }
+
     proptest! {
         #[test]
         fn a_run_ends_with_the_last_whole_message_of_its_type(

@@ -2,8 +2,8 @@
 //! does, or PostgreSQL answers with silence: both outcomes, side by side.
 
 use harness::raw::message::{self, tagged};
-use harness::raw::{Message, Session};
-use harness::{Address, Chain, Keys, Release, Settings};
+use harness::raw::{Ended, Message, Session, tags};
+use harness::{Address, Chain, Keys, Process, Release, Settings};
 
 /// What is sent, and what comes then: bytes that answer requests, and messages by their types and
 /// SQLSTATEs.
@@ -12,10 +12,6 @@ struct Case {
     sends: Vec<u8>,
     direct: &'static str,
     by_chain: &'static str,
-}
-
-fn startup() -> Vec<u8> {
-    message::startup(&[("user", "postgres"), ("database", "postgres")])
 }
 
 fn announcing(tag: u8, length: u32) -> Vec<u8> {
@@ -95,6 +91,12 @@ fn in_a_session() -> Vec<Case> {
     ]
 }
 
+fn begun(address: Address) -> Session {
+    let mut session = address.raw();
+    session.start();
+    session
+}
+
 /// All that comes until the peer hangs up, in short.
 fn answer(mut session: Session, case: &Case) -> String {
     let _ = session.try_send(&case.sends);
@@ -147,12 +149,6 @@ fn compare(release: Release) {
     keys.add_client("app");
     let settings = Settings::new().release(release).tls();
     let link = Chain::builder().settings(settings).start_link(&keys);
-    let begun = |address: Address| {
-        let mut session = address.raw();
-        session.send(startup());
-        session.read_until_ready();
-        session
-    };
     let mut differences = vec![];
     let mut judge = |case: &Case, direct: String, by_chain: String| {
         if direct != expected(case, &direct) || by_chain != case.by_chain {
@@ -180,4 +176,38 @@ fn what_the_chain_answers_before_a_session_is_as_documented() {
 #[test]
 fn what_the_chain_answers_before_a_session_with_postgresql_18_is_as_documented() {
     compare(Release::Eighteen);
+}
+
+#[test]
+fn probes_that_close_without_a_word_leave_none_in_the_logs() {
+    let keys = Keys::new();
+    keys.add_client("app");
+    let link = Chain::builder().start_link(&keys);
+    let log = || [link.connector.process(), link.server.process()].map(Process::log_bytes);
+    // What the programs have to say of their start is said.
+    link.connector.process().wait_for_line("the server tells");
+    let before = log();
+    for _ in 0..100 {
+        for address in [link.address(), Address::local(link.server.port())] {
+            let mut probe = address.raw();
+            probe.finish();
+            assert_eq!(probe.read(), Err(Ended::Closed));
+        }
+    }
+    assert_eq!(tags(&begun(link.address()).query("select 1")), "TDCZ");
+    assert_eq!(log(), before);
+}
+
+#[test]
+fn a_query_may_take_longer_than_every_timeout_of_the_programs() {
+    let keys = Keys::new();
+    keys.add_client("app");
+    let link = Chain::builder()
+        .server("startup_timeout = '1s'")
+        .server("database.connect_timeout = '1s'")
+        .connector("startup_timeout = '1s'")
+        .connector("connect_timeout = '1s'")
+        .start_link(&keys);
+    let slow = begun(link.address()).query("select pg_sleep(2.5)");
+    assert_eq!(tags(&slow), "TDCZ");
 }

@@ -2,7 +2,8 @@
 //! everything passes as it came.
 
 use harness::raw::message::{self, tagged};
-use harness::raw::{Ended, Session};
+use harness::raw::{Ended, Session, tags};
+use harness::{Address, Chain, Keys, Release, Settings, until};
 
 use crate::scripted::{Script, Stand};
 
@@ -144,15 +145,41 @@ fn cancel_keys_of_4_to_256_bytes_pass_and_cancel() {
         let key = greeting.iter().find(|message| message.tag == b'K').unwrap();
         assert_eq!(key.body, key_data(length), "a key of {length} bytes");
         stand.heard_first();
-        cancel(&stand, &key.body);
+        cancel(stand.address(), &key.body);
         assert_eq!(stand.heard_first(), message::cancel_request(&key.body));
     }
     stand.ends_unharmed();
 }
 
+#[test]
+fn a_long_key_of_postgresql_18_cancels_its_query_and_a_key_of_which_one_bit_is_wrong_does_not() {
+    let keys = Keys::new();
+    keys.add_client("app");
+    let settings = Settings::new().release(Release::Eighteen);
+    let link = Chain::builder().settings(settings).start_link(&keys);
+    let mut session = link.address().raw();
+    let user = [("user", "postgres"), ("database", "postgres")];
+    session.send(message::startup_version(message::VERSION_3_2, &user));
+    let greeting = session.read_until_ready();
+    let key = greeting.iter().find(|message| message.tag == b'K').unwrap();
+    assert_eq!(key.body.len(), 4 + 32);
+    session.send(message::query("select pg_sleep(600)"));
+    let sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    let sleeps = || link.database.value(sleeping) == "1";
+    until("the query to begin", || sleeps().then_some(()));
+    let mut wrong = key.body.clone();
+    wrong[35] ^= 1;
+    cancel(link.address(), &wrong);
+    assert!(sleeps());
+    cancel(link.address(), &key.body);
+    let answer = session.read_until_ready();
+    assert_eq!(tags(&answer), "TEZ");
+    assert_eq!(answer[1].sqlstate(), "57014");
+}
+
 /// Asks to cancel, and waits until the request is done with.
-fn cancel(stand: &Stand, key: &[u8]) {
-    let mut canceller: Session = stand.address().raw();
+fn cancel(address: Address, key: &[u8]) {
+    let mut canceller: Session = address.raw();
     canceller.send(message::cancel_request(key));
     assert_eq!(canceller.read(), Err(Ended::Closed));
 }

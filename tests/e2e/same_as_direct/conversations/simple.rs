@@ -168,7 +168,7 @@ pub fn values() -> Vec<Conversation> {
             "CSZTDCZ",
             &[
                 "set client_encoding = 'latin1'",
-                "select U&'n\\00e4mlich', '\\xe4'::bytea",
+                "select U&'n\\00e4mlich', '\\xe4'::bytea, s from rows where id = 1",
             ],
         ),
         batch(
