@@ -144,6 +144,8 @@ fn an_application_whose_server_vanishes_with_its_host_is_told() {
     until("the query to begin", || {
         (stand.database.value(asked) == "1").then_some(())
     });
+    // What is not acknowledged yet would keep TCP from asking.
+    stand.every_socket_asks(&stand.hosts[0], &[9494, 9393]);
     let begun = Instant::now();
     stand.hosts[1].namespace().unplug();
     let heard = waiting.read_until_closed();
