@@ -102,7 +102,7 @@ fn keys_of_4_to_256_bytes_cancel_and_no_other_bit_will_do() {
         cancel(connector.address(), given);
         assert_eq!(
             heard.lock().unwrap().drain(..).collect::<Vec<_>>(),
-            [given.clone()]
+            std::slice::from_ref(given)
         );
     }
     assert_eq!(server.counted("cancels_total"), LENGTHS.len() as u64);
