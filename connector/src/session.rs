@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::{Place, Shutdown};
+use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
 use wire::frame::Boundaries;
@@ -41,6 +41,9 @@ pub enum Failed {
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
     #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
+    /// The server does not answer.
+    #[error("the server said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The list of revoked certificates is too old to trust a server.
     #[error("no new sessions: it was not heard for longer than max_crl_age who is revoked")]
     RevocationsUnknown,
@@ -70,7 +73,7 @@ pub async fn serve(
     shared: &Shared,
 ) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
-        tunnel::tune(tcp).map_err(Failed::Application)?;
+        shared.tuning.apply(tcp).map_err(Failed::Application)?;
     }
     let received = tokio::time::timeout(shared.startup_timeout, receive(&mut app));
     let wish = tokio::select! {
@@ -128,9 +131,13 @@ async fn cancel(request: &[u8], shared: &Shared) -> Result<(), Failed> {
     let mut tunnel = open_in_turn(shared).await?.stream;
     tunnel.write_all(request).await.map_err(Failed::Lost)?;
     tunnel.flush().await.map_err(Failed::Lost)?;
+    // The server closes when PostgreSQL has; until then it holds back the session's next message,
+    // so that giving up here lets no later query be hit.
     let mut rest = [0; 64];
-    while matches!(tunnel.read(&mut rest).await, Ok(1..)) {}
-    Ok(())
+    let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
+    tokio::time::timeout(shared.answer_timeout, closed)
+        .await
+        .map_err(|_| Failed::Silent(shared.answer_timeout))
 }
 
 /// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
@@ -146,7 +153,8 @@ async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
         return Err(Failed::RevocationsUnknown);
     }
     let limit = shared.connect_timeout;
-    tunnel::connect(&shared.server, &shared.tls, ALPN_POSTGRESQL, limit)
+    let (address, tls) = (&shared.server, &shared.tls);
+    tunnel::connect(address, tls, ALPN_POSTGRESQL, limit, shared.tuning)
         .await
         .inspect_err(|_| {
             shared.metrics.tunnels_failed.inc();
@@ -229,9 +237,11 @@ async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Resu
 /// Both directions, until either side ends, or the server is not to be trusted any more.
 async fn carry(app: Stream, tunnel: Tunnel, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
     let Tunnel { stream, server } = tunnel;
+    let overdue = pin!(overdue(shared, &server.serial));
     tokio::select! {
+        biased;
         ended = both_ways(app, stream, startup, &server.serial, shared) => ended,
-        () = overdue(shared, &server.serial) => Err(Failed::Revoked),
+        () = OnWake::new(overdue) => Err(Failed::Revoked),
     }
 }
 
@@ -252,9 +262,11 @@ async fn both_ways(
     tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
     let (app_reads, app_writes) = tokio::io::split(app);
-    let mut to_server = pin!(app_to_server(app_reads, tunnel_writes));
-    let mut to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
+    let to_server = pin!(app_to_server(app_reads, tunnel_writes));
+    let to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
+    let (mut to_server, mut to_app) = (OnWake::new(to_server), OnWake::new(to_app));
     tokio::select! {
+        biased;
         ended = &mut to_app => ended,
         ended = &mut to_server => match ended {
             // The application has asked its last; what is on its way back still gets there. A
@@ -281,6 +293,16 @@ async fn app_to_server(
     }
 }
 
+/// Returns when the session is to end although neither side has ended it: what the application is
+/// told, and what the log.
+async fn must_end(server: &Serial, shared: &Shared) -> (Refusal<'static>, Option<Failed>) {
+    let mut ending: Shutdown = shared.ending.clone();
+    tokio::select! {
+        () = ending.begun() => (refusals::SHUTDOWN, None),
+        () = shared.revoked.revoked(server) => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
+    }
+}
+
 /// Follows where messages end, so that an application whose server is lost can be told in
 /// PostgreSQL's own way.
 async fn server_to_app(
@@ -290,15 +312,20 @@ async fn server_to_app(
     shared: &Shared,
 ) -> Result<(), Failed> {
     let mut boundaries = Boundaries::default();
-    let mut ending: Shutdown = shared.ending.clone();
-    let mut revoked = pin!(shared.revoked.revoked(server));
+    let must_end = pin!(must_end(server, shared));
+    let mut must_end = OnWake::new(must_end);
+    let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
     let mut chunk = BytesMut::new();
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
+            biased;
+            told = &mut must_end => break told,
             read = daemon::read_chunk(&mut tunnel, &mut chunk) => read,
-            () = ending.begun() => break (refusals::SHUTDOWN, None),
-            () = &mut revoked => break (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
+            () = &mut silent, if boundaries.last_tag().is_none() => {
+                let silent = Failed::Silent(shared.answer_timeout);
+                break (refusals::NO_ANSWER, Some(silent));
+            }
         };
         match read {
             // The server has closed in good order, and said why if there was anything to say.

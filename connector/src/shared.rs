@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use daemon::{Places, Sessions, Shutdown};
 use tokio::sync::Semaphore;
-use tunnel::{ClientTls, Revoked};
+use tunnel::{ClientTls, Revoked, Tuning};
 
 use crate::config::Config;
 use crate::listen::Source;
@@ -31,12 +31,16 @@ pub struct Shared {
     pub zones_allowed: bool,
     /// How long a tunnel may take to open.
     pub connect_timeout: Duration,
+    /// How long the server may take to its first answer.
+    pub answer_timeout: Duration,
     /// How long an application may take to its start-up message.
     pub startup_timeout: Duration,
     /// Connections that have not begun a session.
     pub starting: Arc<Places<Source>>,
     /// Whose turn it is to open a tunnel for a cancel request.
     pub opening_for_cancels: Semaphore,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// What it counts.
     pub metrics: Metrics,
     /// The sessions that run.
@@ -70,11 +74,13 @@ impl Shared {
             allow_users,
             zones_allowed: config.local_api.zones,
             connect_timeout: config.connect_timeout.0,
+            answer_timeout: config.answer_timeout.0,
             startup_timeout: config.startup_timeout.0,
             starting: Arc::new(Places::new(daemon::within_file_limit(
                 config.max_starting.0,
             ))),
             opening_for_cancels: Semaphore::new(OPENING_FOR_CANCELS),
+            tuning: config.tuning(),
             metrics: Metrics::new(),
             sessions: Sessions::default(),
             ending,

@@ -152,7 +152,7 @@ end_all() {
     done
     if [[ -e $work/databases ]]; then
         databases=$(<"$work/databases")
-        [[ $databases == */pgseal-demo.?????? ]] && rm -rf -- "$databases"
+        [[ $databases == */pgseal-*.?????? ]] && rm -rf -- "$databases"
     fi
     rm -rf -- "$work"/{run,keys,ca,certs,databases} "$work"/*.toml
 }

@@ -10,6 +10,7 @@ pub mod grant;
 pub mod init;
 pub mod key;
 pub mod master;
+pub mod setting;
 pub mod store;
 pub mod zone;
 
@@ -22,7 +23,7 @@ use keystore::{EtcdSettings, Place, StoreAddress};
 
 pub use cert::Role;
 
-/// Makes and manages pgseal's keys, zones, clients and certificates.
+/// Makes and manages pgseal's keys, zones, clients, certificates and settings.
 ///
 /// Keys live in the store, which servers open with the master key. Certificates are signed by a
 /// certificate authority (CA) that no server needs: keep its directory elsewhere.
@@ -54,6 +55,9 @@ pub enum Command {
     /// Replace, retire and destroy keys, and hand out public ones to writers
     #[command(subcommand)]
     Key(key::Key),
+    /// Change settings of all servers while they run
+    #[command(subcommand)]
+    Setting(setting::Setting),
     /// Make certificates for clients, servers and admins, and revoke them
     #[command(subcommand)]
     Cert(cert::Cert),

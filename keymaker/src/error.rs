@@ -40,6 +40,9 @@ pub enum Error {
         "no certificate of {0} is recorded that has not expired; revoke it by its file or --serial"
     )]
     NoneRecorded(String),
+    /// Neither this program nor the store knows the setting.
+    #[error("there is no setting {0}; `pgseal-keymaker setting list` names them")]
+    UnknownSetting(keystore::SettingName),
     /// No key of the zone is destroyed.
     #[error("no key of zone {0} is destroyed, so there is no receipt")]
     NoReceipt(envelope::ZoneId),

@@ -1,4 +1,4 @@
-//! Makes and manages pgseal's keys, zones, clients and certificates.
+//! Makes and manages pgseal's keys, zones, clients, certificates and live settings.
 //!
 //! The only program that makes key pairs for operators and the only one that signs certificates.
 //! Each command is a file; `cli` holds the command line with its help, `authority` the certificate
@@ -17,6 +17,7 @@ mod init;
 mod key;
 mod master;
 mod output;
+mod setting;
 mod source;
 mod store;
 mod times;
@@ -59,6 +60,7 @@ pub fn run(
         Command::Zone(command) => zone::run(command, &mut output),
         Command::Grant(command) => grant::run(command, &mut output),
         Command::Key(command) => key::run(command, &mut output),
+        Command::Setting(command) => setting::run(command, &mut output),
         Command::Cert(command) => cert::run(command, &mut output),
         Command::Master(command) => master::run(command, &mut output),
         Command::Audit(command) => audit::run(command, &mut output),

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
+use tunnel::Tuning;
 use wire::originate;
 
 use crate::config::{self, DatabaseAddress, SslMode};
@@ -27,6 +28,8 @@ pub struct Database {
     /// For new connections; none where they are in clear.
     tls: ArcSwapOption<Tls>,
     limit: Duration,
+    answer_timeout: Duration,
+    tuning: Tuning,
     /// When it was last probed, and whether it answered.
     probed: Mutex<Option<(Instant, bool)>>,
 }
@@ -76,12 +79,14 @@ impl Database {
     ///
     /// # Errors
     /// In a line: why TLS cannot be set up.
-    pub fn new(config: &config::Database) -> Result<Self, String> {
+    pub fn new(config: &config::Database, tuning: Tuning) -> Result<Self, String> {
         let tls = Tls::new(config, &config.address)?;
         Ok(Self {
             address: config.address.clone(),
             tls: ArcSwapOption::from_pointee(tls),
             limit: config.connect_timeout.0,
+            answer_timeout: config.answer_timeout.0,
+            tuning,
             probed: Mutex::new(None),
         })
     }
@@ -103,6 +108,12 @@ impl Database {
     #[must_use]
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
+    }
+
+    /// How long it may take to its first answer to a start-up packet.
+    #[must_use]
+    pub fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
     }
 
     /// A connection on which the start-up packet goes next.
@@ -184,7 +195,7 @@ impl Database {
             DatabaseAddress::Tcp(address) => {
                 let stream = TcpStream::connect(address.as_str()).await;
                 let stream = stream.map_err(|cause| self.io(cause))?;
-                tunnel::tune(&stream).map_err(|cause| self.io(cause))?;
+                self.tuning.apply(&stream).map_err(|cause| self.io(cause))?;
                 Ok(Box::new(stream))
             }
         }

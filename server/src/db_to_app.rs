@@ -10,10 +10,11 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use control::OnRefused;
+use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::originate::Refusal;
 use wire::row::Fields;
-use wire::{Header, originate, sasl};
+use wire::{Header, frame, originate, sasl};
 
 use crate::conversation::Reply;
 use crate::edits::Edits;
@@ -30,6 +31,10 @@ const KEEP: usize = 256 << 10;
 /// RowDescription, ErrorResponse, AuthenticationSASL and other short ones are read whole up to this
 /// length; 1,600 columns with the longest names need a tenth of it. Longer ones pass unread.
 const MAX_READ_WHOLE: usize = 1 << 20;
+
+/// A message up to this length leaves whole or not at all, so that the application can be told of a
+/// database that is lost in the middle of it. Longer ones pass in the pieces they come in.
+const WHOLE: usize = 8 << 10;
 
 /// The memory of rows over this length is accounted for.
 const LONG_ROW: usize = 64 << 10;
@@ -66,6 +71,8 @@ pub struct DbToApp<'a> {
     /// The shape of the rows that come now, found once a result.
     rows: Option<Arc<Shape>>,
     memory: Memory,
+    /// The application logs in, and was not offered the channel binding that the database offers.
+    binding_withheld: bool,
     /// Type of the last message that left.
     last_tag: u8,
 }
@@ -93,6 +100,7 @@ impl<'a> DbToApp<'a> {
             dropping: false,
             rows: None,
             memory: Memory::None,
+            binding_withheld: false,
             last_tag: 0,
         }
     }
@@ -112,6 +120,7 @@ impl<'a> DbToApp<'a> {
         let silent = self.last_tag == b'E' || self.session.flow.is_terminated() || self.left > 0;
         let farewell = match &end {
             Ok(()) | Err(Ended::Database(_)) => Some(refusals::DATABASE_GONE),
+            Err(Ended::Silent(_)) => Some(refusals::NO_DATABASE),
             Err(Ended::Shutdown) => Some(refusals::SHUTDOWN),
             Err(Ended::Revoked) => Some(refusals::REVOKED_NOW),
             Err(Ended::Framing(_) | Ended::Malformed(_)) => Some(refusals::DATABASE_GARBLED),
@@ -132,17 +141,24 @@ impl<'a> DbToApp<'a> {
         app: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), Ended> {
         let session = self.session;
-        let mut must_end = pin!(session.must_end());
+        let must_end = pin!(session.must_end());
+        let mut must_end = OnWake::new(must_end);
+        let patience = session.shared.database.answer_timeout();
+        let mut silent = pin!(tokio::time::sleep(patience));
         let mut input = BytesMut::new();
         // Behind a long row there may be more that is whole.
         let mut is_behind_long_row = false;
         loop {
             if !self.find_memory(&mut input).await && !is_behind_long_row {
                 let read = tokio::select! {
-                    read = daemon::read_chunk(db, &mut input) => read.map_err(Ended::Database)?,
+                    biased;
                     ended = &mut must_end => {
                         self.finish_message(db, app).await?;
                         return Err(ended);
+                    }
+                    read = daemon::read_chunk(db, &mut input) => read.map_err(Ended::Database)?,
+                    () = &mut silent, if self.last_tag == 0 => {
+                        return Err(Ended::Silent(patience));
                     }
                 };
                 if read == 0 {
@@ -228,12 +244,16 @@ impl<'a> DbToApp<'a> {
             }
             self.left -= piece;
             *at += piece;
+            *at += self.pass_rows(input.get(*at..).unwrap_or_default());
             let rest = input.get(*at..).unwrap_or_default();
             let Some(header) = Header::parse(rest).map_err(Ended::Framing)? else {
                 return Ok(());
             };
             let place = *at..*at + header.total();
             let (end, whole) = (place.end, input.get(*at + Header::LEN..place.end));
+            if whole.is_none() && header.total() <= WHOLE {
+                return Ok(());
+            }
             match (self.plan(header, rest), whole) {
                 (Plan::Wait, _) | (Plan::Open(_) | Plan::Read, None) => return Ok(()),
                 (Plan::Open(shape), Some(body)) => {
@@ -255,6 +275,23 @@ impl<'a> DbToApp<'a> {
                 (Plan::Pass, _) => self.pass(header),
             }
         }
+    }
+
+    /// Rows that pass as they stand, whatever is in them: bytes of those at the front of `rest`.
+    fn pass_rows(&mut self, rest: &[u8]) -> usize {
+        let pass = match &self.rows {
+            _ if self.dropping || self.left > 0 => false,
+            Some(shape) => self.session.passes_rows || !shape.may_hold_envelopes(),
+            None => self.session.passes_rows,
+        };
+        if !pass {
+            return 0;
+        }
+        let passed = frame::run_of(b'D', rest);
+        if passed > 0 {
+            self.last_tag = b'D';
+        }
+        passed
     }
 
     fn plan(&mut self, header: Header, rest: &[u8]) -> Plan {
@@ -285,7 +322,7 @@ impl<'a> DbToApp<'a> {
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        let max_open_row = self.session.shared.limits.max_open_row;
+        let max_open_row = self.session.shared.limits.max_open_row();
         if header.body <= LONG_ROW && header.total() <= max_open_row {
             return Plan::Open(shape.clone());
         }
@@ -348,8 +385,15 @@ impl<'a> DbToApp<'a> {
             b'T' => conversation.described(body),
             b'C' => conversation.completed(body),
             b'Z' => {
-                self.dropping = false;
-                conversation.reply(tag, body.first().copied())
+                let reply = conversation.reply(tag, body.first().copied());
+                // A Query's own is dropped where the application waits for that of its Sync.
+                self.dropping &= reply == Reply::Drop;
+                reply
+            }
+            b'E' if self.binding_withheld && is_about_binding(body) => {
+                let error = refusals::CHANNEL_BINDING.to_message();
+                edits.replace(place.clone()).extend_from_slice(&error);
+                Reply::Pass
             }
             b'E' => match conversation.reply(tag, None) {
                 // PostgreSQL's last words are not kept back.
@@ -364,6 +408,9 @@ impl<'a> DbToApp<'a> {
                 let edited = sasl::without_channel_binding(body).map_err(Ended::Malformed)?;
                 if let Some(edited) = edited {
                     edits.replace(place.clone()).extend_from_slice(&edited);
+                    self.binding_withheld = true;
+                } else if sasl::is_done(body) {
+                    self.binding_withheld = false;
                 }
                 Reply::Pass
             }
@@ -460,8 +507,17 @@ async fn write(app: &mut (impl AsyncWrite + Unpin), bytes: &[u8], holds: bool) -
 
 /// True for an ErrorResponse that ends the session, by its severity in fixed words.
 fn is_fatal(body: &[u8]) -> bool {
-    let severity = body
-        .split(|byte| *byte == 0)
-        .find_map(|field| field.strip_prefix(b"V"));
-    matches!(severity, Some(b"FATAL" | b"PANIC"))
+    matches!(error_field(body, b"V"), Some(b"FATAL" | b"PANIC"))
+}
+
+/// True for the error with which PostgreSQL ends a SCRAM login whose client says something else of
+/// channel binding than PostgreSQL knows (`invalid_authorization_specification`). A wrong password
+/// has another SQLSTATE, as have messages that break the mechanism's rules.
+fn is_about_binding(body: &[u8]) -> bool {
+    error_field(body, b"C") == Some(b"28000")
+}
+
+fn error_field<'a>(body: &'a [u8], code: &[u8; 1]) -> Option<&'a [u8]> {
+    body.split(|byte| *byte == 0)
+        .find_map(|field| field.strip_prefix(code))
 }

@@ -1,10 +1,12 @@
 //! What the two directions of a session share: the conversation, and when the application's next
 //! message may go on.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
-use tokio::sync::{Mutex as Turns, MutexGuard as Turn, Notify};
+use tokio::sync::{Mutex as Turns, MutexGuard as Turn};
 
 use crate::conversation::{Conversation, Injection};
 
@@ -22,8 +24,8 @@ pub struct Flow {
     terminated: AtomicBool,
     /// The application's direction waits for replies.
     waiting: AtomicBool,
-    /// Something changed that the application's direction may wait for.
-    changed: Notify,
+    /// Wakes the application's direction where it waits for what is here.
+    waiter: Mutex<Option<Waker>>,
 }
 
 /// A cancel request on its way; dropped when PostgreSQL has closed its connection.
@@ -44,7 +46,7 @@ impl Flow {
     /// To be called after replies were taken note of.
     pub fn replies_came(&self) {
         if self.waiting.load(Ordering::SeqCst) || self.conversation().has_injection() {
-            self.changed.notify_one();
+            self.changed();
         }
     }
 
@@ -74,28 +76,60 @@ impl Flow {
 
     /// Waits until a message of ours is due.
     pub async fn injection(&self) -> Injection {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(injection) = self.conversation().take_injection() {
-                return injection;
+        poll_fn(|context| {
+            self.wait(context);
+            match self.conversation().take_injection() {
+                Some(injection) => Poll::Ready(injection),
+                None => Poll::Pending,
             }
-            changed.await;
-        }
+        })
+        .await
     }
 
     /// Waits until the application's next message may go on, or one of ours must go before it.
     pub async fn clear(&self) -> Option<Injection> {
-        loop {
-            let changed = self.changed.notified();
-            if let Some(injection) = self.conversation().take_injection() {
-                return Some(injection);
+        poll_fn(|context| {
+            let at_once = self.clear_now();
+            if at_once.is_ready() {
+                self.waiting.store(false, Ordering::Relaxed);
+                return at_once;
             }
+            // To be woken from now on; and what changed before now is seen now.
+            self.wait(context);
             self.waiting.store(true, Ordering::SeqCst);
-            if !self.holds() {
+            let clear = self.clear_now();
+            if clear.is_ready() {
                 self.waiting.store(false, Ordering::SeqCst);
-                return None;
             }
-            changed.await;
+            clear
+        })
+        .await
+    }
+
+    fn clear_now(&self) -> Poll<Option<Injection>> {
+        if let Some(injection) = self.conversation().take_injection() {
+            return Poll::Ready(Some(injection));
+        }
+        if self.holds() {
+            return Poll::Pending;
+        }
+        Poll::Ready(None)
+    }
+
+    /// Lets this task be woken by the next change. Only the application's direction waits.
+    fn wait(&self, context: &Context<'_>) {
+        let mut waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *waiter {
+            Some(waker) => waker.clone_from(context.waker()),
+            None => *waiter = Some(context.waker().clone()),
+        }
+    }
+
+    /// Something changed that the application's direction may wait for.
+    fn changed(&self) {
+        let waiter = self.waiter.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waker) = &*waiter {
+            waker.wake_by_ref();
         }
     }
 }
@@ -116,7 +150,7 @@ impl<'a> CancelInFlight<'a> {
 impl Drop for CancelInFlight<'_> {
     fn drop(&mut self) {
         self.flow.cancels.fetch_sub(1, Ordering::SeqCst);
-        self.flow.changed.notify_one();
+        self.flow.changed();
     }
 }
 

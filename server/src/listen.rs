@@ -1,11 +1,12 @@
 //! The server's port: TLS, who the peer is, and what it came for.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::{Network, Place};
+use daemon::{Network, OnWake, Place};
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -148,7 +149,7 @@ async fn receive(
     place: &Place<Source>,
     shared: &Shared,
 ) -> Result<Peer, Turned> {
-    tunnel::tune(&tcp)?;
+    shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,
@@ -275,6 +276,9 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(refusals::REVOCATIONS_UNKNOWN);
     }
+    if shared.settings.unknown() {
+        return Err(refusals::SETTINGS_UNKNOWN);
+    }
     if identity.role != Role::Client {
         return Err(refusals::NOT_A_CLIENT);
     }
@@ -305,9 +309,11 @@ async fn data(
     let session = Session::new(shared.clone(), client, serial, parameters);
     shared.metrics.sessions_started.inc();
     let _running = shared.sessions.begin();
+    let overdue = pin!(overdue(&session));
     let ended = tokio::select! {
+        biased;
         ended = session.run(&mut stream, startup) => ended,
-        () = overdue(&session) => {
+        () = OnWake::new(overdue) => {
             // What it has not taken yet is not for it any more.
             if let Err(error) = stream.get_ref().0.set_zero_linger() {
                 tracing::debug!(%error, "a connection cannot be reset");

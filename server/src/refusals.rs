@@ -76,6 +76,13 @@ pub const NO_DATABASE: Refusal<'static> = fatal(
     Some("The server's log says why."),
 );
 
+/// PostgreSQL has refused a login for what it says of channel binding.
+pub const CHANNEL_BINDING: Refusal<'static> = fatal(
+    "28000",
+    "this login cannot be bound to its TLS connection, which ends at the pgseal server",
+    Some("Connect with channel_binding=disable, or through pgseal-connector."),
+);
+
 /// No TLS.
 pub const NOT_ENCRYPTED: Refusal<'static> = fatal(
     "28000",
@@ -116,6 +123,13 @@ pub const REVOCATIONS_UNKNOWN: Refusal<'static> = fatal(
     "57P03",
     "the pgseal server does not know which certificates are revoked",
     Some("Its list is too old (max_crl_age) or was altered; the server's log says which."),
+);
+
+/// The settings that the store has for all servers cannot be relied on, or never were known.
+pub const SETTINGS_UNKNOWN: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server does not know its settings",
+    Some("Those in its store were altered, or it cannot take them over; its log says which."),
 );
 
 /// The store cannot be read.

@@ -3,7 +3,9 @@
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use daemon::OnWake;
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tunnel::Serial;
@@ -45,6 +47,9 @@ pub enum Ended {
     /// The connection to the application broke.
     #[error("the connection to the application broke: {0}")]
     Application(#[source] io::Error),
+    /// The database took the start-up message and said nothing.
+    #[error("the database said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The database announced an impossible length.
     #[error("the database sent what cannot be read: {0}")]
     Framing(#[source] FrameError),
@@ -109,9 +114,11 @@ impl Session {
 
         let (app_reads, app_writes) = tokio::io::split(app);
         let (db_reads, db_writes) = tokio::io::split(db);
-        let mut to_db = pin!(app_to_db::run(app_reads, db_writes, &self.flow));
-        let mut to_app = pin!(DbToApp::new(self).run(db_reads, app_writes));
+        let to_db = pin!(app_to_db::run(app_reads, db_writes, &self.flow));
+        let to_app = pin!(DbToApp::new(self).run(db_reads, app_writes));
+        let (mut to_db, mut to_app) = (OnWake::new(to_db), OnWake::new(to_app));
         tokio::select! {
+            biased;
             ended = &mut to_app => ended,
             ended = &mut to_db => match ended {
                 // The application has asked its last, and what is on its way back still gets there;
@@ -168,3 +175,6 @@ async fn send(db: &mut (impl AsyncWrite + Unpin), startup: &[u8]) -> io::Result<
     db.write_all(startup).await?;
     db.flush().await
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,186 +1,130 @@
-//! Conversations with a database, directly and through the chain, compared message by message: in
-//! turns, with everything sent at once, and with every byte in a packet of its own. What the one
-//! reads in clear the other reads sealed, and opened on the way.
+//! Conversations with a database, directly and through the chain, compared byte for byte. What the
+//! one reads in clear the other reads sealed, and opened on the way.
+//!
+//! Every conversation is held in turns, with everything sent at once, with every byte in a packet
+//! of its own, and with all that passes cut and joined at random. Then it is held once more for
+//! each place where one of two streams is cut in two: what the application says on its way to the
+//! connector, and what the database says on its way to the server. In logging in that is every
+//! place; elsewhere fifty of them, half in each direction. All of it is done in a long run, and a part of it, another one
+//! each time, in others.
+//!
+//! What may differ between a direct session and one through the chain is in [`listen::normalise`],
+//! and nothing else. What no real server sends is in [`unreal`].
 
 mod conversations;
+mod documented;
+mod handshakes;
+mod listen;
+mod message_types;
+mod stand;
+mod tally;
+mod unreal;
+mod wal;
 
-use std::thread;
+use harness::{Direction, Random, Release, is_long};
 
-use harness::raw::{Message, Session, Stream, message, tags};
-use harness::{Address, Chain, Keys, Link};
+use conversations::{Conversation, all, logins};
+use listen::types;
+use stand::{Pace, Stand};
+use tally::Tally;
 
-use conversations::{Conversation, Turn, all};
+/// Places of a conversation that are cut in each direction, in a long run and in another.
+const CUTS: [usize; 2] = [25, 2];
 
-/// What the conversations speak of, made once: twice, in a schema where the values of column `s` are
-/// in clear, and in one where they are sealed.
-const TABLES: &str = "
-    create schema clear;
-    create table clear.rows (id int, x text, b bytea, s bytea);
-    insert into clear.rows select i, 'text ' || i, decode(lpad(i::text, 2, '0'), 'hex'),
-        convert_to('value ' || i, 'utf8') from generate_series(1, 9) i;
-    create schema sealed;
-    create table sealed.rows (like clear.rows);
-    create table target (id int, x text);
-    create function noisy(i int) returns int language plpgsql as
-        $$ begin raise notice 'row %', i; return i; end $$;
-";
+/// One in so many places of logging in is cut if the run is no long one.
+const LOGIN_STEP: usize = 16;
 
-/// How the application sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    /// As a driver does: it waits for answers.
-    InTurns,
-    /// Everything in one write.
-    AtOnce,
-    /// One write for each byte.
-    Trickling,
+const PACES: [Pace; 4] = [Pace::InTurns, Pace::AtOnce, Pace::Trickling, Pace::AtRandom];
+const DIRECTIONS: [Direction; 2] = [Direction::AppToDb, Direction::DbToApp];
+
+/// What remains to be held of the one conversation that is at hand.
+struct Held<'a> {
+    stand: &'a Stand,
+    random: &'a mut Random,
+    tally: &'a mut Tally,
 }
 
-fn start() -> (Keys, Link) {
-    let keys = Keys::new();
-    keys.add_client("app");
-    let link = Chain::builder().tapped().start_link(&keys);
-    link.database.query(TABLES);
-    let app = keys.client("app");
-    for id in 1..=9 {
-        let sealed = app.seal(format!("value {id}").as_bytes()).unwrap();
-        let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
-        link.database.query(&format!(
-            "insert into sealed.rows select id, x, b, '\\x{hex}' from clear.rows where id = {id}"
-        ));
-    }
-    (keys, link)
-}
-
-/// Holds the conversation about the tables of a schema, and gives every message that came.
-fn hold(address: Address, schema: &str, conversation: &Conversation, pace: Pace) -> Vec<Message> {
-    let mut session = address.raw();
-    let mut heard = Vec::new();
-    let path = format!("-c search_path={schema},public");
-    let parameters = [
-        ("user", "postgres"),
-        ("database", "postgres"),
-        ("options", &path),
-    ];
-    let start = Turn::new(b'Z', &[message::startup(&parameters)]);
-    let turns = [&start].into_iter().chain(&conversation.turns);
-    if pace == Pace::InTurns {
-        for turn in turns {
-            if session.try_send(&turn.says).is_err()
-                || !read_up_to(&mut session, turn.until, &mut heard)
-            {
-                break;
+impl Held<'_> {
+    /// Holds a conversation directly, and in all ways through the chain.
+    fn conversation(&mut self, conversation: &Conversation, is_login: bool) {
+        let stand = self.stand;
+        let direct = stand.hold_directly(conversation);
+        let expected = conversation.types;
+        let name = conversation.name;
+        if types(&direct) != expected {
+            let found = types(&direct);
+            self.tally
+                .differs(format!("{name}: directly {found}, not {expected}"));
+        }
+        self.tally.conversation(conversation, &direct);
+        let mut lengths = [0; 2];
+        for pace in PACES {
+            if !conversation.can(pace) || (conversation.is_long && !is_long() && pace != PACES[0]) {
+                continue;
+            }
+            let before = DIRECTIONS.map(|direction| stand.passed(direction));
+            let by_chain = stand.hold(conversation, pace, self.random);
+            self.tally
+                .compare(conversation, &format!("{pace:?}"), &direct, &by_chain);
+            if pace == Pace::InTurns {
+                let after = DIRECTIONS.map(|direction| stand.passed(direction));
+                lengths = [after[0] - before[0], after[1] - before[1]];
             }
         }
-        // The peer may have hung up.
-        let _ = session.try_send(&conversation.ends);
-        session.finish();
-        heard.extend(session.read_until_closed());
-    } else {
-        let bytes: Vec<u8> = turns
-            .flat_map(|turn| turn.says.clone())
-            .chain(conversation.ends.clone())
-            .collect();
-        let piece = if pace == Pace::AtOnce { bytes.len() } else { 1 };
-        let mut sending = Session::over(session.stream().tcp().try_clone().unwrap());
-        let sender = thread::spawn(move || {
-            let _ = bytes
-                .chunks(piece)
-                .try_for_each(|piece| sending.try_send(piece));
-            sending.finish();
-        });
-        heard = session.read_until_closed();
-        sender.join().unwrap();
+        for (direction, length) in DIRECTIONS.into_iter().zip(lengths) {
+            for at in self.places(conversation, is_login, length) {
+                let cut = Pace::Cut(direction, at);
+                let by_chain = stand.hold(conversation, cut, self.random);
+                self.tally
+                    .compare(conversation, &format!("{cut:?}"), &direct, &by_chain);
+                self.tally.cut(is_login);
+            }
+        }
     }
-    heard.iter_mut().for_each(normalise);
-    heard
-}
 
-/// Reads to the end of a turn; false if the session ends before.
-fn read_up_to(session: &mut Session, until: u8, heard: &mut Vec<Message>) -> bool {
-    loop {
-        let Ok(message) = session.read() else {
-            return false;
-        };
-        let last = message.tag == until;
-        heard.push(message);
-        if last {
-            return true;
+    /// Where a stream of so many bytes is cut: never at its ends.
+    fn places(&mut self, conversation: &Conversation, is_login: bool, length: usize) -> Vec<usize> {
+        let inner = length.saturating_sub(1);
+        match (is_login, is_long()) {
+            (_, false) if conversation.is_long => vec![],
+            (true, true) => (1..=inner).collect(),
+            (true, false) => {
+                let first = 1 + self.random.below(LOGIN_STEP);
+                (first..=inner).step_by(LOGIN_STEP).collect()
+            }
+            (false, _) if inner == 0 => vec![],
+            (false, is_long) => {
+                let count = CUTS[usize::from(!is_long)];
+                (0..count).map(|_| 1 + self.random.below(inner)).collect()
+            }
         }
     }
 }
 
-/// Takes out what differs between two sessions or two schemas: the cancel key, who notified, and
-/// which table a column is of.
-fn normalise(message: &mut Message) {
-    match message.tag {
-        b'K' => message.body.fill(0),
-        b'A' => message.body.iter_mut().take(4).for_each(|byte| *byte = 0),
-        b'T' => without_tables(&mut message.body),
-        _ => {}
+/// Everything there is to say to one PostgreSQL.
+fn compare(release: Release) {
+    let stand = Stand::start(release);
+    let (mut random, mut tally) = (Random::new(), Tally::default());
+    let mut held = Held {
+        stand: &stand,
+        random: &mut random,
+        tally: &mut tally,
+    };
+    for login in logins::all() {
+        held.conversation(&login, true);
     }
-}
-
-/// A column of `RowDescription` is a name and 18 bytes, of which the first four name its table.
-fn without_tables(body: &mut [u8]) {
-    let mut columns = body.get_mut(2..).unwrap_or_default();
-    while let Some(end) = columns.iter().position(|&byte| byte == 0) {
-        let (_, rest) = columns.split_at_mut(end + 1);
-        let (column, rest) = rest.split_at_mut(18);
-        column[..4].fill(0);
-        columns = rest;
+    for conversation in all(stand.wal()) {
+        held.conversation(&conversation, false);
     }
-}
-
-/// The types of what came after the start-up.
-fn types(heard: &[Message]) -> String {
-    let started = heard.iter().position(|message| message.tag == b'Z');
-    tags(&heard[started.map_or(0, |at| at + 1)..])
-}
-
-/// Holds all conversations both ways, and reports every difference.
-fn compare(link: &Link, pace: Pace) {
-    let mut differences = Vec::new();
-    for conversation in all() {
-        let name = conversation.name;
-        let direct = hold(link.database.address(), "clear", &conversation, pace);
-        let expected = conversation.types;
-        if types(&direct) != expected {
-            differences.push(format!(
-                "{name}: directly {}, not {expected}",
-                types(&direct)
-            ));
-        }
-        let by_chain = hold(link.address(), "sealed", &conversation, pace);
-        if by_chain != direct {
-            let both = [&direct, &by_chain].map(|heard| types(heard));
-            differences.push(format!("{name}: {both:?}\n  {direct:?}\n  {by_chain:?}"));
-        }
-    }
-    assert!(
-        differences.is_empty(),
-        "{pace:?}:\n{}",
-        differences.join("\n")
-    );
+    tally.report(&stand.version());
 }
 
 #[test]
-fn conversations_in_turns_are_the_same_as_direct_ones() {
-    let (_keys, link) = start();
-    compare(&link, Pace::InTurns);
+fn conversations_with_the_installed_postgresql_are_the_same_as_direct_ones() {
+    compare(Release::Installed);
 }
 
 #[test]
-fn conversations_sent_at_once_are_the_same_as_direct_ones() {
-    let (_keys, link) = start();
-    compare(&link, Pace::AtOnce);
-}
-
-#[test]
-fn conversations_in_single_bytes_are_the_same_as_direct_ones() {
-    let (_keys, link) = start();
-    for tap in [&link.tunnel_tap, &link.database_tap] {
-        tap.as_ref().unwrap().in_pieces(1);
-    }
-    compare(&link, Pace::Trickling);
+fn conversations_with_postgresql_18_are_the_same_as_direct_ones() {
+    compare(Release::Eighteen);
 }

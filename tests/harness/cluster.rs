@@ -10,7 +10,7 @@ use crate::ca::{Ca, Identity, Leaf};
 use crate::deadline::until;
 use crate::dir::TestDir;
 use crate::port::{Port, free_port};
-use crate::postgres::{as_owner, copy_template, give, program};
+use crate::postgres::{Release, as_owner, give, program};
 use crate::process::{Process, Signal, Stop};
 use crate::raw::{Message, Session, message};
 use crate::settings::{Settings, Tls};
@@ -34,6 +34,7 @@ log_line_prefix = '%m [%p] %q%u@%d '
 #[derive(Debug)]
 pub struct Cluster {
     process: Option<Process>,
+    release: Release,
     port: Port,
     dir: TestDir,
 }
@@ -63,9 +64,10 @@ impl Cluster {
         let dir = TestDir::new(name);
         give(dir.path());
         let port = free_port();
-        copy_template(&dir.join("data"));
+        settings.release.copy_template(&dir.join("data"));
         let cluster = Self {
             process: None,
+            release: settings.release,
             port,
             dir,
         };
@@ -112,7 +114,9 @@ impl Cluster {
     /// Starts it and does not wait.
     pub(crate) fn launch(&mut self) {
         assert!(self.process.is_none(), "the cluster is running");
-        let server = program("postgres")
+        let server = self
+            .release
+            .program("postgres")
             .stop(Stop::Quit)
             .arg("-D")
             .arg(self.data());

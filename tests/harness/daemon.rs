@@ -114,6 +114,15 @@ impl Daemon {
         });
     }
 
+    /// Gives its command line and its environment more, from the next start on.
+    pub(crate) fn fix(&mut self, arguments: &[&str], variables: &[(&str, &str)]) {
+        let mut program = self.program.clone().args(arguments);
+        for (name, value) in variables {
+            program = program.env(name, value);
+        }
+        self.program = program;
+    }
+
     /// Kills it if it still runs, and starts it again with the same configuration and log.
     pub(crate) fn restart(&mut self) {
         self.process.kill();

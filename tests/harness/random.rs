@@ -8,7 +8,7 @@ use std::hash::BuildHasher;
 const SEED: &str = "PGSEAL_TEST_SEED";
 
 /// A generator (SplitMix64) whose seed is printed, so that what failed can be tried again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Random(u64);
 
 impl Random {
@@ -22,6 +22,11 @@ impl Random {
         };
         println!("{SEED}={seed} repeats this test's random input");
         Self(seed)
+    }
+
+    /// Another one, whose numbers follow from this one's.
+    pub fn fork(&mut self) -> Self {
+        Self(self.next())
     }
 
     /// A number below `bound`, which is not 0.

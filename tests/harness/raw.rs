@@ -2,8 +2,9 @@
 //! valid or not, and reads messages one by one.
 //!
 //! It blocks, and gives up on a silent peer after [`PATIENCE`]. Messages are built in [`message`];
-//! a session in TLS begins in [`tls`].
+//! passwords are proved in `login`; a session in TLS begins in [`tls`].
 
+mod login;
 pub mod message;
 pub mod tls;
 

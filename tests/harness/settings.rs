@@ -3,6 +3,7 @@
 use crate::ca::Identity;
 use crate::cluster::Cluster;
 use crate::pair::Pair;
+use crate::postgres::Release;
 
 /// How a user proves itself to PostgreSQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,7 @@ pub struct Settings {
     access: Vec<String>,
     pub(crate) lines: Vec<String>,
     pub(crate) tls: Tls,
+    pub(crate) release: Release,
 }
 
 /// Whether a cluster offers TLS, and with which certificate.
@@ -103,6 +105,12 @@ impl Settings {
     /// Offers TLS with this certificate.
     pub fn tls_as(mut self, identity: &Identity) -> Self {
         self.tls = Tls::As(identity.clone());
+        self
+    }
+
+    /// Runs this PostgreSQL.
+    pub fn release(mut self, release: Release) -> Self {
+        self.release = release;
         self
     }
 

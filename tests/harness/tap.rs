@@ -1,9 +1,11 @@
 //! A TCP relay that records what passes, and disturbs it on command.
 //!
 //! Placed before a server or a database it sees what an eavesdropper there would see. It runs on
-//! threads of its own, so a test may block while it works.
+//! threads of its own, so a test may block while it works. How it cuts and joins what passes is in
+//! [`pump`].
 
-use std::io::{Read, Write};
+mod pump;
+
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -11,6 +13,8 @@ use std::thread::{self, JoinHandle};
 use crate::address::Address;
 use crate::deadline::PATIENCE;
 use crate::port::{Port, free_port};
+use crate::random::Random;
+use pump::{Chunking, Pump};
 
 /// A relay between a port of its own and another. Dropping it closes every connection through it.
 #[derive(Debug)]
@@ -22,8 +26,10 @@ pub struct Tap {
 
 /// Which way bytes go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
+pub enum Direction {
+    /// From the application's side.
     AppToDb,
+    /// From the database's side.
     DbToApp,
 }
 
@@ -39,8 +45,7 @@ struct State {
     closed: bool,
     refusing: bool,
     stalled: bool,
-    /// The most bytes that go on in one write.
-    piece: Option<usize>,
+    chunking: Chunking,
     /// How many more bytes from the database go on before the connection is cut.
     left: Option<usize>,
     accepted: usize,
@@ -97,6 +102,15 @@ impl Tap {
         [state.app_to_db.as_slice(), &state.db_to_app].concat()
     }
 
+    /// How many bytes have come so far in a direction, of all connections.
+    pub fn count(&self, direction: Direction) -> usize {
+        let state = self.shared.state();
+        match direction {
+            Direction::AppToDb => state.app_to_db.len(),
+            Direction::DbToApp => state.db_to_app.len(),
+        }
+    }
+
     /// How many connections have been made through it so far.
     pub fn connections(&self) -> usize {
         self.shared.state().accepted
@@ -120,12 +134,12 @@ impl Tap {
         self.shared.state().stalled = true;
     }
 
-    /// Ends [`stall`](Self::stall), [`refuse`](Self::refuse) and [`in_pieces`](Self::in_pieces).
+    /// Ends [`stall`](Self::stall), [`refuse`](Self::refuse) and every way of cutting.
     pub fn flow(&self) {
         let mut state = self.shared.state();
         state.stalled = false;
         state.refusing = false;
-        state.piece = None;
+        state.chunking = Chunking::AsTheyCome;
         self.shared.changed.notify_all();
     }
 
@@ -133,7 +147,19 @@ impl Tap {
     /// meets messages that are split anywhere.
     pub fn in_pieces(&self, size: usize) {
         assert!(size > 0, "pieces of no bytes carry nothing");
-        self.shared.state().piece = Some(size);
+        self.shared.state().chunking = Chunking::Pieces(size);
+    }
+
+    /// Passes bytes on in pieces of random sizes; now and then it waits a little for more to come, so
+    /// that its receiver meets messages that are split and messages that are joined.
+    pub fn at_random(&self, random: Random) {
+        self.shared.state().chunking = Chunking::Random(random);
+    }
+
+    /// In every connection from now on: lets the first `count` bytes of a direction through, and what
+    /// follows only when their receiver has read them. So it reads no more than those first.
+    pub fn split_at(&self, direction: Direction, count: usize) {
+        self.shared.state().chunking = Chunking::Split(direction, count);
     }
 
     /// Cuts all connections once `count` more bytes from the database's side have passed.
@@ -163,8 +189,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records bytes, waits while the tap is stalled, and returns how many of them may go on and
-    /// in pieces of which size.
+    /// How what comes now is to go on.
+    fn chunking(&self) -> Chunking {
+        match &mut self.state().chunking {
+            Chunking::Random(random) => Chunking::Random(random.fork()),
+            other => other.clone(),
+        }
+    }
+
+    /// Records bytes, waits while the tap is stalled, and returns how many of them may go on.
     fn admit(&self, direction: Direction, bytes: &[u8]) -> Admitted {
         let mut state = self.state();
         match direction {
@@ -175,10 +208,8 @@ impl Shared {
             .changed
             .wait_while(state, |state| state.stalled && !state.closed)
             .unwrap_or_else(PoisonError::into_inner);
-        let piece = state.piece.unwrap_or(usize::MAX);
         let mut admitted = Admitted {
             count: bytes.len(),
-            piece,
             last: state.closed,
         };
         if direction == Direction::DbToApp
@@ -195,7 +226,6 @@ impl Shared {
 /// What may go on of bytes just received.
 struct Admitted {
     count: usize,
-    piece: usize,
     /// Whether the connections are cut after it.
     last: bool,
 }
@@ -233,35 +263,9 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             let (from, to) = (twin(from), twin(to));
             shared.state().open.push(twin(&from));
             let shared = Arc::clone(shared);
-            thread::spawn(move || pump(from, to, direction, &shared));
+            thread::spawn(move || Pump::new(from, to, direction).run(&shared));
         }
     }
-}
-
-fn pump(mut from: TcpStream, mut to: TcpStream, direction: Direction, shared: &Shared) {
-    // Small pieces must not be joined again on the way.
-    let _ = to.set_nodelay(true);
-    let mut buffer = vec![0; 64 * 1024];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        let received = buffer
-            .get(..count)
-            .expect("a read fills a part of the buffer");
-        let admitted = shared.admit(direction, received);
-        let passed = received
-            .get(..admitted.count)
-            .expect("no more goes on than was received");
-        if passed
-            .chunks(admitted.piece)
-            .any(|piece| to.write_all(piece).is_err())
-        {
-            // Nobody takes what this side sends: it must not wait for that.
-            let _ = from.shutdown(Shutdown::Both);
-        }
-        if admitted.last {
-            shared.state().cut();
-        }
-    }
-    let _ = to.shutdown(Shutdown::Write);
 }
 
 fn twin(stream: &TcpStream) -> TcpStream {

@@ -1,19 +1,29 @@
-//! The control API: its types, and a client for it.
+//! The control API: its types, the settings that it changes, and a client for it.
 //!
 //! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
 //! server answers it; a connector passes a part of it on to applications beside it.
 
 mod certificates;
+mod choices;
 mod client;
+mod live;
+mod settings;
 mod types;
+mod units;
 mod watch;
 
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
+pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError};
-pub use types::{
-    ErrorBody, NewZone, OnRefused, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
-    Values, ZoneMode, ZoneRequest,
+pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
+pub use settings::{
+    LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
 };
+pub use types::{
+    ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
+    ZoneRequest,
+};
+pub use units::{ByteSize, Count, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
@@ -25,6 +35,9 @@ pub mod path {
     pub const WATCH: &str = "/v1/watch";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
+    /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
+    /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
+    pub const SETTINGS: &str = "/v1/settings";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";

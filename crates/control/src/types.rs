@@ -4,69 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, RevocationStatus};
-
-/// Which sealed values a server opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ZoneMode {
-    /// Those sealed to a client.
-    #[default]
-    Off,
-    /// Those sealed to a zone.
-    On,
-    /// Both.
-    Mixed,
-}
-
-/// What becomes of a sealed value that may not or cannot be opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum OnRefused {
-    /// It stays as it is.
-    #[default]
-    Ciphertext,
-    /// Its whole field becomes NULL.
-    Null,
-    /// The query fails.
-    Error,
-}
-
-impl ZoneMode {
-    /// Its name in configurations.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::On => "on",
-            Self::Mixed => "mixed",
-        }
-    }
-}
-
-impl std::fmt::Display for ZoneMode {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl OnRefused {
-    /// Its name in configurations.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ciphertext => "ciphertext",
-            Self::Null => "null",
-            Self::Error => "error",
-        }
-    }
-}
-
-impl std::fmt::Display for OnRefused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, ZoneMode};
 
 /// An owner's active public key: what a writer seals to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,6 +69,9 @@ pub struct Status {
     /// The store, and how long ago it answered.
     #[serde(default)]
     pub store: StoreStatus,
+    /// Its settings, and how it stands with those of the store.
+    #[serde(default)]
+    pub settings: SettingsStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
     /// Values by owner since the program started: of the client that asks, or of all owners for

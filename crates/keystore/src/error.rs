@@ -11,7 +11,8 @@ use envelope::{ClientId, KeyId, Owner, ZoneId};
 
 use crate::etcd::EtcdError;
 use crate::master_key::MasterKeyId;
-use crate::record::{KeyState, Timestamp};
+use crate::record::{KeyState, LastChange, Timestamp};
+use crate::store::MAX_SETTINGS;
 
 /// A failure of the keystore. Nothing was changed when one is returned.
 #[derive(Debug, thiserror::Error)]
@@ -255,6 +256,22 @@ pub enum Error {
         /// When it was used last.
         last: Timestamp,
     },
+    /// Somebody else has changed the settings since they were looked at.
+    #[error(
+        "the settings were changed meanwhile{}: they are at number {found}, and not {expected} any more; look at them again, and then change them",
+        .last.as_ref().map(|last| format!(" by {} ({})", last.by, last.at)).unwrap_or_default()
+    )]
+    SettingsChanged {
+        /// The number that was expected.
+        expected: u64,
+        /// The number they are at.
+        found: u64,
+        /// Who changed them last, and when.
+        last: Option<LastChange>,
+    },
+    /// More settings than can be changed as one.
+    #[error("{0} settings are too many for one change; change at most {MAX_SETTINGS} at once")]
+    TooManySettings(usize),
     /// The store is under this master key already.
     #[error("the store is sealed under this master key already; make a new one")]
     SameMasterKey,
@@ -366,6 +383,21 @@ impl Error {
         matches!(
             self,
             Error::Etcd(EtcdError::Unreachable(_) | EtcdError::Unheard(_))
+        )
+    }
+
+    /// True if the store cannot be read now, and may be later: it says nothing against what was read
+    /// of it before.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Error::Locked { .. }
+                | Error::Etcd(_)
+                | Error::Engine { .. }
+                | Error::File { .. }
+                | Error::NoStore { .. }
+                | Error::Missing { .. }
+                | Error::Replaced { .. }
         )
     }
 }

@@ -32,11 +32,12 @@ pub use etcd::{EtcdError, EtcdSettings};
 pub use master_key::{MasterKey, MasterKeyId, NotAMasterKeyId};
 pub use place::Place;
 pub use record::{
-    Certificate, Client, Entry, Event, Fate, KeyRecord, KeyState, NotASerial, Permitted, Receipt,
-    Revocations, Revoked, Serial, Timestamp, Zone,
+    Certificate, Client, Entry, Event, Fate, KeyRecord, KeyState, LastChange, NotASerial,
+    NotASetting, Permitted, Receipt, Revocations, Revoked, Serial, Setting, SettingName,
+    SettingValue, Settings, Timestamp, Zone,
 };
 pub use secret::{MAX_SECRET, Secret};
 pub use store::{
     Anchor, Audited, Author, BUSY_TIMEOUT, Backup, Chain, Changed, Copied, HANDOVER, MAX_PAGE,
-    MasterState, NewZone, Purpose, RECENT, Revision, Store, Swept,
+    MAX_SETTINGS, MasterState, NewZone, Purpose, RECENT, Revision, Store, Swept,
 };

@@ -40,6 +40,8 @@ pub(crate) enum RecordName {
     Certificate(Serial),
     /// `revocations`: the certificates that were revoked.
     Revocations,
+    /// `settings`: the settings that the fleet shares.
+    Settings,
     /// `audit`: how far the audit log goes.
     AuditHead,
     /// `audit/<number>`: one of its entries.
@@ -103,6 +105,7 @@ impl fmt::Display for RecordName {
             RecordName::Receipt(owner, version) => versioned(f, "receipt", owner, version),
             RecordName::Certificate(serial) => write!(f, "certificate/{serial}"),
             RecordName::Revocations => f.write_str("revocations"),
+            RecordName::Settings => f.write_str("settings"),
             RecordName::AuditHead => f.write_str("audit"),
             RecordName::Audit(number) => write!(f, "audit/{number:020}"),
             RecordName::Master(id) => write!(f, "master/{id}"),
@@ -125,6 +128,7 @@ impl FromStr for RecordName {
             ["clock"] => RecordName::Clock,
             ["receipt-key"] => RecordName::ReceiptKey,
             ["revocations"] => RecordName::Revocations,
+            ["settings"] => RecordName::Settings,
             ["audit"] => RecordName::AuditHead,
             ["audit", number] => RecordName::Audit(read(number)?),
             ["master", id] => RecordName::Master(read(id)?),
@@ -190,6 +194,7 @@ mod tests {
             "receipt/client/app/0000000001",
             "certificate/0a1b",
             "revocations",
+            "settings",
             "audit",
             "audit/00000000000000000001",
             "master/60ae988d541df243",
@@ -213,6 +218,7 @@ mod tests {
             "key-id/60AE988D541DF243",
             "key-id/60ae988d541df24",
             "other/client/app/0000000001",
+            "settings/zone_mode",
             "pending/604800/tenant-1",
             "certificate/A1B",
             "certificate/a1b",

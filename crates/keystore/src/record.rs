@@ -9,6 +9,7 @@ mod key;
 mod owner;
 mod permitted;
 mod receipt;
+mod setting;
 mod time;
 
 use envelope::ClientId;
@@ -20,6 +21,7 @@ pub use key::{KeyRecord, KeyState};
 pub use owner::{Client, Fate, Zone};
 pub use permitted::Permitted;
 pub use receipt::Receipt;
+pub use setting::{LastChange, NotASetting, Setting, SettingName, SettingValue, Settings};
 pub use time::Timestamp;
 
 pub(crate) use audit::{AuditBody, HeadBody};

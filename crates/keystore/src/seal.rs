@@ -183,11 +183,13 @@ mod tests {
         receipt
         certificate
         revocations
+        settings
         audit_head
         audit_1
         audit_2
         audit_3
         audit_4
+        audit_5
     }
 
     #[test]

@@ -3,7 +3,8 @@
 //! Here are making and opening a store, and reading sealed records. Changes are `store/transaction`;
 //! the master keys they are sealed under, `store/ring` and `store/master`. What the records mean is
 //! in `store/owners` (clients, zones, grants), `store/keys` (rotation, states), `store/shred`
-//! (destruction), `store/certificates`, and `store/audit`. `docs/keystore-format.md` is the format.
+//! (destruction), `store/certificates`, `store/settings`, and `store/audit`.
+//! `docs/keystore-format.md` is the format.
 
 mod audit;
 mod backup;
@@ -13,6 +14,7 @@ mod keys;
 mod master;
 mod owners;
 mod ring;
+mod settings;
 mod shred;
 mod transaction;
 mod used;
@@ -30,7 +32,7 @@ use crate::engine::{Edit, Engine, Listed, Named};
 use crate::master_key::{MasterKey, MasterKeyId};
 use crate::name::RecordName;
 use crate::place::Place;
-use crate::record::{HeadBody, HeaderBody, RevocationsBody, SigningKey, Timestamp};
+use crate::record::{HeadBody, HeaderBody, RevocationsBody, Settings, SigningKey, Timestamp};
 use crate::seal::{self, StoreId};
 
 use ring::Ring;
@@ -42,6 +44,7 @@ pub use copy::{Copied, Purpose};
 pub use keys::RECENT;
 pub use master::{HANDOVER, MasterState};
 pub use owners::NewZone;
+pub use settings::MAX_SETTINGS;
 pub use shred::Swept;
 pub use transaction::Author;
 
@@ -90,6 +93,7 @@ impl Store {
             }),
             sealed(RecordName::ReceiptKey, &receipts.seed())?,
             sealed(RecordName::Revocations, &json(&RevocationsBody::default()))?,
+            sealed(RecordName::Settings, &json(&Settings::default()))?,
             sealed(RecordName::Audit(1), &first)?,
             sealed(RecordName::AuditHead, &json::<HeadBody>(&head))?,
         ];
@@ -351,8 +355,16 @@ impl Changed {
 
     /// Whether the list of revoked certificates may have changed.
     pub fn revocations(&self) -> bool {
-        let names = self.names();
-        names.is_none_or(|names| names.contains(&RecordName::Revocations))
+        self.may_be(&RecordName::Revocations)
+    }
+
+    /// Whether the settings may have changed.
+    pub fn settings(&self) -> bool {
+        self.may_be(&RecordName::Settings)
+    }
+
+    fn may_be(&self, name: &RecordName) -> bool {
+        self.names().is_none_or(|names| names.contains(name))
     }
 
     /// Whether a zone may have been marked for destruction.

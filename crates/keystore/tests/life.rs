@@ -1,5 +1,5 @@
 //! What happens to keys and rights over time: rotation, retirement, destruction, grants, revocation,
-//! changes of the master key, and the audit log that tells it all.
+//! settings, changes of the master key, and the audit log that tells it all.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,6 +11,8 @@ mod grants;
 mod master;
 #[path = "life/rotation.rs"]
 mod rotation;
+#[path = "life/settings.rs"]
+mod settings;
 #[path = "life/shredding.rs"]
 mod shredding;
 

@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use envelope::{ClientId, Owner, ZoneId};
 use harness::Etcd;
-use pgseal_keystore::{EtcdSettings, MasterKey, NewZone, Permitted, Place, Store, StoreAddress};
+use pgseal_keystore::{
+    Error, EtcdSettings, MasterKey, NewZone, Permitted, Place, SettingName, SettingValue, Store,
+    StoreAddress,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -51,7 +54,7 @@ impl Stand {
         self.path(name).into()
     }
 
-    /// A store with clients, zones, a rotated key and a destroyed zone.
+    /// A store with clients, zones, a rotated key, a destroyed zone and a setting.
     fn store(&self, place: &Place) -> Store {
         let store = Store::create(place.clone(), self.master(), BY).unwrap();
         let author = store.by(BY);
@@ -64,10 +67,11 @@ impl Stand {
             .order_destruction(&zone("tenant-2"), Duration::ZERO)
             .unwrap();
         author.destroy_zone(&zone("tenant-2")).unwrap();
+        author.change_settings(&setting("mixed"), None).unwrap();
         store
     }
 
-    fn open(&self, place: &Place) -> Result<Store, pgseal_keystore::Error> {
+    fn open(&self, place: &Place) -> Result<Store, Error> {
         Store::open(place.clone(), self.master())
     }
 
@@ -108,7 +112,12 @@ fn zone(id: &str) -> ZoneId {
     id.parse().unwrap()
 }
 
-fn add_zone(store: &Store, id: &str) -> Result<(), pgseal_keystore::Error> {
+/// A change of a setting.
+fn setting(value: &str) -> BTreeMap<SettingName, Option<SettingValue>> {
+    [("zone_mode".parse().unwrap(), value.parse().ok())].into()
+}
+
+fn add_zone(store: &Store, id: &str) -> Result<(), Error> {
     let zone = NewZone {
         id: Some(zone(id)),
         clients: Permitted::Only([client("app")].into()),
@@ -127,7 +136,7 @@ fn assert_whole(store: &Store) {
     }
 }
 
-fn said<T>(result: Result<T, pgseal_keystore::Error>) -> String {
+fn said<T>(result: Result<T, Error>) -> String {
     let text = result.map(drop).unwrap_err().to_string();
     assert!(!text.contains('\n'), "{text}");
     text
@@ -150,4 +159,34 @@ fn a_store_in_etcd_does_what_one_in_a_file_does() {
     let taken = Store::create(place, stand.master(), BY);
     assert!(said(taken).contains("exists already"));
     assert!(fs::read_dir(stand.directory.path()).unwrap().count() == 1);
+}
+
+#[test]
+fn settings_are_changed_by_compare_and_set_wherever_the_store_is() {
+    let stand = Stand::new();
+    for place in [stand.file("store.db"), etcd()] {
+        let store = stand.store(&place);
+        let again = stand.open(&place).unwrap();
+        let known = again.revision().unwrap();
+        let seen = again.settings().unwrap();
+        assert_eq!(seen.set["zone_mode"].value.as_str(), "mixed");
+        let author = store.by("another");
+        author
+            .change_settings(&setting("on"), Some(seen.number))
+            .unwrap();
+        assert!(again.changes(known).unwrap().settings());
+        let late = again
+            .by(BY)
+            .change_settings(&setting("off"), Some(seen.number));
+        assert!(
+            matches!(&late, Err(Error::SettingsChanged { last: Some(last), .. }) if last.by == "another"),
+            "{late:?}"
+        );
+        let found = again.settings().unwrap();
+        assert_eq!(
+            (found.number, found.set["zone_mode"].value.as_str()),
+            (2, "on")
+        );
+        assert_whole(&again);
+    }
 }

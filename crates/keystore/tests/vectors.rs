@@ -178,6 +178,7 @@ fn read(vectors: &Vectors, record: &str) -> Result<(), Error> {
     match parts[..] {
         ["header"] => Ok(()),
         ["revocations"] => store.revocations().map(drop),
+        ["settings"] => store.settings().map(drop),
         ["audit", _] => store.audit(0, 100).map(drop),
         ["receipt", "zone", id, version] => {
             let zone: envelope::ZoneId = id.parse().unwrap();
@@ -235,7 +236,7 @@ fn the_audit_log_of_the_vectors_is_chained_as_they_say() {
 }
 
 #[test]
-fn what_the_vectors_say_of_use_certificates_and_receipts_is_read() {
+fn what_the_vectors_say_of_use_certificates_settings_and_receipts_is_read() {
     let vectors = Vectors::new();
     let store = vectors.open().unwrap();
     let app: envelope::ClientId = "app".parse().unwrap();
@@ -256,6 +257,11 @@ fn what_the_vectors_say_of_use_certificates_and_receipts_is_read() {
         list.certificates[&certificate.serial].reason.as_deref(),
         Some("lost")
     );
+    let settings = store.settings().unwrap();
+    let mode = &settings.set["zone_mode"];
+    assert_eq!((settings.number, mode.value.as_str()), (1, "mixed"));
+    assert_eq!(mode.by, "operator alice@host");
+    assert_eq!(settings.last.unwrap().at, mode.at);
     // Due at 604800, and the clock stood at 90000 then.
     let end = store.earliest_end(604_800).unwrap();
     let due = Timestamp::from_seconds(1_796_083_200 + 604_800 - 90_000).unwrap();
@@ -290,7 +296,7 @@ fn a_change_of_master_keys_half_way_opens_with_either_key() {
             vectors.file["master_key_id"]
         );
         assert_eq!(store.clients(None, 10).unwrap().len(), 2);
-        assert_eq!(store.audit(0, 10).unwrap().len(), 4);
+        assert_eq!(store.audit(0, 10).unwrap().len(), 5);
         assert_eq!(store.keys(None, None, 10).unwrap().len(), 3);
     }
 }
@@ -355,6 +361,11 @@ refused! {
     receipt_key_too_short
     no_revocations
     revocation_with_another_spelling
+    no_settings
+    settings_of_revocations
+    setting_with_another_field
+    setting_with_a_name_against_the_rules
+    setting_with_a_control_character
     audit_entry_of_another_number
     audit_entry_of_an_unknown_event
     key_id_that_names_no_key

@@ -56,6 +56,20 @@ impl Header {
     }
 }
 
+/// Bytes of the messages of this type at the front of `bytes` that are there whole, one after
+/// another. What follows is for [`Header::parse`] to judge.
+#[must_use]
+pub fn run_of(tag: u8, bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Ok(Some(header)) = Header::parse(rest)
+        && header.tag == tag
+        && let Some(behind) = rest.get(header.total()..)
+    {
+        rest = behind;
+    }
+    bytes.len() - rest.len()
+}
+
 /// Follows a stream of messages without keeping any: knows whether it stands between two, and
 /// what the last one was.
 ///
@@ -81,28 +95,30 @@ impl Boundaries {
             let skipped = self.left.min(bytes.len());
             self.left -= skipped;
             bytes = bytes.get(skipped..).unwrap_or_default();
-            if bytes.is_empty() {
-                break;
+            // Most messages are there whole.
+            while self.partial_len == 0
+                && let Some(header) = Header::parse(bytes)?
+            {
+                self.last_tag = Some(header.tag);
+                let Some(behind) = bytes.get(header.total()..) else {
+                    self.left = header.total() - bytes.len();
+                    return Ok(());
+                };
+                bytes = behind;
             }
-            // Between two messages: a header, whole or in pieces.
-            let header = if self.partial_len == 0 && bytes.len() >= Header::LEN {
-                let header = Header::parse(bytes)?;
-                bytes = bytes.get(Header::LEN..).unwrap_or_default();
-                header
-            } else {
-                let wanted = (Header::LEN - self.partial_len).min(bytes.len());
-                let (piece, rest) = bytes.split_at(wanted);
-                if let Some(room) = self
-                    .partial
-                    .get_mut(self.partial_len..self.partial_len + wanted)
-                {
-                    room.copy_from_slice(piece);
-                }
-                self.partial_len += wanted;
-                bytes = rest;
-                Header::parse(self.partial.get(..self.partial_len).unwrap_or_default())?
-            };
-            if let Some(header) = header {
+            // A header in pieces.
+            let wanted = (Header::LEN - self.partial_len).min(bytes.len());
+            let (piece, rest) = bytes.split_at(wanted);
+            if let Some(room) = self
+                .partial
+                .get_mut(self.partial_len..self.partial_len + wanted)
+            {
+                room.copy_from_slice(piece);
+            }
+            self.partial_len += wanted;
+            bytes = rest;
+            let known = self.partial.get(..self.partial_len).unwrap_or_default();
+            if let Some(header) = Header::parse(known)? {
                 self.partial_len = 0;
                 self.left = header.body;
                 self.last_tag = Some(header.tag);
@@ -165,7 +181,54 @@ mod tests {
         );
     }
 
+    #[test]
+    fn boundaries_are_found_wherever_the_stream_is_cut_in_two_and_in_single_bytes() {
+        let messages = [
+            message(b'Z', b"I"),
+            message(b'D', &[7; 40]),
+            message(b'1', b""),
+        ];
+        let ends = [0, 6, 51, 56];
+        let stream = messages.concat();
+        for at in 0..=stream.len() {
+            let mut boundaries = Boundaries::default();
+            for (piece, end) in [(&stream[..at], at), (&stream[at..], stream.len())] {
+                boundaries.pass(piece).unwrap();
+                assert_eq!(boundaries.between_messages(), ends.contains(&end), "{at}");
+            }
+            assert_eq!(boundaries.last_tag(), Some(b'1'));
+        }
+        let mut boundaries = Boundaries::default();
+        for (at, byte) in stream.iter().enumerate() {
+            boundaries.pass(&[*byte]).unwrap();
+            assert_eq!(
+                boundaries.between_messages(),
+                ends.contains(&(at + 1)),
+                "{at}"
+            );
+        }
+    }
+
     proptest! {
+        #[test]
+        fn a_run_ends_with_the_last_whole_message_of_its_type(
+            bodies in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..20), 0..6),
+            behind in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let run: Vec<u8> = bodies.iter().flat_map(|body| message(b'D', body)).collect();
+            for cut in 0..=run.len() {
+                let whole = bodies.iter().scan(0, |at, body| {
+                    *at += Header::LEN + body.len();
+                    Some(*at)
+                });
+                let expected = whole.filter(|end| *end <= cut).last().unwrap_or(0);
+                prop_assert_eq!(run_of(b'D', &run[..cut]), expected);
+                prop_assert_eq!(run_of(b'T', &run[..cut]), 0);
+            }
+            let other = [run.clone(), vec![b'C'], behind].concat();
+            prop_assert_eq!(run_of(b'D', &other), run.len());
+        }
+
         #[test]
         fn boundaries_are_found_however_the_stream_is_cut(
             messages in prop::collection::vec((any::<u8>(), prop::collection::vec(any::<u8>(), 0..20)), 1..10),

@@ -365,9 +365,13 @@ mod tests {
     }
 
     fn read_all(stream: &[u8], cut: usize) -> Vec<Request> {
+        read_pieces(&stream.chunks(cut).collect::<Vec<_>>())
+    }
+
+    fn read_pieces(pieces: &[&[u8]]) -> Vec<Request> {
         let mut requests = Requests::default();
         let mut found = Vec::new();
-        for mut chunk in stream.chunks(cut) {
+        for mut chunk in pieces.iter().copied() {
             while !chunk.is_empty() {
                 let (taken, request) = requests.next(chunk).unwrap();
                 found.extend(request);
@@ -468,6 +472,11 @@ mod tests {
         ];
         for cut in 1..=stream.len() {
             assert_eq!(read_all(&stream, cut), expected, "cut every {cut} bytes");
+        }
+        for at in 0..=stream.len() {
+            let (first, second) = stream.split_at(at);
+            let found = read_pieces(&[first, second]);
+            assert_eq!(found, expected, "cut in two at {at}");
         }
     }
 

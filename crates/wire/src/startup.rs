@@ -189,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn a_packet_that_is_cut_anywhere_is_never_another() {
+        let whole = packet(196_608, b"user\0app\0database\0shop\0\0");
+        for len in 0..whole.len() {
+            let length = packet_length(&whole[..len]);
+            assert_eq!(length, Ok((len >= 4).then_some(whole.len())), "{len}");
+            assert!(Packet::parse(&whole[..len]).is_err(), "{len}");
+        }
+        assert!(Packet::parse(&whole).is_ok());
+    }
+
+    #[test]
     fn replication_is_recognised_in_every_spelling_postgresql_takes() {
         for (value, expected) in [
             ("database", true),

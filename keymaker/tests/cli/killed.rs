@@ -307,6 +307,10 @@ fn dump(place: &Place) -> Option<Content> {
     }
     let revoked = store.revocations().unwrap().certificates.into_values();
     records.extend(revoked.map(|one| format!("revoked {:?}", one.identity)));
+    let settings = store.settings().unwrap();
+    records.push(format!("settings {}", settings.number));
+    let set = settings.set.into_iter();
+    records.extend(set.map(|(name, setting)| format!("setting {name} {}", setting.value)));
     let certificates = store.certificates(None, 100).unwrap();
     records.extend(certificates.into_iter().map(|one| one.identity));
     let state = store.master_state().unwrap();
@@ -317,7 +321,8 @@ fn dump(place: &Place) -> Option<Content> {
     let events = store.audit(0, 1000).unwrap().into_iter();
     let name = |entry: keystore::Entry| {
         let event = serde_json::to_value(entry.event).unwrap();
-        let whose = ["owner", "zone", "client", "identity"].map(|name| event[name].to_string());
+        let whose =
+            ["owner", "zone", "client", "identity", "name"].map(|name| event[name].to_string());
         format!("{} {}", event["event"], whose.concat())
     };
     Some(Content {
@@ -359,6 +364,8 @@ cases! {
     key_retire: case(FILLED, "key retire --client app --version 1", ""),
     key_restore: case(RETIRED, "key restore --client app --version 1", ""),
     key_destroy: case(FILLED, "key destroy --client app --version 1 --yes", "").several(),
+    setting_set: case(FILLED, "setting set zone_mode mixed", ""),
+    setting_reset: case(SET, "setting reset zone_mode", ""),
     cert_with_a_store: case(
         FILLED,
         "cert client app --ca-dir ca --out-dir certs",
@@ -397,6 +404,7 @@ const ORDERED: &[&str] = &[
     "zone add tenant-1 --client app",
     "zone destroy tenant-1",
 ];
+const SET: &[&str] = &["client add app", "setting set zone_mode mixed"];
 const DESTROYED: &[&str] = &[
     "client add app",
     "zone add tenant-1 --client app",

@@ -12,6 +12,7 @@ mod killed;
 mod master;
 mod moves;
 mod revocation;
+mod settings;
 mod store;
 mod support;
 mod tampered;

@@ -22,6 +22,7 @@ fn full() -> Place {
         "key destroy --client billing --version 1 --yes",
         "cert server s --ca-dir ca",
         "cert revoke --serial 0a1b",
+        "setting set zone_mode mixed",
         "zone destroy tenant-1 --grace 7d",
         "master rotate --new-master-key-file new.key",
     ] {
@@ -109,6 +110,7 @@ fn a_record_of_every_kind_that_was_edited_is_refused_by_name() {
             "receipt",
             "receipt-key",
             "revocations",
+            "settings",
             "usage",
             "used",
             "zone"
@@ -202,6 +204,14 @@ fn a_command_that_needs_an_edited_record_refuses_it_by_name_and_changes_nothing(
             &["cert list", "cert revoke --serial 0c", "cert record s.crt"],
         ),
         (
+            "settings",
+            &[
+                "setting list",
+                "setting set zone_mode on",
+                "setting reset zone_mode",
+            ],
+        ),
+        (
             "audit",
             &[
                 "client add fourth",
@@ -245,6 +255,7 @@ fn records_put_back_to_what_they_were_are_found() {
     let place = Place::filled();
     place.store_ok("client add third");
     place.store_ok("cert revoke --serial 0a1b");
+    place.store_ok("setting set zone_mode on");
     let before = records(&place);
     for line in [
         "client set app --create-zones false",
@@ -253,6 +264,7 @@ fn records_put_back_to_what_they_were_are_found() {
         "zone add tenant-2 --client app",
         "zone destroy tenant-2",
         "cert revoke --serial 0c",
+        "setting reset zone_mode",
         "key rotate --zone tenant-1",
         "key retire --zone tenant-1 --version 1",
     ] {
@@ -271,6 +283,7 @@ fn records_put_back_to_what_they_were_are_found() {
         "zone/tenant-1",
         "key/client/billing/0000000001",
         "key/zone/tenant-1/0000000001",
+        "settings",
     ] {
         let said = put_back(name);
         assert!(

@@ -1,13 +1,11 @@
 //! A database that lies: what comes from its side is not trusted either. The application gets what
 //! was whole, and then one error or a closed connection.
 
-mod script;
-
 use harness::raw::{message, tags};
 use harness::{Random, rounds};
 
 use super::{LENGTHS, messages};
-use script::{Script, Stand};
+use crate::scripted::{Script, Stand};
 
 /// Lets an application in.
 fn login() -> Vec<u8> {
@@ -104,6 +102,16 @@ fn lies() -> Vec<(Script, Expected)> {
         ),
         (
             whole("a field too few", after(&bytea, &row(2, 2))),
+            ("RKZTE", GARBLED),
+        ),
+        (
+            whole(
+                "a row longer than PostgreSQL can send",
+                after(
+                    &bytea,
+                    &[b"D".as_slice(), &0x4000_0004u32.to_be_bytes()].concat(),
+                ),
+            ),
             ("RKZTE", GARBLED),
         ),
         (

@@ -1,21 +1,40 @@
-//! What is said to a database, and the types of the messages that PostgreSQL 15 answers with.
+//! What is said to a database, and the types of the messages that PostgreSQL answers with.
 
 mod asides;
 mod copies;
 mod extended;
+pub mod logins;
+mod measured;
 mod portals;
+mod sessions;
 mod simple;
 
 use harness::raw::message::{self, query};
 
-/// One conversation after the start-up.
+use super::stand::Pace;
+
+/// One conversation, from the start-up.
 pub struct Conversation {
     pub name: &'static str,
-    /// The types of the messages that come.
+    /// The types of the messages that come once the session has begun; all, if it does not.
     pub types: &'static str,
+    pub start: Start,
     pub turns: Vec<Turn>,
     /// What the application says last, before it hangs up.
     pub ends: Vec<u8>,
+    /// It has megabytes to send, and is held in many ways in long runs only.
+    pub is_long: bool,
+}
+
+/// How a session starts.
+pub struct Start {
+    /// Requests before the start-up message, each answered by one byte.
+    pub asks: Vec<Vec<u8>>,
+    pub version: u32,
+    pub user: &'static str,
+    pub parameters: Vec<(&'static str, &'static str)>,
+    /// The user has to prove itself.
+    pub has_password: bool,
 }
 
 /// What is said, and the type of the message that ends the answer.
@@ -33,8 +52,64 @@ impl Turn {
     }
 }
 
-/// Every conversation there is.
-pub fn all() -> Vec<Conversation> {
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            asks: vec![],
+            version: message::VERSION_3_0,
+            user: "postgres",
+            parameters: vec![],
+            has_password: false,
+        }
+    }
+}
+
+impl Start {
+    /// The start-up message. A parameter `database` of its own counts.
+    pub fn message(&self, database: &str) -> Vec<u8> {
+        let always = [("user", self.user), ("database", database)];
+        let own = |name| self.parameters.iter().any(|(own, _)| *own == name);
+        let always = always.into_iter().filter(|(name, _)| !own(*name));
+        let parameters: Vec<_> = always.chain(self.parameters.iter().copied()).collect();
+        message::startup_version(self.version, &parameters)
+    }
+}
+
+impl Conversation {
+    /// It starts so.
+    fn starting(self, start: Start) -> Self {
+        Self { start, ..self }
+    }
+
+    fn long(self) -> Self {
+        Self {
+            is_long: true,
+            ..self
+        }
+    }
+
+    /// Whether it can be held so: who proves itself, or asks for encryption, must wait for answers.
+    pub fn can(&self, pace: Pace) -> bool {
+        let waits = self.start.has_password || !self.start.asks.is_empty();
+        !waits || matches!(pace, Pace::InTurns | Pace::Cut(..))
+    }
+
+    /// The types of messages that the application sends once the session has begun.
+    pub fn types_said(&self) -> Vec<u8> {
+        let said = self.turns.iter().map(|turn| turn.says.as_slice());
+        let (mut types, mut said) = (vec![], said.chain([self.ends.as_slice()]).flatten());
+        while let Some(tag) = said.next() {
+            types.push(*tag);
+            let length: Vec<u8> = said.by_ref().take(4).copied().collect();
+            let length = length.try_into().map_or(4, u32::from_be_bytes);
+            said.by_ref().take(length as usize - 4).for_each(drop);
+        }
+        types
+    }
+}
+
+/// Every conversation there is; `wal` is a place in the write-ahead log, before its end.
+pub fn all(wal: &str) -> Vec<Conversation> {
     [
         simple::statements(),
         simple::values(),
@@ -45,6 +120,9 @@ pub fn all() -> Vec<Conversation> {
         copies::extended(),
         asides::messages(),
         asides::ends(),
+        measured::conversations(),
+        sessions::starts(),
+        sessions::replication(wal),
     ]
     .into_iter()
     .flatten()
@@ -67,7 +145,9 @@ fn talk(name: &'static str, types: &'static str, turns: Vec<Turn>) -> Conversati
     Conversation {
         name,
         types,
+        start: Start::default(),
         turns,
         ends: message::terminate(),
+        is_long: false,
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Permitted, Timestamp};
+use super::{Permitted, SettingName, SettingValue, Timestamp};
 
 /// Label of the hash that chains entries.
 const CHAIN: &[u8] = b"pgseal audit v1\0";
@@ -82,6 +82,11 @@ pub enum Event {
         identity: Option<String>,
         expires: Option<Timestamp>,
         reason: Option<String>,
+    },
+    SettingChanged {
+        name: SettingName,
+        from: Option<SettingValue>,
+        to: Option<SettingValue>,
     },
     MasterRotationBegun {
         from: String,

@@ -49,6 +49,11 @@ impl Store {
 }
 
 impl Author<'_> {
+    /// In whose name it changes the store.
+    pub(super) fn name(&self) -> &str {
+        &self.by
+    }
+
     /// Runs a change and commits it. Answers what it returned, and the revision it made.
     pub(super) fn change<T>(
         &self,
@@ -91,6 +96,7 @@ fn jitter(attempt: u32) -> Result<Duration, Error> {
 pub(super) struct Transaction<'a> {
     store: &'a Store,
     ring: Arc<Ring>,
+    at: Timestamp,
     conditions: BTreeMap<String, i64>,
     edits: Vec<Edit>,
     events: Vec<Event>,
@@ -110,6 +116,7 @@ impl<'a> Transaction<'a> {
             conditions: [(RecordName::Header.to_string(), ring.revision)].into(),
             store,
             ring,
+            at: Timestamp::now(),
             edits: Vec::new(),
             events: Vec::new(),
         })
@@ -123,6 +130,11 @@ impl<'a> Transaction<'a> {
     /// The master keys under which it runs.
     pub fn ring(&self) -> &Ring {
         &self.ring
+    }
+
+    /// When it is made, as its entries of the audit log say.
+    pub fn at(&self) -> Timestamp {
+        self.at
     }
 
     /// A record, which must not change before the commit; `None` if there is none, which must stay
@@ -246,7 +258,7 @@ impl<'a> Transaction<'a> {
             head.count += 1;
             let body = json(&AuditBody {
                 number: head.count,
-                at: Timestamp::now(),
+                at: self.at,
                 by: by.into(),
                 event,
                 previous: head.hash,

@@ -2,8 +2,6 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use pgseal_keystore::Error;
-
 use super::*;
 
 #[test]

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use pgseal_keystore::{Error, Purpose};
+use pgseal_keystore::Purpose;
 
 use super::*;
 

@@ -178,7 +178,14 @@ ENTRIES, LAST = log(
             "reason": "lost",
         },
     ),
+    (OPERATOR, {"event": "setting-changed", "name": "zone_mode", "from": None, "to": "mixed"}),
 )
+SETTING = {"value": "mixed", "by": OPERATOR, "at": CREATED}
+SETTINGS: dict[str, object] = {
+    "number": 1,
+    "last": {"by": OPERATOR, "at": CREATED},
+    "set": {"zone_mode": SETTING},
+}
 RECORDS |= {
     "last_use": seal("used", "used/client/app/0000000001", text({"last": CREATED})),
     "used_up_today": seal("usage", "usage/app", text({"day": CREATED // 86_400, "zones": 3})),
@@ -188,6 +195,7 @@ RECORDS |= {
     "receipt": seal("receipt", RECEIPT, text(RECEIPT_BODY)),
     "certificate": seal("certificate", "certificate/0a1b", text(CERTIFICATE)),
     "revocations": seal("revocations", "revocations", text({"number": 1, "revoked": {"0a1b": REVOKED}})),
+    "settings": seal("settings", "settings", text(SETTINGS)),
     "audit_head": seal("audit", "audit", text({"count": len(ENTRIES), "hash": LAST})),
 } | {f"audit_{int(name[6:])}": seal(name, name, body) for name, body in ENTRIES}
 VALUES = {vector["record"]: vector["sealed"] for vector in RECORDS.values()}
@@ -372,6 +380,23 @@ REFUSE: dict[str, tuple[str, str | None, str]] = {
     "revocation_with_another_spelling": (
         "revocations",
         authentic("spelling", "revocations", text({"number": 1, "revoked": {"0A1B": REVOKED}})),
+        "form",
+    ),
+    "no_settings": ("settings", None, "missing"),
+    "settings_of_revocations": ("settings", VALUES["revocations"], "altered"),
+    "setting_with_another_field": (
+        "settings",
+        authentic("set field", "settings", text(SETTINGS | {"set": {"zone_mode": SETTING | {"for": "all"}}})),
+        "form",
+    ),
+    "setting_with_a_name_against_the_rules": (
+        "settings",
+        authentic("set name", "settings", text(SETTINGS | {"set": {"Zone-Mode": SETTING}})),
+        "form",
+    ),
+    "setting_with_a_control_character": (
+        "settings",
+        authentic("set value", "settings", text(SETTINGS | {"set": {"a": SETTING | {"value": "\n"}}})),
         "form",
     ),
     "audit_entry_of_another_number": (

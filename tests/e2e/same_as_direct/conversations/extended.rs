@@ -184,6 +184,26 @@ pub fn statements() -> Vec<Conversation> {
                 Turn::new(b'Z', &[bind("", "s", &[], 0), execute("", 0), sync()]),
             ],
         ),
+        talk(
+            "what a failed Parse did not make is closed",
+            "EZ3Z",
+            vec![
+                Turn::new(b'Z', &[parse("s", "selekt"), sync()]),
+                Turn::new(b'Z', &[close_statement("s"), sync()]),
+            ],
+        ),
+        batch(
+            "a portal is closed and its statement stays",
+            "1232DCZ",
+            &[
+                parse("s", ONE),
+                bind("p", "s", &[], 0),
+                close_portal("p"),
+                bind("p", "s", &[], 0),
+                execute("p", 0),
+                sync(),
+            ],
+        ),
         batch(
             "names that nobody knows are closed",
             "33Z",

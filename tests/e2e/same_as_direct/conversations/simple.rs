@@ -62,8 +62,8 @@ pub fn statements() -> Vec<Conversation> {
             "an implicit transaction",
             "CEZTDCZ",
             &[
-                "insert into target values (1); select 1 / 0",
-                "select count(*) from target",
+                "insert into target values (77); select 1 / 0",
+                "select count(*) from target where id = 77",
             ],
         ),
         queries(
@@ -102,7 +102,7 @@ pub fn statements() -> Vec<Conversation> {
             "a timeout in the middle of a result",
             "CZTDDDEZTDCZ",
             &[
-                "set statement_timeout = 300",
+                "set statement_timeout = 100",
                 "select case when x < 4 then 'x' else pg_sleep(60)::text end \
                  from generate_series(1, 5) x",
                 "select 1",
@@ -155,18 +155,20 @@ pub fn values() -> Vec<Conversation> {
             "a row longer than a chunk",
             "TDCZ",
             &["select repeat('x', 200000), decode(repeat('25', 200000), 'hex')"],
-        ),
+        )
+        .long(),
         queries(
             "as many columns as there can be",
             "TDCZ",
             &[&format!("select {columns}")],
-        ),
+        )
+        .long(),
         queries(
             "another encoding",
             "CSZTDCZ",
             &[
                 "set client_encoding = 'latin1'",
-                "select U&'n\\00e4mlich', '\\xe4'::bytea",
+                "select U&'n\\00e4mlich', '\\xe4'::bytea, s from rows where id = 1",
             ],
         ),
         batch(
@@ -178,6 +180,7 @@ pub fn values() -> Vec<Conversation> {
             "a long row in binary",
             "12TDCZ",
             &in_binary("select decode(repeat('25', 200000), 'hex')"),
-        ),
+        )
+        .long(),
     ]
 }

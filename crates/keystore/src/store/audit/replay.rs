@@ -8,7 +8,7 @@ use crate::Error;
 use crate::master_key::MasterKeyId;
 use crate::name::RecordName;
 use crate::record::{
-    Client, Entry, Event, Fate, KeyRecord, KeyState, Permitted, Serial, Timestamp, Zone,
+    Client, Entry, Event, Fate, KeyRecord, KeyState, Permitted, Serial, Settings, Timestamp, Zone,
 };
 use crate::store::owners::label;
 use crate::store::{MAX_PAGE, Store};
@@ -28,6 +28,7 @@ pub(super) struct Replay {
     certificates: BTreeMap<String, (String, Timestamp)>,
     /// Until when those that are revoked would be valid, where that is known.
     revoked: BTreeMap<String, Option<Timestamp>>,
+    settings: Settings,
     masters: Masters,
 }
 
@@ -118,6 +119,10 @@ impl Replay {
             } => {
                 self.revoked.insert(serial, expires);
             }
+            Event::SettingChanged { name, to, .. } => {
+                self.settings
+                    .change(&name, to.as_ref(), &entry.by, entry.at);
+            }
             Event::StoreCreated { master_key, .. } => self.masters.in_use = master_key,
             Event::MasterRotationBegun { from, to } => {
                 self.masters = Masters {
@@ -178,6 +183,9 @@ impl Replay {
         self.compare_zones(store, faults)?;
         self.compare_keys(store, &gone, faults)?;
         self.compare_certificates(store, faults)?;
+        if store.settings()? != self.settings {
+            faults.push(differs(&RecordName::Settings));
+        }
         let list = store.revocations()?;
         let is_listed = |serial: &str| list.certificates.keys().any(|one| one.as_str() == serial);
         // What has expired has left the list.

@@ -1,5 +1,7 @@
 //! Periods, sizes and counts as people write them: `10s`, `500ms`, `64MiB`, `4096`.
 
+use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -17,19 +19,33 @@ impl Period {
     }
 }
 
-impl TryFrom<String> for Period {
-    type Error = String;
+impl FromStr for Period {
+    type Err = String;
 
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        humantime::parse_duration(&text)
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
             .map(Self)
             .map_err(|_| format!("`{text}` is no period of time; write it like 500ms, 10s or 5m"))
     }
 }
 
+impl TryFrom<String> for Period {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
 impl From<Period> for String {
     fn from(period: Period) -> Self {
-        humantime::format_duration(period.0).to_string()
+        period.to_string()
     }
 }
 
@@ -85,15 +101,22 @@ impl ByteSize {
 impl TryFrom<SizeText> for ByteSize {
     type Error = String;
 
-    fn try_from(text: SizeText) -> Result<Self, Self::Error> {
-        let text = match text {
-            SizeText::Number(bytes) => return Ok(Self(bytes)),
-            SizeText::Text(text) => text,
-        };
+    fn try_from(text: SizeText) -> Result<Self, String> {
+        match text {
+            SizeText::Number(bytes) => Ok(Self(bytes)),
+            SizeText::Text(text) => text.parse(),
+        }
+    }
+}
+
+impl FromStr for ByteSize {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let (digits, unit) = UNITS
             .iter()
             .find_map(|(name, factor)| Some((text.strip_suffix(name)?, *factor)))
-            .unwrap_or((&text, 1));
+            .unwrap_or((text, 1));
         digits
             .trim()
             .parse::<usize>()
@@ -104,15 +127,19 @@ impl TryFrom<SizeText> for ByteSize {
     }
 }
 
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |factor: usize| self.0 >= factor && self.0.is_multiple_of(factor);
+        match UNITS.iter().find(|(_, factor)| whole(*factor)) {
+            Some((unit, factor)) => write!(f, "{}{unit}", self.0 / factor),
+            None => self.0.fmt(f),
+        }
+    }
+}
+
 impl From<ByteSize> for String {
     fn from(size: ByteSize) -> Self {
-        UNITS
-            .iter()
-            .find(|(_, factor)| size.0 >= *factor && size.0.is_multiple_of(*factor))
-            .map_or_else(
-                || size.0.to_string(),
-                |(name, factor)| format!("{}{name}", size.0 / factor),
-            )
+        size.to_string()
     }
 }
 
@@ -121,7 +148,7 @@ mod tests {
     use super::*;
 
     fn size(text: &str) -> Result<usize, String> {
-        ByteSize::try_from(SizeText::Text(text.into())).map(|size| size.0)
+        text.parse::<ByteSize>().map(|size| size.0)
     }
 
     #[test]

@@ -1,11 +1,13 @@
-//! A database that follows a script, and a server and a connector before it.
+//! A database that follows scripts, for what no PostgreSQL sends; and a server and a connector
+//! before it.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
 use harness::raw::message;
-use harness::{Connector, Keys, PATIENCE, Server};
+use harness::{Address, Connector, Keys, PATIENCE, Server};
 
 /// How much more memory the programs may have used in the end, in bytes.
 const ROOM: u64 = 8 << 20;
@@ -47,12 +49,14 @@ impl Script {
     }
 }
 
-/// A server and a connector before a database that follows one script after the other.
+/// A server and a connector before a database that follows a script for each connection, in their
+/// order.
 pub struct Stand {
     connector: Connector,
     server: Server,
     peaks: [u64; 2],
     database: JoinHandle<()>,
+    heard: Receiver<Vec<u8>>,
     _keys: Keys,
 }
 
@@ -67,19 +71,34 @@ impl Stand {
         let identity = keys.client_identity("app");
         let connector = Connector::start("connector", &identity, server.port(), &[]);
         let peaks = [server.process(), connector.process()].map(|process| process.peak_memory());
+        let (hears, heard) = mpsc::channel();
         let database = thread::spawn(move || {
-            for (script, stream) in scripts.iter().zip(listener.incoming()) {
-                // The server may hang up before it has heard all.
-                let _ = follow(script, stream.unwrap());
-            }
+            thread::scope(|scope| {
+                for (script, stream) in scripts.iter().zip(listener.incoming()) {
+                    let (stream, hears) = (stream.unwrap(), hears.clone());
+                    // The server may hang up before it has heard all.
+                    scope.spawn(move || follow(script, stream, |bytes| hears.send(bytes).unwrap()));
+                }
+            });
         });
         Self {
             connector,
             server,
             peaks,
             database,
+            heard,
             _keys: keys,
         }
+    }
+
+    /// Where applications connect.
+    pub fn address(&self) -> Address {
+        self.connector.address()
+    }
+
+    /// The first that the next connection to the database told it, a start-up packet or another.
+    pub fn heard_first(&self) -> Vec<u8> {
+        self.heard.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Logs in and asks something, and gives all that comes until the session is closed.
@@ -88,6 +107,18 @@ impl Stand {
         session.send(message::startup(&[("user", "postgres")]));
         // It may be over already.
         let _ = session.try_send(message::query("select 1"));
+        session.last_words(case)
+    }
+
+    /// The same, and says goodbye at once; so what comes is the database's alone.
+    pub fn ask_and_leave(&self, case: &str) -> Vec<u8> {
+        let mut session = self.connector.address().raw();
+        let asks = [
+            message::startup(&[("user", "postgres")]),
+            message::query("select 1"),
+            message::terminate(),
+        ];
+        session.send(asks.concat());
         session.last_words(case)
     }
 
@@ -105,25 +136,28 @@ impl Stand {
     }
 }
 
-fn follow(script: &Script, mut stream: TcpStream) -> io::Result<()> {
+fn follow(script: &Script, mut stream: TcpStream, hears: impl Fn(Vec<u8>)) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    hear(&mut stream)?;
+    hears(hear(&mut stream)?);
     if !script.at_once {
         stream.read_exact(&mut [0])?;
         hear(&mut stream)?;
     }
     stream.write_all(&script.says)?;
-    if !script.closes {
-        io::copy(&mut stream, &mut io::sink())?;
+    if script.closes {
+        stream.shutdown(Shutdown::Write)?;
     }
+    // Whoever hangs up with something unread takes back what he has said.
+    io::copy(&mut stream, &mut io::sink())?;
     Ok(())
 }
 
 /// Reads a length and as much as it says.
-fn hear(stream: &mut TcpStream) -> io::Result<()> {
+fn hear(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let rest = u32::from_be_bytes(length).saturating_sub(4);
-    io::copy(&mut stream.take(rest.into()), &mut io::sink())?;
-    Ok(())
+    let mut heard = length.to_vec();
+    stream.take(rest.into()).read_to_end(&mut heard)?;
+    Ok(heard)
 }

@@ -1,0 +1,38 @@
+//! What pgseal costs. Figures are for reading and comparing, never for asserting: a run prints a
+//! table, and what it says depends on the machine, but for instruction counts.
+
+mod instructions;
+
+use clap::{Parser, Subcommand};
+
+/// Measures pgseal's programs on a real PostgreSQL. Build them in release mode first:
+/// `cargo build --release --bins`, and run this from there: `target/release/pgseal-bench`.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Count the instructions of connector and server for one more query, with valgrind.
+    ///
+    /// The same on a busy machine and an idle one, so two states of the code can be compared. Each
+    /// workload is run twice, short and long; the difference is the price of a query without that of
+    /// starting, connecting and stopping. `--keep` keeps callgrind's files, for callgrind_annotate.
+    Instructions {
+        /// Keep callgrind's files in this directory.
+        #[arg(long, value_name = "DIR")]
+        keep: Option<std::path::PathBuf>,
+        /// Queries of the long run.
+        #[arg(long, value_name = "N", default_value_t = 2000)]
+        queries: u32,
+    },
+}
+
+fn main() {
+    match Arguments::parse().command {
+        Command::Instructions { keep, queries } => instructions::run(keep.as_deref(), queries),
+    }
+}
