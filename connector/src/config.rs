@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use control::Period;
+use control::{Count, Period};
 use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
+use tunnel::Tuning;
 
 use crate::listen::{Address, Addresses};
 use crate::users::User;
@@ -42,9 +43,21 @@ pub struct Config {
     /// `connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
+    /// `answer_timeout`
+    #[serde(default = "default_answer_timeout")]
+    pub answer_timeout: Period,
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
+    /// `tcp_keepalive`
+    #[serde(default = "default_tcp_keepalive")]
+    pub tcp_keepalive: Period,
+    /// `tcp_user_timeout`
+    #[serde(default = "default_tcp_user_timeout")]
+    pub tcp_user_timeout: Period,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -92,8 +105,24 @@ fn default_connect_timeout() -> Period {
     Period::seconds(5)
 }
 
+fn default_answer_timeout() -> Period {
+    Period::seconds(90)
+}
+
 fn default_startup_timeout() -> Period {
     Period::seconds(10)
+}
+
+fn default_max_starting() -> Count {
+    Count(4096)
+}
+
+fn default_tcp_keepalive() -> Period {
+    Period(Tuning::default().keepalive)
+}
+
+fn default_tcp_user_timeout() -> Period {
+    Period(Tuning::default().user_timeout)
 }
 
 fn default_drain_timeout() -> Period {
@@ -115,6 +144,15 @@ const LIVE: &[&str] = &[
 ];
 
 impl Config {
+    /// TCP's options.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            keepalive: self.tcp_keepalive.0,
+            user_timeout: self.tcp_user_timeout.0,
+        }
+    }
+
     /// The keys that are other in `new`, and wait for the next start.
     #[must_use]
     pub fn waiting_for_restart(&self, new: &Self) -> Vec<String> {
@@ -226,10 +264,34 @@ pub const KEYS: &[Key] = &[
         "How long a tunnel to the server may take to open.",
     ),
     text(
+        "answer_timeout",
+        "PERIOD",
+        "90s",
+        "How long the first answer to a session's start-up message may take, or the end of a cancel request. Longer than the server's database.connect_timeout and database.answer_timeout together, which know better what is wrong.",
+    ),
+    text(
         "startup_timeout",
         "PERIOD",
         "10s",
         "How long an application may take from connecting to its start-up message.",
+    ),
+    text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections of applications that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the user (by TCP: the address) that has most of them loses its oldest.",
+    ),
+    text(
+        "tcp_keepalive",
+        "PERIOD",
+        "60s",
+        "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
+    ),
+    text(
+        "tcp_user_timeout",
+        "PERIOD",
+        "0s",
+        "Bytes that a peer does not acknowledge, or does not take, for this long end the connection: for peers that vanish while something is on its way to them, and that never let anything wait. 0s: the system's own limit, some 15 minutes, for what is not acknowledged.",
     ),
     text(
         "drain_timeout",

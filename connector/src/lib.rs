@@ -20,9 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{
-    Asked, Failure, Incoming, Layers, LogHandle, Shutdown, Signals, Status, start_logging,
-};
+use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, Status, start_logging};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tunnel::{ClientTls, Revoked};
@@ -97,6 +95,7 @@ async fn run(
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    daemon::raise_file_limit();
     let (ending, end) = Shutdown::new();
     let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
     let listeners = bind("listen", &config.listen).await?;
@@ -134,24 +133,17 @@ async fn run(
 }
 
 async fn accept(listener: Listener, shared: Arc<Shared>) {
-    loop {
-        match listener.next().await {
-            Ok((app, peer)) => {
-                let shared = shared.clone();
-                let served = async move {
-                    if let Err(reason) = session::serve(app, &peer, &shared).await {
-                        tracing::warn!(%reason, "a session ended early");
-                    }
-                };
-                tokio::spawn(served.instrument(tracing::info_span!("connection", %peer)));
+    let places = shared.starting.clone();
+    daemon::accept(listener, places, |app, peer, place| {
+        let shared = shared.clone();
+        let served = async move {
+            if let Err(reason) = session::serve(app, &peer, place, &shared).await {
+                tracing::warn!(%reason, "a session ended early");
             }
-            Err(error) => {
-                // Out of descriptors, most likely: sessions that end will give some back.
-                tracing::error!(%error, "connections cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
+        };
+        tokio::spawn(served.instrument(tracing::info_span!("connection", %peer)));
+    })
+    .await;
 }
 
 async fn bind(key: &str, addresses: &Addresses) -> Result<Vec<Listener>, Failure> {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use daemon::Incoming;
+use daemon::{Incoming, Network};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -161,6 +161,7 @@ impl Listener {
 impl Incoming for Listener {
     type Stream = Stream;
     type Peer = Peer;
+    type Source = Source;
 
     async fn next(&self) -> io::Result<(Stream, Peer)> {
         match self {
@@ -180,6 +181,22 @@ impl Incoming for Listener {
             }
         }
     }
+
+    fn source(peer: &Peer) -> Source {
+        match peer {
+            Peer::Address(address) => Source::Network(address.ip().into()),
+            Peer::User { uid, .. } => Source::User(*uid),
+        }
+    }
+}
+
+/// What applications are told apart by while they have not begun a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// By TCP: where they come from.
+    Network(Network),
+    /// By unix socket: the user's id.
+    User(u32),
 }
 
 /// Who an application is, as far as its connection shows.

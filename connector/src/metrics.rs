@@ -36,6 +36,8 @@ pub struct Metrics {
     pub tunnels_lost: Counter,
     /// Cancel requests carried.
     pub cancels: Counter,
+    /// Connections that were closed because too many had not begun.
+    pub connections_dropped: Counter,
     /// Applications of users that may not use this connector.
     pub users_refused: Counter,
 }
@@ -74,6 +76,10 @@ impl Metrics {
         let tunnels_failed = counter("tunnels_failed", "Tunnels that could not be opened");
         let tunnels_lost = counter("tunnels_lost", "Sessions whose tunnel broke under them");
         let cancels = counter("cancels", "Cancel requests carried");
+        let connections_dropped = counter(
+            "connections_dropped",
+            "Connections closed because too many had not begun a session",
+        );
         let users_refused = counter("users_refused", "Connections of users not in allow_users");
         Self {
             registry,
@@ -85,6 +91,7 @@ impl Metrics {
             tunnels_failed,
             tunnels_lost,
             cancels,
+            connections_dropped,
             users_refused,
         }
     }

@@ -22,6 +22,13 @@ pub const NO_SERVER: Refusal<'static> = fatal(
     Some("The connector's log says why."),
 );
 
+/// The server took the session, and then said nothing.
+pub const NO_ANSWER: Refusal<'static> = fatal(
+    "08006",
+    "the pgseal server does not answer",
+    Some("It or its database hangs: see the server's log."),
+);
+
 /// The tunnel ended without the server or the database saying why.
 pub const SERVER_GONE: Refusal<'static> = fatal(
     "57P01",

@@ -5,23 +5,20 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::{OnWake, Shutdown};
+use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
-use crate::listen::{Peer, Stream};
+use crate::listen::{Peer, Source, Stream};
 use crate::refusals;
 use crate::shared::Shared;
 
 /// How long a session may take to say that its server was revoked. With the time that it takes to
 /// hear of it, this stays under two seconds.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
 
 /// Why a session came to nothing, for the log.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +41,9 @@ pub enum Failed {
     /// The tunnel broke, or carried what is no PostgreSQL protocol.
     #[error("the tunnel was lost: {}", in_a_word(.0))]
     Lost(#[source] io::Error),
+    /// The server does not answer.
+    #[error("the server said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The list of revoked certificates is too old to trust a server.
     #[error("no new sessions: it was not heard for longer than max_crl_age who is revoked")]
     RevocationsUnknown,
@@ -66,13 +66,23 @@ enum Wish {
 ///
 /// # Errors
 /// What to say of it in the log; the application has been told already.
-pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), Failed> {
+pub async fn serve(
+    mut app: Stream,
+    peer: &Peer,
+    place: Place<Source>,
+    shared: &Shared,
+) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
-        tunnel::tune(tcp).map_err(Failed::Application)?;
+        shared.tuning.apply(tcp).map_err(Failed::Application)?;
     }
-    let wish = tokio::time::timeout(shared.startup_timeout, receive(&mut app))
-        .await
-        .map_err(|_| Failed::TooSlow)??;
+    let received = tokio::time::timeout(shared.startup_timeout, receive(&mut app));
+    let wish = tokio::select! {
+        wish = received => wish.map_err(|_| Failed::TooSlow)??,
+        () = place.lost() => {
+            shared.metrics.connections_dropped.inc();
+            return Ok(());
+        }
+    };
     match wish {
         Wish::Nothing => Ok(()),
         wish if !shared.allow_users.permit(peer) => {
@@ -83,33 +93,59 @@ pub async fn serve(mut app: Stream, peer: &Peer, shared: &Shared) -> Result<(), 
             }
             Err(Failed::NotAllowed)
         }
-        Wish::Cancel(request) => {
-            shared.metrics.cancels.inc();
-            let mut tunnel = open_tunnel(shared).await?.stream;
-            tunnel.write_all(&request).await.map_err(Failed::Lost)?;
-            tunnel.flush().await.map_err(Failed::Lost)?;
-            // The application waits for this connection to close; it closes when the server is
-            // done, and then no later query can be hit.
-            let mut rest = [0; 64];
-            while matches!(tunnel.read(&mut rest).await, Ok(1..)) {}
-            Ok(())
-        }
-        Wish::Session(startup) => {
-            let _running = shared.sessions.begin();
-            shared.metrics.sessions_started.inc();
-            match open_tunnel(shared).await {
-                Ok(tunnel) => carry(app, tunnel, &startup, shared).await,
-                Err(error) => {
-                    let refusal = match error {
-                        Failed::RevocationsUnknown => refusals::REVOCATIONS_UNKNOWN,
-                        _ => refusals::NO_SERVER,
-                    };
-                    tell(&mut app, refusal).await?;
-                    Err(error)
-                }
+        Wish::Cancel(request) => tokio::select! {
+            cancelled = cancel(&request, shared) => cancelled,
+            () = place.lost() => {
+                shared.metrics.connections_dropped.inc();
+                Ok(())
             }
+        },
+        Wish::Session(startup) => {
+            drop(place);
+            // Of its own, so that a connection that has not begun takes no room for it.
+            Box::pin(session(app, &startup, shared)).await
         }
     }
+}
+
+async fn session(mut app: Stream, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
+    let _running = shared.sessions.begin();
+    shared.metrics.sessions_started.inc();
+    match open_tunnel(shared).await {
+        Ok(tunnel) => carry(app, tunnel, startup, shared).await,
+        Err(error) => {
+            let refusal = match error {
+                Failed::RevocationsUnknown => refusals::REVOCATIONS_UNKNOWN,
+                _ => refusals::NO_SERVER,
+            };
+            tell(&mut app, refusal).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Carries a cancel request, and returns when it has been dealt with: the application waits for its
+/// connection to close, and then no later query can be hit.
+async fn cancel(request: &[u8], shared: &Shared) -> Result<(), Failed> {
+    shared.metrics.cancels.inc();
+    let mut tunnel = open_in_turn(shared).await?.stream;
+    tunnel.write_all(request).await.map_err(Failed::Lost)?;
+    tunnel.flush().await.map_err(Failed::Lost)?;
+    // The server closes when PostgreSQL has; until then it holds back the session's next message,
+    // so that giving up here lets no later query be hit.
+    let mut rest = [0; 64];
+    let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
+    tokio::time::timeout(shared.answer_timeout, closed)
+        .await
+        .map_err(|_| Failed::Silent(shared.answer_timeout))
+}
+
+/// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
+/// is still there for sessions.
+async fn open_in_turn(shared: &Shared) -> Result<Tunnel, Failed> {
+    // The semaphore is never closed.
+    let _turn = shared.opening_for_cancels.acquire().await;
+    open_tunnel(shared).await
 }
 
 async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
@@ -117,7 +153,8 @@ async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
         return Err(Failed::RevocationsUnknown);
     }
     let limit = shared.connect_timeout;
-    tunnel::connect(&shared.server, &shared.tls, ALPN_POSTGRESQL, limit)
+    let (address, tls) = (&shared.server, &shared.tls);
+    tunnel::connect(address, tls, ALPN_POSTGRESQL, limit, shared.tuning)
         .await
         .inspect_err(|_| {
             shared.metrics.tunnels_failed.inc();
@@ -244,15 +281,11 @@ async fn app_to_server(
     mut app: impl AsyncRead + Unpin,
     mut tunnel: impl AsyncWrite + Unpin,
 ) -> Result<(), Failed> {
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut chunk = BytesMut::new();
     loop {
         chunk.clear();
-        if app
-            .read_buf(&mut chunk)
-            .await
-            .map_err(Failed::Application)?
-            == 0
-        {
+        let read = daemon::read_chunk(&mut app, &mut chunk).await;
+        if read.map_err(Failed::Application)? == 0 {
             return tunnel.shutdown().await.map_err(Failed::Lost);
         }
         tunnel.write_all(&chunk).await.map_err(Failed::Lost)?;
@@ -281,13 +314,18 @@ async fn server_to_app(
     let mut boundaries = Boundaries::default();
     let must_end = pin!(must_end(server, shared));
     let mut must_end = OnWake::new(must_end);
-    let mut chunk = BytesMut::with_capacity(CHUNK);
+    let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
+    let mut chunk = BytesMut::new();
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
             biased;
             told = &mut must_end => break told,
-            read = tunnel.read_buf(&mut chunk) => read,
+            read = daemon::read_chunk(&mut tunnel, &mut chunk) => read,
+            () = &mut silent, if boundaries.last_tag().is_none() => {
+                let silent = Failed::Silent(shared.answer_timeout);
+                break (refusals::NO_ANSWER, Some(silent));
+            }
         };
         match read {
             // The server has closed in good order, and said why if there was anything to say.

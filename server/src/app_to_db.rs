@@ -4,16 +4,13 @@
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use wire::request::{Request, Requests};
 use wire::{FrameError, originate};
 
 use crate::conversation::Injection;
 use crate::flow::Flow;
 use crate::session::Ended;
-
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
 
 /// Carries messages until the application ends, and then ends the database's side.
 ///
@@ -27,7 +24,6 @@ pub async fn run(
     let mut chunk = BytesMut::new();
     let mut requests = Requests::default();
     loop {
-        chunk.reserve(CHUNK);
         let between_messages = requests.between_messages();
         let read = tokio::select! {
             biased;
@@ -36,7 +32,7 @@ pub async fn run(
                 inject(&mut db, injection).await.map_err(Ended::Database)?;
                 continue;
             }
-            read = app.read_buf(&mut chunk) => read.map_err(Ended::Application)?,
+            read = daemon::read_chunk(&mut app, &mut chunk) => read.map_err(Ended::Application)?,
         };
         if read == 0 {
             // Hanging up is a goodbye too.

@@ -1,12 +1,12 @@
 //! The server's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use control::{ByteSize, OnRefused, Period, ZoneMode};
+use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
 use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
+use tunnel::Tuning;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -57,6 +57,15 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `max_starting`
+    #[serde(default = "default_max_starting")]
+    pub max_starting: Count,
+    /// `tcp_keepalive`
+    #[serde(default = "default_tcp_keepalive")]
+    pub tcp_keepalive: Period,
+    /// `tcp_user_timeout`
+    #[serde(default = "default_tcp_user_timeout")]
+    pub tcp_user_timeout: Period,
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
@@ -107,6 +116,9 @@ pub struct Database {
     /// `database.connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
+    /// `database.answer_timeout`
+    #[serde(default = "default_answer_timeout")]
+    pub answer_timeout: Period,
 }
 
 /// Where the database is.
@@ -180,11 +192,11 @@ fn default_ops_listen() -> Listen {
 }
 
 fn default_max_open_row() -> ByteSize {
-    ByteSize::mebibytes(64)
+    Live::default().max_open_row
 }
 
 fn default_open_memory() -> ByteSize {
-    ByteSize::mebibytes(512)
+    Live::default().open_memory
 }
 
 fn default_startup_timeout() -> Period {
@@ -192,19 +204,35 @@ fn default_startup_timeout() -> Period {
 }
 
 fn default_max_stale() -> Period {
-    Period::seconds(600)
+    Live::default().max_stale
+}
+
+fn default_max_starting() -> Count {
+    Count(4096)
+}
+
+fn default_tcp_keepalive() -> Period {
+    Period(Tuning::default().keepalive)
+}
+
+fn default_tcp_user_timeout() -> Period {
+    Period(Tuning::default().user_timeout)
 }
 
 fn default_drain_timeout() -> Period {
-    Period::seconds(30)
+    Live::default().drain_timeout
 }
 
 fn default_max_crl_age() -> Period {
-    Period(Duration::from_secs(3600))
+    Live::default().max_crl_age
 }
 
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
+}
+
+fn default_answer_timeout() -> Period {
+    Period::seconds(60)
 }
 
 /// The keys that apply to a running program, on SIGHUP.
@@ -218,6 +246,9 @@ const LIVE: &[&str] = &[
     "max_stale",
     "zone_mode",
     "on_refused",
+    "max_open_row",
+    "open_memory",
+    "drain_timeout",
     "log.level",
     "database.sslmode",
     "database.host_name",
@@ -237,6 +268,35 @@ impl Config {
         Place {
             address: self.store.clone(),
             etcd: self.etcd.clone(),
+        }
+    }
+
+    /// Those of its values that are live settings.
+    #[must_use]
+    pub fn live(&self) -> Live {
+        Live {
+            zone_mode: self.zone_mode,
+            on_refused: self.on_refused,
+            log_level: match self.log.level {
+                daemon::LogLevel::Error => LogLevel::Error,
+                daemon::LogLevel::Warn => LogLevel::Warn,
+                daemon::LogLevel::Info => LogLevel::Info,
+                daemon::LogLevel::Debug => LogLevel::Debug,
+            },
+            max_open_row: self.max_open_row,
+            open_memory: self.open_memory,
+            drain_timeout: self.drain_timeout,
+            max_crl_age: self.max_crl_age,
+            max_stale: self.max_stale,
+        }
+    }
+
+    /// TCP's options.
+    #[must_use]
+    pub fn tuning(&self) -> Tuning {
+        Tuning {
+            keepalive: self.tcp_keepalive.0,
+            user_timeout: self.tcp_user_timeout.0,
         }
     }
 
@@ -390,6 +450,12 @@ pub const KEYS: &[Key] = &[
         "How long the database may take to accept a connection.",
     ),
     text(
+        "database.answer_timeout",
+        "PERIOD",
+        "60s",
+        "How long the database may then take to its first answer to a start-up message: a request for a password, or an error.",
+    ),
+    text(
         "zone_mode",
         "MODE",
         "off",
@@ -405,13 +471,13 @@ pub const KEYS: &[Key] = &[
         "max_open_row",
         "SIZE",
         "64MiB",
-        "Longest row that is held in memory to be opened. A longer one passes as it is, or is refused where on_refused is null or error.",
+        "Longest row that is held in memory to be opened. A longer one passes as it is, or is refused where on_refused is null or error. Applied to running sessions on SIGHUP.",
     ),
     text(
         "open_memory",
         "SIZE",
         "512MiB",
-        "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes.",
+        "Memory that all sessions together may use for rows over 64 KiB; a row counts three times: as it came, decoded, and as it goes. Applied to running sessions on SIGHUP.",
     ),
     text(
         "lock_memory",
@@ -426,16 +492,34 @@ pub const KEYS: &[Key] = &[
         "How long a peer may take from connecting to its start-up message.",
     ),
     text(
+        "max_starting",
+        "COUNT",
+        "4096",
+        "Connections that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the network or client that has most of them loses its oldest.",
+    ),
+    text(
+        "tcp_keepalive",
+        "PERIOD",
+        "60s",
+        "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
+    ),
+    text(
+        "tcp_user_timeout",
+        "PERIOD",
+        "0s",
+        "Bytes that a peer does not acknowledge, or does not take, for this long end the connection: for peers that vanish while something is on its way to them, and that never let anything wait. 0s: the system's own limit, some 15 minutes, for what is not acknowledged.",
+    ),
+    text(
         "drain_timeout",
         "PERIOD",
         "30s",
-        "How long running sessions may take to end after SIGTERM.",
+        "How long running sessions may take to end after SIGTERM. Applied on SIGHUP.",
     ),
     text(
         "max_crl_age",
         "PERIOD",
         "1h",
-        "How long ago the store may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
+        "How long ago the store may have last confirmed the list of revoked certificates; past it there are no new sessions. At least 1s. Applied on SIGHUP.",
     ),
     Key {
         name: "metrics_by_owner",
@@ -472,5 +556,15 @@ mod tests {
         .unwrap();
         let defaults = serde_json::to_value(&config).unwrap();
         assert_eq!(daemon::differences(KEYS, &defaults), Vec::<String>::new());
+        assert_eq!(config.live(), Live::default());
+    }
+
+    #[test]
+    fn every_live_setting_is_a_key_of_its_name_that_applies_to_a_running_program() {
+        for setting in control::LIVE_SETTINGS {
+            let key = KEYS.iter().find(|key| key.name == setting.name);
+            assert_eq!(key.map(|key| key.default), Some(setting.default().as_str()));
+            assert!(LIVE.contains(&setting.name), "{}", setting.name);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod settings;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +21,7 @@ use control::{
 use envelope::{ClientId, Owner, ZoneId};
 use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 use tunnel::{Identity, Role, Standing};
@@ -43,6 +46,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .route(path::SETTINGS, get(settings::show).post(settings::change))
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
             Problem(
@@ -130,6 +134,7 @@ async fn status(
             max_stale_seconds: shared.keys.contact.max_stale().as_secs(),
             moved_to: opened.store.moved_to(),
         },
+        settings: shared.settings.status(),
         draining: shared.is_draining(),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
@@ -160,17 +165,12 @@ async fn new_zone(
     Extension(identity): Extension<Identity>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<OwnerKey>), Problem> {
-    let bad = |why: String| Problem(StatusCode::BAD_REQUEST, why);
-    let body =
-        body.map_err(|error| Problem(error.status(), "the body is too long, or broke off".into()))?;
-    let request: ZoneRequest = match body.trim_ascii() {
-        b"" => ZoneRequest::default(),
-        // What reads objects would take lists for them.
-        [b'[', ..] => return Err(bad("the body: not an object".into())),
-        json => serde_json::from_slice(json).map_err(|error| bad(format!("the body: {error}")))?,
+    let request: ZoneRequest = match &body {
+        Ok(body) if body.trim_ascii().is_empty() => ZoneRequest::default(),
+        _ => parse(body)?,
     };
     let id = request.id.map(|id| id.parse::<ZoneId>()).transpose();
-    let id = id.map_err(|error| bad(error.to_string()))?;
+    let id = id.map_err(|error| Problem(StatusCode::BAD_REQUEST, error.to_string()))?;
     let key = create_zone(&shared, &identity, id).await?;
     Ok((StatusCode::CREATED, Json(public(&key))))
 }
@@ -253,6 +253,18 @@ async fn create_zone(
         .keys
         .ask_promptly(move |store| store.by(by).add_zone(&zone))
         .await?)
+}
+
+/// The object that a request's body holds.
+fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Problem> {
+    let bad = |why: String| Problem(StatusCode::BAD_REQUEST, format!("the body: {why}"));
+    let body =
+        body.map_err(|error| Problem(error.status(), "the body is too long, or broke off".into()))?;
+    match body.trim_ascii() {
+        // What reads objects would take lists for them.
+        [b'[', ..] => Err(bad("not an object".into())),
+        json => serde_json::from_slice(json).map_err(|error| bad(error.to_string())),
+    }
 }
 
 fn caller(identity: &Identity) -> Result<ClientId, Problem> {

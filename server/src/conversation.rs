@@ -354,6 +354,9 @@ impl Conversation {
             self.refusal = Refusal::None;
             return Reply::Drop;
         }
+        if ended == Some(Pending::Query) && self.refusal.drops_to_sync() {
+            return Reply::Drop;
+        }
         self.batch_has_ended(status)
     }
 

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::sync::Mutex;
 use tokio_rustls::TlsConnector;
+use tunnel::Tuning;
 use wire::originate;
 
 use crate::config::{self, DatabaseAddress, SslMode};
@@ -27,6 +28,8 @@ pub struct Database {
     /// For new connections; none where they are in clear.
     tls: ArcSwapOption<Tls>,
     limit: Duration,
+    answer_timeout: Duration,
+    tuning: Tuning,
     /// When it was last probed, and whether it answered.
     probed: Mutex<Option<(Instant, bool)>>,
 }
@@ -76,12 +79,14 @@ impl Database {
     ///
     /// # Errors
     /// In a line: why TLS cannot be set up.
-    pub fn new(config: &config::Database) -> Result<Self, String> {
+    pub fn new(config: &config::Database, tuning: Tuning) -> Result<Self, String> {
         let tls = Tls::new(config, &config.address)?;
         Ok(Self {
             address: config.address.clone(),
             tls: ArcSwapOption::from_pointee(tls),
             limit: config.connect_timeout.0,
+            answer_timeout: config.answer_timeout.0,
+            tuning,
             probed: Mutex::new(None),
         })
     }
@@ -103,6 +108,12 @@ impl Database {
     #[must_use]
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
+    }
+
+    /// How long it may take to its first answer to a start-up packet.
+    #[must_use]
+    pub fn answer_timeout(&self) -> Duration {
+        self.answer_timeout
     }
 
     /// A connection on which the start-up packet goes next.
@@ -142,24 +153,22 @@ impl Database {
     }
 
     /// Sends a CancelRequest and waits until the database has closed the connection: from then on
-    /// no later query can be hit.
+    /// no later query can be hit. However long that takes: a request that has been sent may still be
+    /// read by a database that was slow, or stopped, for longer than any limit.
     ///
     /// # Errors
     /// The database is not reached in time.
     pub async fn cancel(&self, request: &[u8]) -> Result<(), DatabaseError> {
         let mut stream = self.connect().await?;
-        self.in_time(async {
-            stream
-                .write_all(request)
-                .await
-                .map_err(|cause| self.io(cause))?;
-            stream.flush().await.map_err(|cause| self.io(cause))?;
-            // The database may also reset the connection, which is an end too.
-            let mut rest = [0; 64];
-            while matches!(stream.read(&mut rest).await, Ok(1..)) {}
-            Ok(())
-        })
-        .await
+        stream
+            .write_all(request)
+            .await
+            .map_err(|cause| self.io(cause))?;
+        stream.flush().await.map_err(|cause| self.io(cause))?;
+        // The database may also reset the connection, which is an end too.
+        let mut rest = [0; 64];
+        while matches!(stream.read(&mut rest).await, Ok(1..)) {}
+        Ok(())
     }
 
     async fn in_time<T>(
@@ -186,7 +195,7 @@ impl Database {
             DatabaseAddress::Tcp(address) => {
                 let stream = TcpStream::connect(address.as_str()).await;
                 let stream = stream.map_err(|cause| self.io(cause))?;
-                tunnel::tune(&stream).map_err(|cause| self.io(cause))?;
+                self.tuning.apply(&stream).map_err(|cause| self.io(cause))?;
                 Ok(Box::new(stream))
             }
         }

@@ -25,15 +25,16 @@ use crate::refusals;
 use crate::session::{Ended, Session};
 use crate::shape::Shape;
 
-/// Bytes read at once.
-const CHUNK: usize = 64 << 10;
-
 /// A buffer larger than this is given back when it is empty.
 const KEEP: usize = 256 << 10;
 
 /// RowDescription, ErrorResponse, AuthenticationSASL and other short ones are read whole up to this
 /// length; 1,600 columns with the longest names need a tenth of it. Longer ones pass unread.
 const MAX_READ_WHOLE: usize = 1 << 20;
+
+/// A message up to this length leaves whole or not at all, so that the application can be told of a
+/// database that is lost in the middle of it. Longer ones pass in the pieces they come in.
+const WHOLE: usize = 8 << 10;
 
 /// The memory of rows over this length is accounted for.
 const LONG_ROW: usize = 64 << 10;
@@ -70,6 +71,8 @@ pub struct DbToApp<'a> {
     /// The shape of the rows that come now, found once a result.
     rows: Option<Arc<Shape>>,
     memory: Memory,
+    /// The application logs in, and was not offered the channel binding that the database offers.
+    binding_withheld: bool,
     /// Type of the last message that left.
     last_tag: u8,
 }
@@ -97,6 +100,7 @@ impl<'a> DbToApp<'a> {
             dropping: false,
             rows: None,
             memory: Memory::None,
+            binding_withheld: false,
             last_tag: 0,
         }
     }
@@ -116,6 +120,7 @@ impl<'a> DbToApp<'a> {
         let silent = self.last_tag == b'E' || self.session.flow.is_terminated() || self.left > 0;
         let farewell = match &end {
             Ok(()) | Err(Ended::Database(_)) => Some(refusals::DATABASE_GONE),
+            Err(Ended::Silent(_)) => Some(refusals::NO_DATABASE),
             Err(Ended::Shutdown) => Some(refusals::SHUTDOWN),
             Err(Ended::Revoked) => Some(refusals::REVOKED_NOW),
             Err(Ended::Framing(_) | Ended::Malformed(_)) => Some(refusals::DATABASE_GARBLED),
@@ -138,19 +143,23 @@ impl<'a> DbToApp<'a> {
         let session = self.session;
         let must_end = pin!(session.must_end());
         let mut must_end = OnWake::new(must_end);
+        let patience = session.shared.database.answer_timeout();
+        let mut silent = pin!(tokio::time::sleep(patience));
         let mut input = BytesMut::new();
         // Behind a long row there may be more that is whole.
         let mut is_behind_long_row = false;
         loop {
-            if !self.find_memory().await && !is_behind_long_row {
-                input.reserve(CHUNK);
+            if !self.find_memory(&mut input).await && !is_behind_long_row {
                 let read = tokio::select! {
                     biased;
                     ended = &mut must_end => {
                         self.finish_message(db, app).await?;
                         return Err(ended);
                     }
-                    read = db.read_buf(&mut input) => read.map_err(Ended::Database)?,
+                    read = daemon::read_chunk(db, &mut input) => read.map_err(Ended::Database)?,
+                    () = &mut silent, if self.last_tag == 0 => {
+                        return Err(Ended::Silent(patience));
+                    }
                 };
                 if read == 0 {
                     return Ok(());
@@ -167,8 +176,9 @@ impl<'a> DbToApp<'a> {
             is_behind_long_row = leaving.take().is_some();
             readable?;
             input.advance(taken);
-            if input.is_empty() && input.capacity() > KEEP {
-                input = BytesMut::new();
+            if is_behind_long_row || input.is_empty() && input.capacity() > KEEP {
+                // Its memory is not accounted for any more, though the next message has begun.
+                input = BytesMut::from(input.as_ref());
             }
         }
     }
@@ -183,9 +193,10 @@ impl<'a> DbToApp<'a> {
         let mut piece = BytesMut::new();
         while self.left > 0 {
             piece.clear();
-            piece.reserve(CHUNK);
             let mut rest = (&mut *db).take(u64::try_from(self.left).unwrap_or(u64::MAX));
-            let read = rest.read_buf(&mut piece).await.map_err(Ended::Database)?;
+            let read = daemon::read_chunk(&mut rest, &mut piece)
+                .await
+                .map_err(Ended::Database)?;
             if read == 0 {
                 return Ok(());
             }
@@ -199,13 +210,18 @@ impl<'a> DbToApp<'a> {
         Ok(())
     }
 
-    /// Waits for memory if the row at the front wants some. False when none was wanted.
-    async fn find_memory(&mut self) -> bool {
+    /// Waits for memory if the row at the front of `input` wants some, and makes room for it there.
+    /// False when none was wanted.
+    async fn find_memory(&mut self, input: &mut BytesMut) -> bool {
         let Memory::Wanted(length) = self.memory else {
             return false;
         };
         self.memory = match self.session.shared.limits.hold(length).await {
-            Some(held) => Memory::For(held),
+            Some(held) => {
+                // At once: a buffer that grows takes twice as much on the way.
+                input.reserve((length + daemon::CHUNK).saturating_sub(input.len()));
+                Memory::For(held)
+            }
             None => Memory::Refused,
         };
         true
@@ -235,6 +251,9 @@ impl<'a> DbToApp<'a> {
             };
             let place = *at..*at + header.total();
             let (end, whole) = (place.end, input.get(*at + Header::LEN..place.end));
+            if whole.is_none() && header.total() <= WHOLE {
+                return Ok(());
+            }
             match (self.plan(header, rest), whole) {
                 (Plan::Wait, _) | (Plan::Open(_) | Plan::Read, None) => return Ok(()),
                 (Plan::Open(shape), Some(body)) => {
@@ -303,7 +322,7 @@ impl<'a> DbToApp<'a> {
         if !shape.may_hold_envelopes() {
             return Plan::Pass;
         }
-        let max_open_row = self.session.shared.limits.max_open_row;
+        let max_open_row = self.session.shared.limits.max_open_row();
         if header.body <= LONG_ROW && header.total() <= max_open_row {
             return Plan::Open(shape.clone());
         }
@@ -366,8 +385,15 @@ impl<'a> DbToApp<'a> {
             b'T' => conversation.described(body),
             b'C' => conversation.completed(body),
             b'Z' => {
-                self.dropping = false;
-                conversation.reply(tag, body.first().copied())
+                let reply = conversation.reply(tag, body.first().copied());
+                // A Query's own is dropped where the application waits for that of its Sync.
+                self.dropping &= reply == Reply::Drop;
+                reply
+            }
+            b'E' if self.binding_withheld && is_about_binding(body) => {
+                let error = refusals::CHANNEL_BINDING.to_message();
+                edits.replace(place.clone()).extend_from_slice(&error);
+                Reply::Pass
             }
             b'E' => match conversation.reply(tag, None) {
                 // PostgreSQL's last words are not kept back.
@@ -382,6 +408,9 @@ impl<'a> DbToApp<'a> {
                 let edited = sasl::without_channel_binding(body).map_err(Ended::Malformed)?;
                 if let Some(edited) = edited {
                     edits.replace(place.clone()).extend_from_slice(&edited);
+                    self.binding_withheld = true;
+                } else if sasl::is_done(body) {
+                    self.binding_withheld = false;
                 }
                 Reply::Pass
             }
@@ -478,8 +507,17 @@ async fn write(app: &mut (impl AsyncWrite + Unpin), bytes: &[u8], holds: bool) -
 
 /// True for an ErrorResponse that ends the session, by its severity in fixed words.
 fn is_fatal(body: &[u8]) -> bool {
-    let severity = body
-        .split(|byte| *byte == 0)
-        .find_map(|field| field.strip_prefix(b"V"));
-    matches!(severity, Some(b"FATAL" | b"PANIC"))
+    matches!(error_field(body, b"V"), Some(b"FATAL" | b"PANIC"))
+}
+
+/// True for the error with which PostgreSQL ends a SCRAM login whose client says something else of
+/// channel binding than PostgreSQL knows (`invalid_authorization_specification`). A wrong password
+/// has another SQLSTATE, as have messages that break the mechanism's rules.
+fn is_about_binding(body: &[u8]) -> bool {
+    error_field(body, b"C") == Some(b"28000")
+}
+
+fn error_field<'a>(body: &'a [u8], code: &[u8; 1]) -> Option<&'a [u8]> {
+    body.split(|byte| *byte == 0)
+        .find_map(|field| field.strip_prefix(code))
 }

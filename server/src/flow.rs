@@ -2,9 +2,11 @@
 //! message may go on.
 
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+
+use tokio::sync::{Mutex as Turns, MutexGuard as Turn};
 
 use crate::conversation::{Conversation, Injection};
 
@@ -14,6 +16,10 @@ pub struct Flow {
     conversation: Mutex<Conversation>,
     /// Cancel requests that PostgreSQL has not finished with: a query sent now could be hit.
     cancels: AtomicUsize,
+    /// Cancel requests go to the database one after another.
+    turns: Turns<()>,
+    /// How many have had their turn, or have it.
+    turns_begun: AtomicU64,
     /// The application has said goodbye.
     terminated: AtomicBool,
     /// The application's direction waits for replies.
@@ -23,7 +29,11 @@ pub struct Flow {
 }
 
 /// A cancel request on its way; dropped when PostgreSQL has closed its connection.
-pub struct CancelInFlight<'a>(&'a Flow);
+pub struct CancelInFlight<'a> {
+    flow: &'a Flow,
+    /// How many had had their turn when it came.
+    came_behind: u64,
+}
 
 impl Flow {
     /// The conversation, for a moment.
@@ -53,7 +63,10 @@ impl Flow {
     /// Holds back the application's next message until the answer is dropped.
     pub fn cancel_begins(&self) -> CancelInFlight<'_> {
         self.cancels.fetch_add(1, Ordering::SeqCst);
-        CancelInFlight(self)
+        CancelInFlight {
+            flow: self,
+            came_behind: self.turns_begun.load(Ordering::SeqCst),
+        }
     }
 
     /// True while the application's next message must wait.
@@ -121,9 +134,44 @@ impl Flow {
     }
 }
 
+impl<'a> CancelInFlight<'a> {
+    /// Waits for its turn to go to the database. `None` when another had a whole turn meanwhile, and
+    /// has done what this one would do: however many come at once, one or two go.
+    pub async fn turn(&self) -> Option<Turn<'a, ()>> {
+        let turn = self.flow.turns.lock().await;
+        if self.flow.turns_begun.load(Ordering::SeqCst) > self.came_behind {
+            return None;
+        }
+        self.flow.turns_begun.fetch_add(1, Ordering::SeqCst);
+        Some(turn)
+    }
+}
+
 impl Drop for CancelInFlight<'_> {
     fn drop(&mut self) {
-        self.0.cancels.fetch_sub(1, Ordering::SeqCst);
-        self.0.changed();
+        self.flow.cancels.fetch_sub(1, Ordering::SeqCst);
+        self.flow.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn of_cancel_requests_at_once_those_go_that_came_behind_the_last_turn() {
+        let flow = Flow::default();
+        let (first, second) = (flow.cancel_begins(), flow.cancel_begins());
+        let turn = first.turn().await;
+        assert!(turn.is_some());
+        // They come while the first is on its way: it may have gone too early for them.
+        let (third, fourth) = (flow.cancel_begins(), flow.cancel_begins());
+        drop((turn, first));
+        assert!(second.turn().await.is_none(), "the first went behind it");
+        assert!(third.turn().await.is_some());
+        assert!(fourth.turn().await.is_none(), "the third went behind it");
+        assert!(flow.holds());
+        drop((second, third, fourth));
+        assert!(!flow.holds());
     }
 }

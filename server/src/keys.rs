@@ -11,11 +11,12 @@ use envelope::{ClientId, KeyId};
 use keystore::{KeyCache, Place, Revision, Store};
 use lru::LruCache;
 use tokio::time::MissedTickBehavior;
-use tunnel::Revoked;
 
 use crate::contact::Contact;
 use crate::opener::Fetched;
 use crate::revocations::Follower;
+use crate::settings;
+use crate::shared::Shared;
 
 /// Keys kept in memory. A million zones cost no more than this many keys.
 const MAX_KEYS: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
@@ -100,6 +101,12 @@ impl Keys {
     #[must_use]
     pub fn author(&self, client: &ClientId) -> String {
         format!("client {client} through {}", self.by)
+    }
+
+    /// In whose name an admin's change is made through this server.
+    #[must_use]
+    pub fn author_admin(&self, admin: &str) -> String {
+        format!("admin {admin} through {}", self.by)
     }
 
     /// Asks the store, which may take a disk's time.
@@ -205,9 +212,9 @@ impl Keys {
         }
     }
 
-    /// Forgets what is in memory whenever the store has changed, and follows who is revoked; until
-    /// shutdown.
-    pub async fn watch(self, revoked: Revoked, mut shutdown: Shutdown) {
+    /// Forgets what is in memory whenever the store has changed, and follows who is revoked and what
+    /// its settings are; until shutdown.
+    pub async fn watch(self, shared: Arc<Shared>, mut shutdown: Shutdown) {
         let mut follower = Follower::default();
         let mut known = Revision::default();
         let (mut well, mut outdated) = (true, false);
@@ -237,8 +244,9 @@ impl Keys {
                     self.contact.confirm(asked, changed.revision);
                     known = changed.revision;
                     follower
-                        .follow(&self, &revoked, changed.revocations())
+                        .follow(&self, &shared.revoked, changed.revocations())
                         .await;
+                    settings::follow(&shared, changed.settings()).await;
                 }
                 // Said once: it is asked five times a second.
                 Err(error) if std::mem::replace(&mut well, false) => {

@@ -26,6 +26,7 @@ mod ops;
 mod refusals;
 mod revocations;
 mod session;
+mod settings;
 mod shape;
 mod shared;
 mod watch;
@@ -33,7 +34,9 @@ mod watch;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{Asked, Failure, Layers, Listen, LogHandle, Shutdown, Signals, Status, start_logging};
+use daemon::{
+    Asked, Failure, Layers, Listen, Loaded, LogHandle, Shutdown, Signals, Status, start_logging,
+};
 use keystore::{MasterKey, Secret, Store};
 use tokio::net::TcpListener;
 use tunnel::{Revoked, ServerTls};
@@ -42,6 +45,7 @@ use crate::config::Config;
 use crate::contact::Contact;
 use crate::database::Database;
 use crate::keys::{Keys, Opened};
+use crate::settings::{Configured, Settings};
 use crate::shared::Shared;
 
 const ABOUT: &str = "\
@@ -53,8 +57,8 @@ The master key is a secret and has no flag: it comes from master_key_file, from 
 master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again: zone_mode, on_refused, max_crl_age, max_stale, log.level and another place of \
-the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
+configuration again: live settings (zone_mode, on_refused, max_open_row, open_memory, \
+drain_timeout, max_crl_age, max_stale, log.level) and another place of the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
 tls.private_key and tls.ca to new ones. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
@@ -75,7 +79,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         true => None,
         false => daemon::lock_memory(loaded.config.lock_memory)?,
     };
-    let prepared = Prepared::new(&loaded.config)?;
+    let prepared = Prepared::new(&loaded)?;
     if loaded.check_only {
         println!("pgseal-server: the configuration is in order");
         return Ok(());
@@ -88,7 +92,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(loaded.config, prepared, &layers, &log))
+    runtime.block_on(run(loaded.config, prepared, &layers, log))
 }
 
 /// What the configuration names, read and checked.
@@ -97,23 +101,17 @@ struct Prepared {
     revoked: Revoked,
     database: Database,
     keys: Keys,
+    settings: Settings,
 }
 
 impl Prepared {
-    fn new(config: &Config) -> Result<Self, Failure> {
+    fn new(loaded: &Loaded<Config>) -> Result<Self, Failure> {
+        let config = &loaded.config;
         let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
         let setup = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        let needed = config.max_open_row.0.saturating_mul(limits::COPIES);
-        if config.open_memory.0 < needed {
-            return Err(Failure::Usage(format!(
-                "open_memory: {} is too little for one row of max_open_row, which takes {needed} \
-                 bytes; raise the one or lower the other",
-                config.open_memory.0
-            )));
-        }
-        let database = Database::new(&config.database).map_err(Failure::Usage)?;
-        check_max_stale(config)?;
+        let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
+        let configured = configured(loaded)?;
         let asked = Instant::now();
         let store = open_store(config)?;
         let revocations = store
@@ -121,6 +119,8 @@ impl Prepared {
             .map_err(|error| Failure::Failed(error.to_string()))?;
         revocations::take_over(&revoked, &revocations, asked)
             .map_err(|error| Failure::failed(&config.store, error))?;
+        let settings = Settings::new(configured, store.settings())
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         let opened = Opened {
             store,
             place: config.place(),
@@ -131,21 +131,15 @@ impl Prepared {
             tls: ServerTls::new(setup),
             revoked,
             database,
+            settings,
         })
     }
 }
 
-/// Shorter, and a slow answer would stop everything.
-const MIN_MAX_STALE: Duration = Duration::from_secs(5);
-
-fn check_max_stale(config: &Config) -> Result<(), Failure> {
-    match config.max_stale.0 >= MIN_MAX_STALE {
-        true => Ok(()),
-        false => Err(Failure::Usage(format!(
-            "max_stale: at least {} s; a store may take that long to answer",
-            MIN_MAX_STALE.as_secs()
-        ))),
-    }
+/// The live settings that the configuration says, if a server can run with them.
+fn configured(loaded: &Loaded<Config>) -> Result<Configured, Failure> {
+    Configured::new(&loaded.config, loaded.origins.clone())
+        .map_err(|error| Failure::Usage(error.to_string()))
 }
 
 fn open_store(config: &Config) -> Result<Store, Failure> {
@@ -180,51 +174,43 @@ async fn run(
     config: Config,
     prepared: Prepared,
     layers: &Layers,
-    log: &LogHandle,
+    log: LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
+    daemon::raise_file_limit();
     if config.master_key_file.is_none() && config.master_key_command.is_none() {
         tracing::warn!(
             "the master key comes from the environment, where other programs may see it"
         );
     }
     let (ending, end) = Shutdown::new();
-    let Prepared {
-        tls,
-        revoked,
-        database,
-        keys,
-    } = prepared;
-    let shared = Shared::new(&config, tls, revoked, database, keys, ending.clone());
-    let shared = Arc::new(shared);
+    let shared = Arc::new(Shared::new(&config, prepared, log, ending.clone()));
+    shared.settings.tell();
     let listener = bind("listen", config.listen).await?;
     let ops_listener = bind("ops_listen", config.ops_listen).await?;
     tracing::info!(
         server = shared.id, listen = %config.listen.0, ops = %config.ops_listen.0,
-        database = %shared.database.address(), zone_mode = %config.zone_mode, "ready"
+        database = %shared.database.address(), zone_mode = %shared.settings.live().zone_mode,
+        "ready"
     );
 
     let accepting = tokio::spawn(listen::serve(listener, shared.clone()));
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
     tokio::spawn(certificates::watch(shared.clone()));
-    tokio::spawn(
-        shared
-            .keys
-            .clone()
-            .watch(shared.revoked.clone(), ending.clone()),
-    );
+    tokio::spawn(shared.keys.clone().watch(shared.clone(), ending.clone()));
     tokio::spawn(shared.keys.clone().expire(ending.clone()));
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
-        reload(layers, &config, &shared, log);
+        reload(layers, &config, &shared);
     }
 
     daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
     tracing::info!(sessions = shared.sessions.count(), "draining");
-    shared.sessions.ended(config.drain_timeout.0).await;
+    let limit = shared.settings.live().drain_timeout.0;
+    shared.sessions.ended(limit).await;
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
@@ -241,16 +227,17 @@ async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure
 }
 
 /// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
-fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
-    let config = match read_again(layers, shared) {
+fn reload(layers: &Layers, started: &Config, shared: &Shared) {
+    let (config, configured) = match read_again(layers, shared) {
         Ok(config) => config,
         Err(error) => {
             tracing::error!(%error, "the configuration stays as it was");
             return;
         }
     };
-    shared.apply(&config);
-    log.set_level(config.log.level);
+    shared
+        .settings
+        .configure(configured, |live| shared.apply(live));
     let waiting = started.waiting_for_restart(&config);
     if !waiting.is_empty() {
         tracing::warn!(
@@ -269,9 +256,13 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
 
 /// The configuration, once all that it names has been read and new connections use its
 /// certificates: the last step that can fail.
-fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
-    let config = layers.load::<Config>()?.config;
-    check_max_stale(&config)?;
+fn read_again(layers: &Layers, shared: &Shared) -> Result<(Config, Configured), Failure> {
+    let loaded = layers.load::<Config>()?;
+    let configured = configured(&loaded)?;
+    shared.settings.admits(&configured).map_err(|error| {
+        Failure::Usage(format!("with the settings that the store says: {error}"))
+    })?;
+    let config = loaded.config;
     let database = shared.database.prepare(&config.database);
     let database = database.map_err(Failure::Usage)?;
     // Reading files and asking etcd takes a while, and this is an async thread.
@@ -287,7 +278,7 @@ fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
         }
         shared.keys.exchange(opened);
     }
-    Ok(config)
+    Ok((config, configured))
 }
 
 /// The store where the configuration says it is now, if that is another place, or etcd may be reached

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::OnWake;
+use daemon::{Network, OnWake, Place};
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -55,45 +55,67 @@ enum Peer {
     Control(Box<TlsStream<TcpStream>>, PeerCertificate),
 }
 
-/// Takes connections until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
-        match listener.accept().await {
-            Ok((tcp, peer)) => {
-                let span = tracing::info_span!("connection", %peer);
-                let served = serve_one(tcp, shared.clone());
-                tokio::spawn(served.instrument(span));
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: sessions that end will give some back.
-                tracing::error!(%error, "connections cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
+/// What peers are told apart by while they have not begun what they came for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Where they come from,
+    Network(Network),
+    /// and who they are, once their certificate says it.
+    Peer(Identity),
+}
+
+impl From<Network> for Source {
+    fn from(network: Network) -> Self {
+        Self::Network(network)
     }
 }
 
-async fn serve_one(tcp: TcpStream, shared: Arc<Shared>) {
-    let peer = tokio::time::timeout(shared.startup_timeout, receive(tcp, &shared)).await;
+/// Takes connections until dropped.
+pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let places = shared.starting.clone();
+    daemon::accept(listener, places, |tcp, peer, place| {
+        let span = tracing::info_span!("connection", %peer);
+        let served = serve_one(tcp, place, shared.clone());
+        tokio::spawn(served.instrument(span));
+    })
+    .await;
+}
+
+async fn serve_one(tcp: TcpStream, place: Place<Source>, shared: Arc<Shared>) {
+    let received = tokio::time::timeout(shared.startup_timeout, receive(tcp, &place, &shared));
+    let peer = tokio::select! {
+        peer = received => peer,
+        () = place.lost() => {
+            shared.metrics.peers_dropped.inc();
+            return;
+        }
+    };
     match peer {
         Ok(Ok(Peer::Data(stream, client, serial, startup))) => {
-            data(*stream, client, serial, &startup, shared).await
+            drop(place);
+            // Of its own, so that a connection that has not begun takes no room for it.
+            Box::pin(data(*stream, client, serial, &startup, shared)).await;
         }
         Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
-            cancel(&client, pid, &secret, &shared).await;
+            // The session waits for its end, whether or not the peer does.
+            let cancelled = tokio::spawn({
+                let shared = shared.clone();
+                async move { cancel(&client, pid, &secret, &shared).await }.in_current_span()
+            });
+            tokio::select! {
+                _ = cancelled => {}
+                () = place.lost() => {
+                    shared.metrics.peers_dropped.inc();
+                }
+            }
             // Closed only now: whoever waits for it knows that the cancel has been delivered.
             if let Err(error) = stream.shutdown().await {
                 tracing::debug!(%error, "a cancel request's connection broke off");
             }
         }
         Ok(Ok(Peer::Control(stream, peer))) => {
-            let revoked = shared.revoked.clone();
-            tokio::select! {
-                () = control::serve(*stream, peer.identity, shared) => {}
-                () = revoked.revoked(&peer.serial) => {
-                    tracing::info!("the peer's certificate was revoked: its connection is closed");
-                }
-            }
+            drop(place);
+            Box::pin(control(*stream, peer, shared)).await;
         }
         Ok(Err(Turned::Probe)) => {}
         Ok(Err(turned)) => {
@@ -107,8 +129,27 @@ async fn serve_one(tcp: TcpStream, shared: Arc<Shared>) {
     }
 }
 
-async fn receive(mut tcp: TcpStream, shared: &Arc<Shared>) -> Result<Peer, Turned> {
-    tunnel::tune(&tcp)?;
+/// The control API, for as long as its peer may use it.
+async fn control(stream: TlsStream<TcpStream>, peer: PeerCertificate, shared: Arc<Shared>) {
+    let place = shared.controlling.enter(peer.identity.clone());
+    let revoked = shared.revoked.clone();
+    tokio::select! {
+        () = control::serve(stream, peer.identity, shared.clone()) => {}
+        () = revoked.revoked(&peer.serial) => {
+            tracing::info!("the peer's certificate was revoked: its connection is closed");
+        }
+        () = place.lost() => {
+            shared.metrics.peers_dropped.inc();
+        }
+    }
+}
+
+async fn receive(
+    mut tcp: TcpStream,
+    place: &Place<Source>,
+    shared: &Shared,
+) -> Result<Peer, Turned> {
+    shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,
@@ -122,6 +163,7 @@ async fn receive(mut tcp: TcpStream, shared: &Arc<Shared>) -> Result<Peer, Turne
     let connection = stream.get_ref().1;
     let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
     let peer = PeerCertificate::of(connection.peer_certificates())?;
+    place.is_held_by(Source::Peer(peer.identity.clone()));
     match alpn.as_deref() {
         Some(ALPN_HTTP) => return Ok(Peer::Control(Box::new(stream), peer)),
         Some(ALPN_POSTGRESQL) => {}
@@ -234,6 +276,9 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(refusals::REVOCATIONS_UNKNOWN);
     }
+    if shared.settings.unknown() {
+        return Err(refusals::SETTINGS_UNKNOWN);
+    }
     if identity.role != Role::Client {
         return Err(refusals::NOT_A_CLIENT);
     }
@@ -289,13 +334,17 @@ async fn overdue(session: &Session) {
     tokio::time::sleep(FAREWELL).await;
 }
 
+/// Sends a cancel request on, and returns when PostgreSQL has dealt with it.
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
     let Some(flow) = shared.cancels.find(pid, secret, client) else {
         tracing::debug!(%client, "a cancel request means no session here");
         return;
     };
     shared.metrics.cancels.inc();
-    let _in_flight = flow.cancel_begins();
+    let in_flight = flow.cancel_begins();
+    let Some(_turn) = in_flight.turn().await else {
+        return;
+    };
     let request = wire::originate::cancel_request(pid, secret);
     if let Err(error) = shared.database.cancel(&request).await {
         tracing::warn!(%error, "a cancel request did not reach the database");

@@ -153,6 +153,8 @@ pub struct Metrics {
     pub sessions_started: Counter,
     /// Peers that were turned away before a session began.
     pub peers_refused: Counter,
+    /// Connections that were closed because too many had not begun.
+    pub peers_dropped: Counter,
     /// Values sealed to clients that were opened.
     pub opened_client: Counter,
     /// Values sealed to zones that were opened.
@@ -179,6 +181,7 @@ impl Metrics {
             ca_expires: Gauge::default(),
             sessions_started: Counter::default(),
             peers_refused: Counter::default(),
+            peers_dropped: Counter::default(),
             opened_client: opened.get_or_create_owned(&OpenedLabels { owner: "client" }),
             opened_zone: opened.get_or_create_owned(&OpenedLabels { owner: "zone" }),
             long_rows_passed: Counter::default(),
@@ -225,6 +228,11 @@ impl Metrics {
             "peers_refused",
             "Peers turned away before a session began",
             self.peers_refused.clone(),
+        );
+        registry.register(
+            "peers_dropped",
+            "Connections closed because too many had not begun",
+            self.peers_dropped.clone(),
         );
         registry.register(
             "values_opened",

@@ -1,5 +1,6 @@
 //! What operators' tools ask over plain HTTP: is it well, and what has it counted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,34 +24,41 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     daemon::serve_http(listener, router).await;
 }
 
-/// 200 when it takes sessions, its store can be read (or etcd is away, for less than `max_stale`), who is revoked is known and its database
-/// answers.
-async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
-    let down = StatusCode::SERVICE_UNAVAILABLE;
+/// 200 when it takes sessions, its store can be read (or etcd is away, for less than `max_stale`), who is revoked is known, the store's
+/// settings hold and its database answers.
+async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, Cow<'static, str>) {
+    match down(&shared).await {
+        None => (StatusCode::OK, "ok\n".into()),
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    }
+}
+
+/// Why it is not well; `None` if it is.
+async fn down(shared: &Shared) -> Option<Cow<'static, str>> {
     if shared.is_draining() {
-        return (down, "draining\n");
+        return Some("draining\n".into());
     }
     if !shared.keys.is_usable().await {
-        return (down, "the store of keys cannot be read\n");
+        return Some("the store of keys cannot be read\n".into());
     }
     match shared.revoked.standing(Instant::now()) {
         Standing::Fresh => {}
-        Standing::Stale => return (down, "the list of revoked certificates is too old\n"),
+        Standing::Stale => return Some("the list of revoked certificates is too old\n".into()),
         Standing::Distrusted => {
-            return (
-                down,
-                "the list of revoked certificates cannot be relied on\n",
-            );
+            return Some("the list of revoked certificates cannot be relied on\n".into());
         }
+    }
+    if let Some(problem) = shared.settings.status().problem {
+        return Some(format!("{problem}\n").into());
     }
     let own = shared.tls.setup();
     if shared.revoked.contains(&own.certificates.serial) {
-        return (down, "this server's certificate was revoked\n");
+        return Some("this server's certificate was revoked\n".into());
     }
     if !shared.database.answers().await {
-        return (down, "the database does not answer\n");
+        return Some("the database does not answer\n".into());
     }
-    (StatusCode::OK, "ok\n")
+    None
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

@@ -1,9 +1,7 @@
 //! What a session and an operator hear of refused values: the one the same sentence whatever the
 //! reason, the other the reasons, at a limited rate and without content.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
-
+use daemon::Seldom;
 use envelope::ClientId;
 use wire::originate::{Refusal, Severity};
 
@@ -78,6 +76,13 @@ pub const NO_DATABASE: Refusal<'static> = fatal(
     Some("The server's log says why."),
 );
 
+/// PostgreSQL has refused a login for what it says of channel binding.
+pub const CHANNEL_BINDING: Refusal<'static> = fatal(
+    "28000",
+    "this login cannot be bound to its TLS connection, which ends at the pgseal server",
+    Some("Connect with channel_binding=disable, or through pgseal-connector."),
+);
+
 /// No TLS.
 pub const NOT_ENCRYPTED: Refusal<'static> = fatal(
     "28000",
@@ -120,6 +125,13 @@ pub const REVOCATIONS_UNKNOWN: Refusal<'static> = fatal(
     Some("Its list is too old (max_crl_age) or was altered; the server's log says which."),
 );
 
+/// The settings that the store has for all servers cannot be relied on, or never were known.
+pub const SETTINGS_UNKNOWN: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server does not know its settings",
+    Some("Those in its store were altered, or it cannot take them over; its log says which."),
+);
+
 /// The store cannot be read.
 pub const NO_STORE: Refusal<'static> = fatal(
     "58000",
@@ -134,40 +146,16 @@ pub const BAD_STARTUP: Refusal<'static> = fatal(
     Some("This port speaks PostgreSQL's protocol, version 3."),
 );
 
-/// At most one line in this time.
-const INTERVAL: Duration = Duration::from_secs(1);
-
 /// Gathers refusals for the log.
 #[derive(Debug, Default)]
-pub struct RefusalLog {
-    since_last: Mutex<SinceLast>,
-}
-
-#[derive(Debug, Default)]
-struct SinceLast {
-    logged: Option<Instant>,
-    count: u64,
-}
+pub struct RefusalLog(Seldom);
 
 impl RefusalLog {
     /// Takes note of a row's refused values.
     pub fn note(&self, client: &ClientId, reasons: &[Reason]) {
         let Some(first) = reasons.first() else { return };
-        let mut since_last = self
-            .since_last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        since_last.count += reasons.len() as u64;
-        let now = Instant::now();
-        if since_last
-            .logged
-            .is_some_and(|logged| now.duration_since(logged) < INTERVAL)
-        {
-            return;
+        if let Some(values) = self.0.note(reasons.len() as u64) {
+            tracing::warn!(%client, reason = first.name(), values, "sealed values refused since the last such line");
         }
-        let values = std::mem::take(&mut since_last.count);
-        since_last.logged = Some(now);
-        drop(since_last);
-        tracing::warn!(%client, reason = first.name(), values, "sealed values refused since the last such line");
     }
 }

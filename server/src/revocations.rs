@@ -77,7 +77,7 @@ impl Follower {
         self.read = None;
         let taken = match keys.ask(Store::revocations).await {
             Ok(revocations) => take_over(revoked, &revocations, asked),
-            Err(KeysError::Store(error)) if !is_absence(&error) => Err(Distrust::Record(error)),
+            Err(KeysError::Store(error)) if !error.is_absence() => Err(Distrust::Record(error)),
             // The store cannot be read: the list grows older, and that has been logged.
             Err(_) => return,
         };
@@ -96,20 +96,6 @@ impl Follower {
             }
         }
     }
-}
-
-/// The store does not answer now, and may later; it says nothing against the list.
-fn is_absence(error: &Error) -> bool {
-    matches!(
-        error,
-        Error::Locked { .. }
-            | Error::Etcd(_)
-            | Error::Engine { .. }
-            | Error::File { .. }
-            | Error::NoStore { .. }
-            | Error::Missing { .. }
-            | Error::Replaced { .. }
-    )
 }
 
 /// The list is read again after so long even if the store's revision, which is not sealed, says

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use daemon::OnWake;
 use envelope::ClientId;
@@ -46,6 +47,9 @@ pub enum Ended {
     /// The connection to the application broke.
     #[error("the connection to the application broke: {0}")]
     Application(#[source] io::Error),
+    /// The database took the start-up message and said nothing.
+    #[error("the database said nothing for {} ms", .0.as_millis())]
+    Silent(Duration),
     /// The database announced an impossible length.
     #[error("the database sent what cannot be read: {0}")]
     Framing(#[source] FrameError),

@@ -5,18 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use daemon::{Sessions, Shutdown};
-use tunnel::{Revoked, ServerTls};
+use control::{Live, LogLevel};
+use daemon::{LogHandle, Places, Sessions, Shutdown};
+use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
+use crate::Prepared;
 use crate::access::Access;
 use crate::cancel::Cancels;
 use crate::config::Config;
 use crate::database::Database;
 use crate::keys::Keys;
 use crate::limits::Limits;
+use crate::listen::Source;
 use crate::metrics::Metrics;
 use crate::opener::Policy;
 use crate::refusals::RefusalLog;
+use crate::settings::Settings;
+
+/// Connections to the control API at once. Each connector keeps one.
+const MAX_CONTROLLING: usize = 4096;
 
 /// One server, as its sessions and interfaces see it.
 pub struct Shared {
@@ -30,7 +37,9 @@ pub struct Shared {
     pub database: Database,
     /// The store, and the keys in memory.
     pub keys: Keys,
-    /// The settings that apply live.
+    /// The settings that hold, and where they come from.
+    pub settings: Settings,
+    /// Those of them under which rows are opened.
     pub policy: ArcSwap<Policy>,
     /// How much memory opening may take.
     pub limits: Limits,
@@ -40,57 +49,81 @@ pub struct Shared {
     pub access: Arc<Access>,
     /// What it says of refused values.
     pub refusals: RefusalLog,
+    /// Connections that have not begun what they came for.
+    pub starting: Arc<Places<Source>>,
+    /// Connections to the control API.
+    pub controlling: Arc<Places<Identity>>,
     /// The data sessions that run.
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
     /// How long a peer may take to its start-up message.
     pub startup_timeout: Duration,
+    /// TCP options of its connections.
+    pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
     draining: AtomicBool,
+    log: LogHandle,
 }
 
 impl Shared {
     /// At the start of a server.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        tls: ServerTls,
-        revoked: Revoked,
-        database: Database,
-        keys: Keys,
-        ending: Shutdown,
-    ) -> Self {
+    pub fn new(config: &Config, prepared: Prepared, log: LogHandle, ending: Shutdown) -> Self {
+        let Prepared {
+            tls,
+            revoked,
+            database,
+            keys,
+            settings,
+        } = prepared;
+        let live = settings.live();
         let access = Arc::<Access>::default();
         let mut metrics = Metrics::new();
         if config.metrics_by_owner {
             metrics.add_owners(&access);
         }
-        Self {
+        let shared = Self {
             id: tls.setup().identity.id.clone(),
             tls,
             revoked,
             database,
             keys,
-            policy: ArcSwap::from_pointee(Policy::from(config)),
-            limits: Limits::new(config.max_open_row.0, config.open_memory.0),
+            settings,
+            policy: ArcSwap::from_pointee(Policy::from(&live)),
+            limits: Limits::new(&live),
             metrics,
             access,
             refusals: RefusalLog::default(),
+            starting: Arc::new(Places::new(daemon::within_file_limit(
+                config.max_starting.0,
+            ))),
+            controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
+            tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),
-        }
+            log,
+        };
+        shared.apply(&live);
+        shared
     }
 
-    /// Takes over the settings that apply live; every running session's next row is under them.
-    pub fn apply(&self, config: &Config) {
-        self.policy.store(Arc::new(Policy::from(config)));
-        self.revoked.set_max_age(config.max_crl_age.0);
-        self.keys.contact.set_max_stale(config.max_stale.0);
+    /// From now on these settings hold: for every session's next row, and for what begins.
+    pub fn apply(&self, live: &Live) {
+        self.policy.store(Arc::new(Policy::from(live)));
+        self.limits.set(live);
+        self.revoked.set_max_age(live.max_crl_age.0);
+        self.keys.contact.set_max_stale(live.max_stale.0);
+        self.log.set_level(match live.log_level {
+            LogLevel::Error => daemon::LogLevel::Error,
+            LogLevel::Warn => daemon::LogLevel::Warn,
+            LogLevel::Info => daemon::LogLevel::Info,
+            LogLevel::Debug => daemon::LogLevel::Debug,
+        });
     }
 
     /// From now on there are no new sessions.
@@ -104,11 +137,11 @@ impl Shared {
     }
 }
 
-impl From<&Config> for Policy {
-    fn from(config: &Config) -> Self {
+impl From<&Live> for Policy {
+    fn from(live: &Live) -> Self {
         Self {
-            zone_mode: config.zone_mode,
-            on_refused: config.on_refused,
+            zone_mode: live.zone_mode,
+            on_refused: live.on_refused,
         }
     }
 }

@@ -1,6 +1,9 @@
 //! Cancel requests through the chain: they reach the session they mean, no other, and none of its
 //! later queries.
 
+mod keys;
+mod mixture;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;

@@ -115,6 +115,8 @@ fn the_status_tells_how_the_server_is() {
     let revision = status["store_revision"].as_u64().unwrap();
     assert_eq!(take(&mut status, "master_key").as_str().unwrap().len(), 16);
     assert_eq!(take(&mut status, "master_key_outdated"), false);
+    let settings = json!({ "number": 0, "taken": 0, "problem": null });
+    assert_eq!(take(&mut status, "settings"), settings);
     let owners = take(&mut status, "owners");
     assert_eq!(owners[0]["owner"], "client/app");
     assert_eq!(owners[0]["opened"], 0);

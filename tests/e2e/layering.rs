@@ -37,6 +37,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pgseal-daemon", &[]),
     ("pgseal-examples", &["pgseal-envelope"]),
     ("pgseal-tests", &["*"]),
+    ("pgseal-drivers", &[]),
     ("pgseal-bench", &["*"]),
     ("pgseal-fuzz", &["*"]),
 ];

@@ -1,8 +1,7 @@
 //! Logging in: every kind of authentication and every way to a database, through the chain as
 //! directly.
 
-use harness::raw::tls::{Hello, TlsStream};
-use harness::raw::{Message, Session, Stream, message, rows, tags};
+use harness::raw::{Message, message, rows, tags};
 use harness::{Address, Auth, Chain, ChainBuilder, Identity, Keys, Link, Settings, psql};
 
 const PASSWORD: &str = "correct horse";
@@ -83,41 +82,6 @@ async fn passwords_of_every_kind_pass_to_a_database_on_a_unix_socket() {
     assert_eq!(by_socket, "t\n");
 }
 
-/// The mechanisms that a database offers this session for SCRAM.
-fn offer(mut session: Session<impl Stream>) -> String {
-    let user = [("user", "scram"), ("database", "postgres")];
-    session.send(message::startup(&user));
-    let asked = session.read().unwrap();
-    assert_eq!(
-        (asked.tag, &asked.body[..4]),
-        (b'R', [0, 0, 0, 10].as_slice())
-    );
-    asked.body[4..].escape_ascii().to_string()
-}
-
-/// Asks in clear for TLS, and shakes hands.
-fn classic_tls(address: Address, hello: Hello) -> Session<TlsStream> {
-    let mut session = address.raw();
-    session.send(message::ssl_request());
-    assert_eq!(session.read_byte(), Ok(b'S'));
-    hello.alpn(&[]).over(session.into_stream()).unwrap()
-}
-
-#[test]
-fn channel_binding_is_taken_out_of_the_offer_where_tls_ends() {
-    let builder = Chain::builder().settings(settings().tls());
-    let (keys, link) = start(&builder.server("database.sslmode = 'require'"));
-    let direct = classic_tls(link.database.address(), Hello::anonymous());
-    assert_eq!(
-        offer(direct),
-        r"SCRAM-SHA-256-PLUS\x00SCRAM-SHA-256\x00\x00"
-    );
-    assert_eq!(offer(link.address().raw()), r"SCRAM-SHA-256\x00\x00");
-    let server = Address::local(link.server.port());
-    let app = Hello::from(&keys.client_identity("app"));
-    assert_eq!(offer(classic_tls(server, app)), r"SCRAM-SHA-256\x00\x00");
-}
-
 #[tokio::test]
 async fn a_database_without_tls_is_no_database_where_tls_is_required() {
     let (_keys, link) = start(&Chain::builder().server("database.sslmode = 'require'"));
@@ -191,30 +155,6 @@ fn libpq_reaches_a_server_without_a_connector_if_it_has_a_certificate() {
             refused.stderr
         );
     }
-}
-
-#[test]
-fn libpq_in_tls_to_a_database_in_tls_must_give_up_channel_binding() {
-    let builder = Chain::builder().settings(settings().tls());
-    let (keys, link) = start(&builder.server("database.sslmode = 'require'"));
-    let server = Address::local(link.server.port()).conninfo();
-    let certificate = with_certificate(&keys.client_identity("app"));
-    let login = format!("sslmode=require {certificate} user=scram password='{PASSWORD}'");
-    let ask = |more: &str| {
-        psql(
-            &format!("{server} {login} {more}"),
-            ["-Atc", "select current_user"],
-        )
-    };
-    assert_eq!(ask("channel_binding=disable").success(), "scram\n");
-    // It says that it could bind and was not offered to, which PostgreSQL takes for an attack.
-    let refused = ask("channel_binding=prefer");
-    assert!(
-        refused.stderr.contains("channel binding"),
-        "{}",
-        refused.stderr
-    );
-    assert_eq!(refused.code, Some(2));
 }
 
 /// Starts a session with these parameters and gives what is answered, the key but for its length.

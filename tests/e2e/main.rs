@@ -4,13 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod binding;
 mod canary;
 mod cancel;
 mod certificates;
 mod control_api;
 mod database_tls;
 mod denied;
+mod drivers;
 mod fleet;
+mod half_open;
 mod hardening;
 mod harness_chains;
 mod harness_cleans_up;
@@ -29,12 +32,15 @@ mod operations;
 mod peers;
 mod python_models;
 mod refusals_in_flight;
+mod replicas;
 mod same_as_direct;
 mod scripted;
 mod seed_examples;
+mod settings;
 mod sockets;
 mod systemd;
 mod tampered;
+mod timeouts;
 mod under_change;
 mod under_pressure;
 mod usage;

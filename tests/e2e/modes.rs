@@ -3,6 +3,7 @@
 
 mod counted;
 mod errors;
+mod live;
 mod long_rows;
 mod reload;
 mod zone_mode;

@@ -7,6 +7,7 @@ mod copies;
 mod cut_messages;
 mod random;
 mod redefined;
+mod settings;
 
 use harness::raw::{Message, Session, message};
 use harness::{Chain, ChainBuilder, Keys, Link};

@@ -1,6 +1,6 @@
 //! Somebody writes the store who has no master key: a server refuses what it reads, names the record
 //! in its log, and goes on with everything else. (`pgseal-keymaker`'s tests go through every kind of
-//! record; revocations are in `certificates`.)
+//! record; revocations are in `certificates`, more of settings in `settings`.)
 
 use envelope::Recipient;
 use harness::raw::{literal, rows};
@@ -84,6 +84,19 @@ fn an_edited_client_gets_no_session_and_the_log_names_it() {
     };
     assert!(line.contains("was altered or is damaged"), "{line}");
     assert!(!link.server.process().panicked());
+}
+
+#[test]
+fn edited_settings_let_nobody_in_and_the_log_names_them() {
+    let (keys, link) = start();
+    keys.keymaker(&["setting", "set", "zone_mode", "on"])
+        .success();
+    edit(&keys, "settings");
+    let line = link.server.process().wait_for_line("record settings in ");
+    assert!(line.contains("was altered or is damaged"), "{line}");
+    let mut session = link.address().raw();
+    session.send(harness::raw::message::startup(&[("user", "postgres")]));
+    assert_eq!(session.read().unwrap().sqlstate(), "57P03");
 }
 
 #[test]

@@ -2,11 +2,16 @@
 //! take long to open, and peers that keep others waiting. Everything valid opens, in time.
 
 mod cancels;
+mod crowd;
 mod http;
+mod idle;
 mod memory;
 mod pipelines;
+mod sizes;
+mod stalls;
 mod store;
 mod turns;
+mod unread;
 
 use envelope::Recipient;
 use harness::raw::Session;
@@ -32,5 +37,13 @@ impl Stand {
         let mut session = self.link.address().raw();
         session.start();
         session
+    }
+
+    /// A session through the link, and the key that cancels its queries.
+    fn session_with_key(&self) -> (Session, Vec<u8>) {
+        let mut session = self.link.address().raw();
+        let greeting = session.start();
+        let key = greeting.into_iter().find(|message| message.tag == b'K');
+        (session, key.unwrap().body)
     }
 }

@@ -8,9 +8,13 @@ use crate::address::Address;
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
 use crate::dir::TestDir;
+use crate::host::Host;
 use crate::http::{Request, Response};
 use crate::port::{Port, free_port};
 use crate::process::Process;
+
+/// The connector's port on a host of its own.
+const OWN_PORT: u16 = 9494;
 
 /// As libpq looks for it, port 5432.
 const SOCKET: &str = ".s.PGSQL.5432";
@@ -69,6 +73,22 @@ impl Connector {
             port,
             api,
             sockets,
+        }
+    }
+
+    /// Starts a connector on a host, at its address and the program's own ports, with copies of the
+    /// files it needs there. `lines` say at least where its server is.
+    pub fn start_on(host: &Host, label: &str, identity: &Identity, lines: &[&str]) -> Self {
+        let mut config = Config::default();
+        config.set(&format!("listen = '{}:{OWN_PORT}'", host.address()));
+        config.set_tls(&host.install_identity(identity));
+        lines.iter().for_each(|line| config.set(line));
+        Self {
+            daemon: Daemon::start_on(host, "pgseal-connector", label, config, vec![OWN_PORT]),
+            // Not its own, which are on another host.
+            port: free_port(),
+            api: free_port(),
+            sockets: TestDir::new("sockets"),
         }
     }
 

@@ -77,7 +77,9 @@ impl Daemon {
         Self::launch(host.runs(program), config, ports, dir)
     }
 
+    /// As the systemd units have it.
     fn launch(program: Program, config: Config, ports: Vec<u16>, dir: TestDir) -> Self {
+        let program = program.env("MALLOC_MMAP_THRESHOLD_", "1048576");
         let process = program.start(&dir);
         ports.iter().for_each(|port| process.wait_for_port(*port));
         Self {
@@ -110,6 +112,15 @@ impl Daemon {
         until("the configuration to be applied", || {
             (applied(&self.process) > before).then_some(())
         });
+    }
+
+    /// Gives its command line and its environment more, from the next start on.
+    pub(crate) fn fix(&mut self, arguments: &[&str], variables: &[(&str, &str)]) {
+        let mut program = self.program.clone().args(arguments);
+        for (name, value) in variables {
+            program = program.env(name, value);
+        }
+        self.program = program;
     }
 
     /// Kills it if it still runs, and starts it again with the same configuration and log.

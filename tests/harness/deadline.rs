@@ -14,15 +14,21 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Calls `attempt` until it gives something, and panics with `what` after [`PATIENCE`].
 /// `what` completes the sentence "gave up waiting for …".
 #[track_caller]
-pub fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+pub fn until<T>(what: &str, attempt: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, attempt)
+}
+
+/// [`until`], with another limit than [`PATIENCE`].
+#[track_caller]
+pub(crate) fn within<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + limit;
     loop {
         if let Some(found) = attempt() {
             return found;
         }
         assert!(
             Instant::now() < end,
-            "gave up waiting for {what} after {PATIENCE:?}"
+            "gave up waiting for {what} after {limit:?}"
         );
         thread::sleep(PAUSE);
     }

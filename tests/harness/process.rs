@@ -17,7 +17,7 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 
 pub use rustix::process::Signal;
 
-use crate::deadline::until;
+use crate::deadline::{PATIENCE, until, within};
 
 /// How much of a log is shown when a test fails.
 const TAIL_LINES: usize = 40;
@@ -119,7 +119,15 @@ impl Process {
     /// Waits until it has ended by itself.
     #[track_caller]
     pub fn wait(&self) -> ExitStatus {
-        until(&format!("the end of {}", self.label), || self.ended())
+        self.wait_for_end(PATIENCE)
+    }
+
+    /// [`wait`](Self::wait), as long as this.
+    #[track_caller]
+    pub(crate) fn wait_for_end(&self, limit: Duration) -> ExitStatus {
+        within(limit, &format!("the end of {}", self.label), || {
+            self.ended()
+        })
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.

@@ -6,7 +6,9 @@ use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio, id};
+use std::time::Duration;
 
+use crate::deadline::PATIENCE;
 use crate::dir::TestDir;
 use crate::namespace::Namespace;
 use crate::process::{Process, Stop, spawn};
@@ -26,6 +28,7 @@ pub struct Program {
     input: Vec<u8>,
     account: Option<String>,
     namespace: Option<String>,
+    limit: Duration,
     stop: Stop,
 }
 
@@ -70,6 +73,7 @@ impl Program {
             input: Vec::new(),
             account: None,
             namespace: None,
+            limit: PATIENCE,
             stop: Stop::Kill,
         }
     }
@@ -134,6 +138,12 @@ impl Program {
         self
     }
 
+    /// How long it may [`run`](Self::run); otherwise [`PATIENCE`].
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// Ends it so; otherwise by [`Stop::Kill`].
     pub(crate) fn stop(mut self, stop: Stop) -> Self {
         self.stop = stop;
@@ -159,7 +169,7 @@ impl Program {
         let (stdout, stderr) = (dir.join("stdout"), dir.join("stderr"));
         let child = self.launch(&dir, create(&stdout), create(&stderr));
         let process = Process::new(&self.label, child, stderr, self.stop);
-        let code = process.wait().code();
+        let code = process.wait_for_end(self.limit).code();
         let stdout = std::fs::read(&stdout).unwrap_or_else(|error| panic!("reading: {error}"));
         Finished {
             code,
@@ -225,6 +235,13 @@ impl Finished {
 
 fn create(path: &Path) -> File {
     File::create(path).unwrap_or_else(|error| panic!("making {}: {error}", path.display()))
+}
+
+/// The directory of all builds, usually `target`: also for what tests keep from run to run.
+pub fn target() -> PathBuf {
+    let mut directory = build_directory();
+    directory.pop();
+    directory
 }
 
 /// `target/debug` for a test in `target/debug/deps`, and for a program beside ours.

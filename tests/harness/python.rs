@@ -1,4 +1,4 @@
-//! Python with the packages that the examples need.
+//! Python with the packages that the examples and the drivers' programs need.
 
 use std::env;
 use std::fs::{self, File};
@@ -10,6 +10,12 @@ use crate::program::{Program, build_directory};
 
 /// The Python package with all that it can be used with.
 const PACKAGE: &str = "./sdk/python[sqlalchemy]";
+
+/// What is installed beside it.
+const REQUIREMENTS: [&str; 2] = [
+    "examples/python/requirements.txt",
+    "tests/drivers/python/requirements.txt",
+];
 
 static INTERPRETER: LazyLock<PathBuf> =
     LazyLock::new(|| env::var_os("PGSEAL_PYTHON").map_or_else(virtual_environment, PathBuf::from));
@@ -41,8 +47,9 @@ fn virtual_environment() -> PathBuf {
     let home = build_directory().join("pgseal-python");
     let interpreter = home.join("bin/python");
     let made_of = home.join("made-of");
-    let requirements = root().join("examples/python/requirements.txt");
-    let wanted = [&requirements, &root().join("sdk/python/pyproject.toml")]
+    let requirements = REQUIREMENTS.map(|file| root().join(file));
+    let [examples, drivers] = &requirements;
+    let wanted = [examples, drivers, &root().join("sdk/python/pyproject.toml")]
         .map(|file| fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")))
         .concat()
         + PACKAGE;
@@ -69,13 +76,12 @@ fn virtual_environment() -> PathBuf {
             "install",
             "--quiet",
             "--disable-pip-version-check",
-            "-r",
+            PACKAGE,
         ])
-        .arg(&requirements)
-        .arg(PACKAGE)
+        .args(["-r", REQUIREMENTS[0], "-r", REQUIREMENTS[1]])
         .current_dir(root())
         .output();
-    finish(install, "pip install -r examples/python/requirements.txt");
+    finish(install, "pip install");
     fs::write(&made_of, wanted)
         .unwrap_or_else(|error| panic!("writing {}: {error}", made_of.display()));
     interpreter

@@ -143,6 +143,12 @@ impl Server {
         })
     }
 
+    /// Starts it again with these further arguments and variables of its environment.
+    pub fn restart_fixed(&mut self, arguments: &[&str], variables: &[(&str, &str)]) {
+        self.daemon.fix(arguments, variables);
+        self.restart();
+    }
+
     /// Kills it if it still runs, and starts it again at the same ports.
     pub fn restart(&mut self) {
         self.daemon.restart();

@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_passes_clears_whom_lost_sessions_made_doubtful() {
+        let mut health = up();
+        for _ in 0..1000 {
+            health.failed(at(1), &CHECKS, Failure::Lost);
+        }
+        health.passed(at(1), &CHECKS);
+        assert!(health.is_beyond_doubt());
+        assert!(!health.failed(at(1), &CHECKS, Failure::Check));
+    }
+
+    #[test]
     fn its_share_grows_after_it_was_down() {
         let mut health = down();
         health.passed(at(10), &CHECKS);

@@ -8,12 +8,14 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate};
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
 use crate::path;
 use crate::watch::{Running, Watch};
+use crate::{ErrorBody, SettingsChange, SettingsView};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 1 << 20;
@@ -62,6 +64,16 @@ pub enum ClientError {
         /// What it said instead.
         status: StatusCode,
     },
+    /// The server refuses what was asked, and says why.
+    #[error("{address} refuses: {why}")]
+    Refused {
+        /// Where.
+        address: String,
+        /// How: 409 if somebody else was faster, 422 if the server could not run with it.
+        status: StatusCode,
+        /// Why, in its own words.
+        why: String,
+    },
     /// It took too long.
     #[error("{address} did not answer within {} ms", limit.as_millis())]
     Timeout {
@@ -95,6 +107,43 @@ impl Client {
         body: Bytes,
     ) -> Result<Answer, ClientError> {
         self.in_time(self.exchange(method, path, body)).await
+    }
+
+    /// The settings as they hold at the server.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn settings(&self) -> Result<SettingsView, ClientError> {
+        let answer = self.send(Method::GET, path::SETTINGS, Bytes::new()).await?;
+        self.understood(answer)
+    }
+
+    /// Changes settings of all servers that share the server's store, or asks whether that could be
+    /// done. Answers the settings as they are at the server then, or would be.
+    ///
+    /// # Errors
+    /// There is no answer, and it may have been done; or the server refuses, and it was not.
+    pub async fn change_settings(
+        &self,
+        change: &SettingsChange,
+    ) -> Result<SettingsView, ClientError> {
+        let body = serde_json::to_vec(change).expect("a change is made of text and a number");
+        let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// The body of a success.
+    fn understood<T: DeserializeOwned>(&self, answer: Answer) -> Result<T, ClientError> {
+        let unreadable = || ClientError::Body(self.address.clone());
+        if answer.status.is_success() {
+            return serde_json::from_slice(&answer.body).map_err(|_| unreadable());
+        }
+        let said: ErrorBody = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+        Err(ClientError::Refused {
+            address: self.address.clone(),
+            status: answer.status,
+            why: said.error,
+        })
     }
 
     /// Opens a connection on which the server tells what is [new](crate::News), from the state of
@@ -167,7 +216,14 @@ impl Client {
     async fn open(
         &self,
     ) -> Result<(SendRequest<Full<Bytes>>, Connection, PeerCertificate), ClientError> {
-        let tunnel = tunnel::connect(&self.address, &self.tls, ALPN_HTTP, self.limit).await?;
+        let tunnel = tunnel::connect(
+            &self.address,
+            &self.tls,
+            ALPN_HTTP,
+            self.limit,
+            Tuning::default(),
+        )
+        .await?;
         let (sender, connection) = http1::handshake(TokioIo::new(tunnel.stream))
             .await
             .map_err(|cause| self.broken(cause))?;

@@ -7,6 +7,7 @@ mod certificates;
 mod choices;
 mod client;
 mod live;
+mod settings;
 mod types;
 mod units;
 mod watch;
@@ -15,11 +16,14 @@ pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatu
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError};
 pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
+pub use settings::{
+    LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
+};
 pub use types::{
     ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
     ZoneRequest,
 };
-pub use units::{ByteSize, Period};
+pub use units::{ByteSize, Count, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.
@@ -31,6 +35,9 @@ pub mod path {
     pub const WATCH: &str = "/v1/watch";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
+    /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
+    /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
+    pub const SETTINGS: &str = "/v1/settings";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, OnRefused, RevocationStatus, ZoneMode};
+use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, ZoneMode};
 
 /// An owner's active public key: what a writer seals to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +69,9 @@ pub struct Status {
     /// The store, and how long ago it answered.
     #[serde(default)]
     pub store: StoreStatus,
+    /// Its settings, and how it stands with those of the store.
+    #[serde(default)]
+    pub settings: SettingsStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
     /// Values by owner since the program started: of the client that asks, or of all owners for

@@ -1,4 +1,4 @@
-//! Periods and sizes as people write them: `10s`, `500ms`, `64MiB`.
+//! Periods, sizes and counts as people write them: `10s`, `500ms`, `64MiB`, `4096`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -54,12 +54,38 @@ impl From<Period> for String {
 #[serde(try_from = "SizeText", into = "String")]
 pub struct ByteSize(pub usize);
 
-/// A size may also stand in the file as a bare number.
+/// A number may also stand in the file as a bare number.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum SizeText {
     Number(usize),
     Text(String),
+}
+
+/// How many of something, one at least: `4096`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SizeText", into = "String")]
+pub struct Count(pub usize);
+
+impl TryFrom<SizeText> for Count {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, Self::Error> {
+        let count = match &text {
+            SizeText::Number(count) => Some(*count),
+            SizeText::Text(text) => text.parse().ok(),
+        };
+        match count {
+            Some(count @ 1..) => Ok(Self(count)),
+            _ => Err("write a number that is not 0, like 4096".to_owned()),
+        }
+    }
+}
+
+impl From<Count> for String {
+    fn from(count: Count) -> Self {
+        count.0.to_string()
+    }
 }
 
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
@@ -139,6 +165,18 @@ mod tests {
         for text in ["", "MiB", "-1", "1.5MiB", "64MB", "99999999999GiB"] {
             assert!(size(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn counts_are_read_and_written_and_none_is_0() {
+        let count = |text: &str| Count::try_from(SizeText::Text(text.into()));
+        assert_eq!(count("4096"), Ok(Count(4096)));
+        assert_eq!(Count::try_from(SizeText::Number(1)), Ok(Count(1)));
+        assert_eq!(String::from(Count(4096)), "4096");
+        for text in ["0", "", "-1", "4KiB"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+        assert!(Count::try_from(SizeText::Number(0)).is_err());
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! The small HTTP services that daemons offer, with every wait bounded: a peer that sends half a
 //! request does not keep its connection.
 
-use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +13,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+
+use crate::{Incoming, Places, accept};
 
 /// How long a request's head may take, an idle connection between two requests too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,51 +22,24 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take from its head to its answer, its body included.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Connections that are served at once; more wait to be accepted.
+/// Connections that are served at once. Requests here are short: one that has been there for longest
+/// of so many waits for its peer.
 const MAX_CONNECTIONS: usize = 256;
 
-/// Where connections come from.
-pub trait Incoming: Send + Sync {
-    /// A connection.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-    /// Who it is from; handlers find it among the request's extensions.
-    type Peer: Clone + Send + Sync + 'static;
-
-    /// The next one.
-    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
-}
-
-impl Incoming for TcpListener {
-    type Stream = TcpStream;
-    type Peer = SocketAddr;
-
-    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        self.accept().await
-    }
-}
-
-/// Serves a router on a listener, in clear, until dropped.
-pub async fn serve_http(listener: impl Incoming, router: Router) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = places.clone().acquire_owned().await else {
-            return;
-        };
-        match listener.next().await {
-            Ok((stream, peer)) => {
-                let router = router.clone().layer(Extension(peer));
-                tokio::spawn(async move {
-                    serve_http_connection(stream, router).await;
-                    drop(place);
-                });
+/// Serves a router on a listener, in clear, until dropped. Handlers find who asks among a request's
+/// extensions.
+pub async fn serve_http<I: Incoming>(listener: I, router: Router) {
+    let places = Arc::new(Places::<I::Source>::new(MAX_CONNECTIONS));
+    accept(listener, places, |stream, peer, place| {
+        let router = router.clone().layer(Extension(peer));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = serve_http_connection(stream, router) => {}
+                () = place.lost() => {}
             }
-            Err(error) => {
-                tracing::error!(%error, "HTTP connections cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
+        });
+    })
+    .await;
 }
 
 /// Serves a router on one connection, until it ends.

@@ -1,5 +1,8 @@
 //! Configuration in layers: a flag beats an environment variable, which beats the file.
 
+mod origin;
+
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -9,6 +12,8 @@ use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table, Value};
 
 use crate::{Failure, Key, Kind};
+
+pub use origin::{Origin, Origins, Source};
 
 /// A program's command line, from the table of its keys.
 pub struct Layers {
@@ -21,14 +26,10 @@ pub struct Layers {
 pub struct Loaded<C> {
     /// The values.
     pub config: C,
+    /// Where they came from.
+    pub origins: Origins,
     /// True when the program was only asked whether its configuration is right.
     pub check_only: bool,
-}
-
-/// Where a value came from, for errors.
-struct Origin {
-    name: String,
-    place: String,
 }
 
 impl Layers {
@@ -41,7 +42,21 @@ impl Layers {
         keys: &'static [Key],
         default_file: &'static str,
     ) -> Result<Self, Failure> {
-        let matches = with_flags(command, keys, default_file).try_get_matches();
+        Self::from_arguments(command, keys, default_file, std::env::args_os())
+    }
+
+    /// Reads these arguments, the program's name first, as [`Self::from_command_line`] does.
+    ///
+    /// # Errors
+    /// They say what cannot be understood.
+    pub fn from_arguments(
+        command: Command,
+        keys: &'static [Key],
+        default_file: &'static str,
+        arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Self, Failure> {
+        let command = with_flags(command, keys, default_file);
+        let matches = command.try_get_matches_from(arguments);
         Ok(Self {
             keys,
             matches: matches.map_err(|error| bad_usage(&error))?,
@@ -57,7 +72,7 @@ impl Layers {
     /// each with the place it came from.
     pub fn load<C: DeserializeOwned>(&self) -> Result<Loaded<C>, Failure> {
         let mut table = Table::new();
-        let mut origins = Vec::new();
+        let mut origins = Origins::default();
         if let Some(path) = self.file() {
             let text = std::fs::read_to_string(&path)
                 .map_err(|cause| Failure::Usage(format!("{}: {cause}", path.display())))?;
@@ -75,16 +90,13 @@ impl Layers {
             let value =
                 parse(key.kind, value).map_err(|why| Failure::Usage(format!("{place}: {why}")))?;
             insert(&mut table, key.name, value);
-            origins.retain(|origin: &Origin| origin.name != key.name);
-            origins.push(Origin {
-                name: key.name.to_owned(),
-                place,
-            });
+            origins.note(key.name, Source::Process, place);
         }
         let config = serde_path_to_error::deserialize(Value::Table(table))
             .map_err(|error| self.explain(&error, &origins))?;
         Ok(Loaded {
             config,
+            origins,
             check_only: self.matches.get_flag("check-config"),
         })
     }
@@ -100,7 +112,7 @@ impl Layers {
         path: &Path,
         text: &str,
         table: &mut Table,
-        origins: &mut Vec<Origin>,
+        origins: &mut Origins,
     ) -> Result<(), Failure> {
         let place = |at: usize| {
             let line = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
@@ -119,7 +131,7 @@ impl Layers {
                     "{place}: unknown key `{name}`; --help lists the keys there are"
                 )));
             }
-            origins.push(Origin { name, place });
+            origins.note(&name, Source::File, place);
         }
         *table =
             toml::from_str(text).map_err(|error| Failure::Usage(error.message().to_owned()))?;
@@ -129,7 +141,7 @@ impl Layers {
     fn explain(
         &self,
         error: &serde_path_to_error::Error<toml::de::Error>,
-        origins: &[Origin],
+        origins: &Origins,
     ) -> Failure {
         let path = error.path().to_string();
         let message = error.inner().message();
@@ -348,6 +360,10 @@ mod tests {
     }
 
     fn load(file: &str, flags: &[&str]) -> Result<Config, String> {
+        loaded(file, flags).map(|loaded| loaded.config)
+    }
+
+    fn loaded(file: &str, flags: &[&str]) -> Result<Loaded<Config>, String> {
         let mut on_disk = tempfile::NamedTempFile::new().unwrap();
         on_disk.write_all(file.as_bytes()).unwrap();
         let path = on_disk.path().to_str().unwrap().to_owned();
@@ -361,8 +377,22 @@ mod tests {
         };
         layers
             .load::<Config>()
-            .map(|loaded| loaded.config)
             .map_err(|failure| failure.to_string().replace(&path, "FILE"))
+    }
+
+    #[test]
+    fn where_each_value_came_from_is_known() {
+        let file = "listen = 'a'\nmode = 'on'\n[tls]\ncertificate = 'c'\n";
+        let origins = loaded(file, &["--mode", "off"]).unwrap().origins;
+        let of = |name| {
+            let origin = origins.of(name)?;
+            let place = origin.place.rsplit('/').next().unwrap_or_default();
+            Some((origin.source, place.to_owned()))
+        };
+        assert_eq!(of("mode"), Some((Source::Process, "--mode".into())));
+        let (source, place) = of("tls.certificate").unwrap();
+        assert!(source == Source::File && place.ends_with(":4"), "{place}");
+        assert_eq!(of("ids"), None);
     }
 
     #[test]

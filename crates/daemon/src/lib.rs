@@ -3,8 +3,11 @@
 //!
 //! Imports nothing of pgseal and knows no program: each hands in the table of its own keys.
 
+mod accept;
 mod address;
+mod chunk;
 mod exit;
+mod files;
 mod harden;
 mod http;
 mod key;
@@ -12,17 +15,24 @@ mod layers;
 mod logging;
 mod notify;
 mod on_wake;
+mod places;
+mod seldom;
 mod sessions;
 mod signals;
 
+pub use accept::{Incoming, accept};
 pub use address::{HostPort, Listen};
+pub use chunk::{CHUNK, read_chunk};
 pub use exit::{Failure, report};
+pub use files::{raise_file_limit, within_file_limit};
 pub use harden::{LockMemory, harden, lock_memory};
-pub use http::{Incoming, serve_http, serve_http_connection};
+pub use http::{serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, reference, waiting_for_restart};
-pub use layers::{Layers, Loaded};
+pub use layers::{Layers, Loaded, Origin, Origins, Source};
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};
 pub use notify::{Status, notify};
 pub use on_wake::OnWake;
+pub use places::{Network, Place, Places};
+pub use seldom::Seldom;
 pub use sessions::{Running, Sessions};
 pub use signals::{Asked, Shutdown, Signals};

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::{ClientTls, PeerCertificate};
+use crate::{ClientTls, PeerCertificate, Tuning};
 
 /// A tunnel that has been opened.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ pub enum ConnectError {
 }
 
 /// Connects to `address` (`host:port`) with the set-up of this moment, asks for what `alpn` names,
-/// and completes the handshake within `limit`.
+/// and completes the handshake within `limit`. `tuning` is TCP's.
 ///
 /// In TLS 1.3 the client is done before the server has looked at its certificate: a server that
 /// refuses it says so only in the first read.
@@ -63,17 +63,23 @@ pub async fn connect(
     tls: &ClientTls,
     alpn: &[u8],
     limit: Duration,
+    tuning: Tuning,
 ) -> Result<Tunnel, ConnectError> {
     let timeout = || ConnectError::Timeout {
         address: address.to_owned(),
         limit,
     };
-    tokio::time::timeout(limit, handshake(address, tls, alpn))
+    tokio::time::timeout(limit, handshake(address, tls, alpn, tuning))
         .await
         .map_err(|_| timeout())?
 }
 
-async fn handshake(address: &str, tls: &ClientTls, alpn: &[u8]) -> Result<Tunnel, ConnectError> {
+async fn handshake(
+    address: &str,
+    tls: &ClientTls,
+    alpn: &[u8],
+    tuning: Tuning,
+) -> Result<Tunnel, ConnectError> {
     let unreachable = |cause| ConnectError::Unreachable {
         address: address.to_owned(),
         cause,
@@ -83,7 +89,7 @@ async fn handshake(address: &str, tls: &ClientTls, alpn: &[u8]) -> Result<Tunnel
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let name = ServerName::try_from(host.to_owned()).map_err(|_| no_address())?;
     let tcp = TcpStream::connect(address).await.map_err(unreachable)?;
-    crate::tune(&tcp).map_err(unreachable)?;
+    tuning.apply(&tcp).map_err(unreachable)?;
     let failed = |cause| ConnectError::Handshake {
         address: address.to_owned(),
         cause,

@@ -6,7 +6,7 @@ use rustls_pki_types::CertificateDer;
 const MAX_ID: usize = 128;
 
 /// What a certificate lets its holder be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Opens data sessions.
     Client,
@@ -29,7 +29,7 @@ impl Role {
 }
 
 /// A peer's role and id, from a certificate whose chain has been verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// What it may be.
     pub role: Role,

@@ -33,7 +33,7 @@ pub use material::{Material, MaterialError, MaterialFile, MaterialPaths};
 pub use peer::PeerCertificate;
 pub use revoked::{List, MAX_REVOKED, Revoked, Standing, TooManyRevoked};
 pub use serial::{BadSerial, Serial};
-pub use tune::tune;
+pub use tune::Tuning;
 pub use validity::Validity;
 
 #[cfg(test)]

@@ -11,6 +11,15 @@ use crate::cursor::Cursor;
 /// Authentication request code of AuthenticationSASL.
 const AUTHENTICATION_SASL: u32 = 10;
 
+/// Authentication request code of AuthenticationOk.
+const AUTHENTICATION_OK: u32 = 0;
+
+/// True for the body of AuthenticationOk: the login has succeeded.
+#[must_use]
+pub fn is_done(body: &[u8]) -> bool {
+    body == AUTHENTICATION_OK.to_be_bytes()
+}
+
 /// Rewrites the body of an Authentication message (`R`) without the mechanisms that bind to a
 /// channel; `None` when it needs no change and is forwarded as it came.
 ///
@@ -64,6 +73,13 @@ mod tests {
         let body = b"\0\0\0\x0aSCRAM-SHA-256-PLUS\0SCRAM-SHA-256\0\0";
         let edited = without_channel_binding(body).unwrap().unwrap();
         assert_eq!(&edited[..], b"R\0\0\0\x17\0\0\0\x0aSCRAM-SHA-256\0\0");
+    }
+
+    #[test]
+    fn a_login_is_done_with_authentication_ok_alone() {
+        assert!(is_done(b"\0\0\0\0"));
+        assert!(!is_done(b"\0\0\0\x0aSCRAM-SHA-256\0\0"));
+        assert!(!is_done(b"\0\0\0\x0c"));
     }
 
     #[test]

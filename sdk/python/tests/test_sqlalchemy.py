@@ -19,6 +19,7 @@ from sqlalchemy import (
     select,
     text,
     type_coerce,
+    update,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -142,6 +143,17 @@ def test_null_can_be_tested_for_and_rows_counted(session: Session) -> None:
     for is_set in (Card.number.is_not(None), Card.number != None):  # noqa: E711
         assert session.scalars(select(Card.id).where(is_set)).all() == [1]
     assert session.scalar(select(func.count(Card.number))) == 1
+
+
+def test_an_update_of_many_models_reaches_those_in_the_session(
+    session: Session,
+) -> None:
+    # As a server gives it.
+    session.execute(text("insert into cards (id, number) values (1, :n)"), {"n": b"1"})
+    card = session.scalars(select(Card)).one()
+    session.execute(update(Card).values(number=b"2"))
+    assert card.number == b"2"
+    assert opened(stored(session, "number")[0], APP) == b"2"
 
 
 @pytest.mark.parametrize("values", [{"number": "4111"}, {"holder": b"Jos"}])

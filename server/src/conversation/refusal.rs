@@ -26,9 +26,11 @@ pub enum Injection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
     None,
-    /// Replies are dropped up to ReadyForQuery. `ended`: the batch's end is on its way already.
+    /// Replies are dropped up to the ReadyForQuery that ends the batch. `ended`: the batch's end is
+    /// on its way already. `to_sync`: it is a Sync, before which a Query is ignored like all else.
     Dropping {
         ended: bool,
+        to_sync: bool,
     },
     /// The batch has ended; the transaction block it was in stands.
     BlockStands,
@@ -39,10 +41,16 @@ impl Refusal {
         matches!(self, Self::Dropping { .. })
     }
 
+    /// True while even a Query's ReadyForQuery is dropped: after an error in the extended protocol
+    /// PostgreSQL would not have run it.
+    pub(super) fn drops_to_sync(self) -> bool {
+        matches!(self, Self::Dropping { to_sync: true, .. })
+    }
+
     /// True while nothing more of the application's may go on: what it says next belongs after the
     /// failure, and that has not come about.
     pub(super) fn holds(self) -> bool {
-        matches!(self, Self::Dropping { ended: true } | Self::BlockStands)
+        matches!(self, Self::Dropping { ended: true, .. } | Self::BlockStands)
     }
 }
 
@@ -50,8 +58,9 @@ impl Conversation {
     /// A value of the row that comes now is refused. The caller puts an ErrorResponse in the row's
     /// place.
     pub fn refuse(&mut self) {
-        let ended = self.pending.iter().any(Pending::ends_batch);
-        self.refusal = Refusal::Dropping { ended };
+        let to_sync = self.pending.front() != Some(&Pending::Query);
+        let ended = !to_sync || self.pending.contains(&Pending::Sync);
+        self.refusal = Refusal::Dropping { ended, to_sync };
         if !ended {
             self.injection = Some(Injection::BadParse);
         }
@@ -90,10 +99,17 @@ impl Conversation {
                     .what_fails_the_block()
                     .or_else(|| self.what_ends_the_copy());
             }
-            (Refusal::Dropping { ended: false }, Some(Injection::BadParse))
-                if self.pending.back().is_some_and(Pending::ends_batch) =>
-            {
-                self.refusal = Refusal::Dropping { ended: true };
+            (
+                Refusal::Dropping {
+                    ended: false,
+                    to_sync,
+                },
+                Some(Injection::BadParse),
+            ) if self.pending.back() == Some(&Pending::Sync) => {
+                self.refusal = Refusal::Dropping {
+                    ended: true,
+                    to_sync,
+                };
                 self.injection = self.what_ends_the_copy();
             }
             _ => {}

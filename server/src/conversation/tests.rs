@@ -267,6 +267,32 @@ fn a_refusal_before_sync_makes_the_database_skip_to_it() {
 }
 
 #[test]
+fn a_query_behind_a_refused_batch_without_its_sync_is_answered_by_nothing() {
+    // The Sync comes later, or is there already.
+    for sync_is_there in [false, true] {
+        let mut talk = Conversation::default();
+        ask(&mut talk, [bind(""), execute(""), Request::Query]);
+        if sync_is_there {
+            talk.ask(Request::Sync);
+        }
+        replies(&mut talk, b"2");
+        talk.refuse();
+        let injected = talk.take_injection();
+        assert_eq!(injected.is_some(), !sync_is_there);
+        assert_eq!(replies(&mut talk, b"CCZ"), [Reply::Drop; 3]);
+        if !sync_is_there {
+            assert_eq!(injected, Some(Injection::BadParse));
+            talk.ask(Request::Query);
+            talk.ask(Request::Sync);
+            assert_eq!(replies(&mut talk, b"E"), [Reply::Drop]);
+        }
+        assert_eq!(replies(&mut talk, b"Z"), [Reply::Pass]);
+        assert!(talk.pending.is_empty());
+        assert!(!talk.holds());
+    }
+}
+
+#[test]
 fn what_was_in_flight_behind_a_refusal_is_answered_before_the_block_fails() {
     let mut talk = Conversation::default();
     ask(

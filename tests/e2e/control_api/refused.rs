@@ -152,6 +152,8 @@ fn each_role_may_do_its_own() {
         (Request::get("/v1/client"), [403, 403, 404]),
         (Request::get(&of_zone), [200, 403, 404]),
         (Request::post("/v1/zones"), [403, 403, 403]),
+        (Request::get("/v1/settings"), [200, 200, 403]),
+        (Request::post("/v1/settings"), [400, 403, 403]),
         (Request::get("/getNewZone"), [403, 403, 403]),
     ];
     for (request, statuses) in &requests {

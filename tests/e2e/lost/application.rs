@@ -1,7 +1,7 @@
 //! Applications that vanish, or do not read.
 
 use harness::raw::{message, tags};
-use harness::{Process, until};
+use harness::{Process, Settings, until};
 
 use super::{Stand, plain};
 
@@ -29,6 +29,20 @@ fn an_application_that_vanishes_leaves_no_session_behind() {
     let mut in_block = stand.session();
     in_block.query("begin");
     drop(in_block);
+    stand.no_session_is_left();
+}
+
+#[test]
+fn a_query_runs_on_without_its_application_only_where_postgresql_lets_it() {
+    let looks = Settings::new().line("client_connection_check_interval = '100ms'");
+    let stand = Stand::start(&plain().settings(looks));
+    // One hangs up, and one is cut off.
+    let hangs_up = stand.running("select pg_sleep(600)");
+    drop(hangs_up);
+    stand.no_session_is_left();
+    let mut asks_on = stand.running("select pg_sleep(600)");
+    asks_on.send(message::query("select 1"));
+    drop(asks_on);
     stand.no_session_is_left();
 }
 

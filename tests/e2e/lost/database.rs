@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use harness::raw::{message, tags};
+use harness::raw::{Ended, Session, message, tags};
 use harness::until;
 
 use super::{Stand, farewell, is_served, plain, turned_away};
@@ -56,6 +56,56 @@ fn sessions_of_a_killed_database_end_with_an_error() {
     }
     assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
     stand.link.database.start_again();
+    is_served(stand.link.address());
+}
+
+/// Reads on in a result that ends too soon. Gives the SQLSTATE of the one error that ends it.
+fn cut_off(mut session: Session) -> String {
+    let mut rows = 1;
+    loop {
+        match session.read() {
+            Ok(message) if message.tag == b'D' => rows += 1,
+            Ok(message) if message.tag == b'E' => {
+                assert_eq!(session.read(), Err(Ended::Closed));
+                return message.sqlstate();
+            }
+            // PostgreSQL warns of a shutdown that does not wait.
+            Ok(message) if message.tag == b'N' => {}
+            other => panic!("{other:?} after {rows} rows"),
+        }
+    }
+}
+
+#[test]
+fn a_result_that_a_shutdown_cuts_off_ends_with_one_error() {
+    let mut stand = Stand::start(&plain());
+    for round in 0..4 {
+        let results = [10, 1000, 7000].map(|length| {
+            let passes = format!("repeat('x', {length})");
+            let searched = format!("decode(repeat('61', {length}), 'hex')");
+            [passes, searched].map(|value| {
+                let sql = format!("select {value}, generate_series(1, 100000000)");
+                let mut session = stand.session();
+                session.send(message::query(&sql));
+                for tag in *b"TD" {
+                    assert_eq!(session.read().unwrap().tag, tag);
+                }
+                session
+            })
+        });
+        let results = results.into_iter().flatten();
+        let results: Vec<_> = results
+            .map(|session| thread::spawn(|| cut_off(session)))
+            .collect();
+        match round % 2 {
+            0 => stand.link.database.stop(),
+            _ => stand.link.database.kill(),
+        }
+        for result in results {
+            assert!(result.join().unwrap().starts_with("57P0"), "round {round}");
+        }
+        stand.link.database.start_again();
+    }
     is_served(stand.link.address());
 }
 

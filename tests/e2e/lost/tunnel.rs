@@ -1,6 +1,8 @@
 //! Networks that cut, refuse, stall and lose what is on its way.
 
-use harness::raw::{message, tags};
+use std::time::{Duration, Instant};
+
+use harness::raw::{Message, message, tags};
 
 use super::{Stand, farewell, is_served, plain, turned_away};
 
@@ -36,12 +38,65 @@ fn a_tunnel_that_is_refused_or_stalls_is_no_tunnel() {
     is_served(stand.link.address());
 }
 
+/// Connects where nothing answers. Gives what is said, and when.
+fn unanswered(stand: &Stand) -> (Message, Duration) {
+    let begun = Instant::now();
+    let error = turned_away(stand.link.address());
+    (error, begun.elapsed())
+}
+
+#[test]
+fn a_database_that_takes_a_session_and_says_nothing_is_given_up() {
+    let promise = Duration::from_millis(500);
+    let patient = "answer_timeout = '1h'";
+    for (server, connector, says) in [
+        ("1h", "500ms", "the pgseal server does not answer"),
+        ("500ms", "1h", "the pgseal server cannot reach its database"),
+    ] {
+        let builder = plain()
+            .tapped()
+            .connector(&patient.replace("1h", connector))
+            .server(&format!("database.{}", patient.replace("1h", server)));
+        let stand = Stand::start(&builder);
+        let mut running = stand.session();
+        stand.link.database_tap.as_ref().unwrap().stall();
+        let (error, after) = unanswered(&stand);
+        assert_eq!(error.sqlstate(), "08006");
+        assert_eq!(error.field(b'M').as_deref(), Some(says));
+        assert!((promise..4 * promise).contains(&after), "{after:?}");
+        // It is no end of those that have begun.
+        running.send(message::query("select 1"));
+        stand.link.database_tap.as_ref().unwrap().flow();
+        assert_eq!(tags(&running.read_until_ready()), "TDCZ");
+        is_served(stand.link.address());
+    }
+}
+
+#[test]
+fn a_cancel_request_that_nobody_ends_is_given_up() {
+    let builder = plain().tapped().connector("answer_timeout = '500ms'");
+    let stand = Stand::start(&builder.server("database.connect_timeout = '1h'"));
+    let mut session = stand.link.address().raw();
+    let greeting = session.start();
+    let key = greeting.iter().find(|message| message.tag == b'K').unwrap();
+    stand.link.database_tap.as_ref().unwrap().stall();
+    let begun = Instant::now();
+    let mut cancel = stand.link.address().raw();
+    cancel.send(message::cancel_request(&key.body));
+    assert_eq!(cancel.read_until_closed(), []);
+    let after = begun.elapsed();
+    let promise = Duration::from_millis(500);
+    assert!((promise..4 * promise).contains(&after), "{after:?}");
+}
+
 #[test]
 fn a_message_whose_rest_is_lost_is_followed_by_nothing() {
     let stand = Stand::start(&plain().tapped());
     let database = stand.link.database_tap.as_ref().unwrap();
     let tunnel = stand.link.tunnel_tap.as_ref().unwrap();
     for tap in [tunnel, database] {
+        // What the database still sends to a session before is none of the bytes that are counted.
+        stand.no_session_is_left();
         let mut session = stand.session();
         tap.truncate_after(300_000);
         session.send(message::query("select repeat('x', 1000000)"));

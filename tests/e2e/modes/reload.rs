@@ -8,13 +8,13 @@ use harness::raw::{Message, literal, message};
 
 use super::Stand;
 
-const BY_CLIENT: &[u8] = b"a client's";
-const BY_ZONE: &[u8] = b"a zone's";
+pub(super) const BY_CLIENT: &[u8] = b"a client's";
+pub(super) const BY_ZONE: &[u8] = b"a zone's";
 
 /// Under which mode a row was opened, whose fields are the zone's tag and pairs of a client's and a
 /// zone's value. Panics if its fields do not agree.
 #[track_caller]
-fn mode_of(row: &Message) -> &'static str {
+pub(super) fn mode_of(row: &Message) -> &'static str {
     let fields = row.row();
     let is = |index: usize, clear: &[u8]| fields[index].as_deref() == Some(clear);
     let pairs = (1..fields.len() - 1).step_by(2);
@@ -33,7 +33,7 @@ fn mode_of(row: &Message) -> &'static str {
 
 /// A pipeline of the extended protocol that gives `rows` rows with so many pairs, in binary, and
 /// waits for an advisory lock after row `stop`.
-fn rows(stand: &Stand, rows: usize, pairs: usize, stop: usize) -> Vec<u8> {
+pub(super) fn rows(stand: &Stand, rows: usize, pairs: usize, stop: usize) -> Vec<u8> {
     let pair = [
         literal(&stand.app.seal(BY_CLIENT).unwrap()),
         literal(&stand.zone.seal(BY_ZONE).unwrap()),
@@ -168,14 +168,14 @@ fn what_needs_a_restart_is_named_and_waits_for_it() {
     stand
         .link
         .server
-        .apply(&["max_open_row = '1KiB'", "zone_mode = 'on'"]);
+        .apply(&["startup_timeout = '7s'", "zone_mode = 'on'"]);
     let line = stand
         .link
         .server
         .process()
         .wait_for_line("waiting for a restart");
     assert!(
-        line.contains("max_open_row") && !line.contains("zone_mode"),
+        line.contains("startup_timeout") && !line.contains("zone_mode"),
         "{line}"
     );
 }

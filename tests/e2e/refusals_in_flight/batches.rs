@@ -63,6 +63,40 @@ fn whole_batches_behind_a_refusal_in_a_block_are_answered_and_the_block_is_lost(
 }
 
 #[test]
+fn a_query_before_the_sync_of_a_failed_batch_is_ignored_whoever_failed_it() {
+    let stand = Stand::start();
+    for (fails, error) in [(FAILS, "22012"), (BAD, "42501"), (BAD_MANY, "42501")] {
+        for (in_block, ends, next) in [(false, "ZI", "T D C ZI"), (true, "ZE", "E25P02 ZE")] {
+            let session = || match in_block {
+                false => stand.session(),
+                true => stand.in_block(),
+            };
+            // All at once.
+            let mut at_once = session();
+            let begun = [run(fails), message::query(GOOD)].concat();
+            let rest = [run(GOOD), message::sync()].concat();
+            at_once.send([begun.as_slice(), &rest].concat());
+            // Half of it, and the rest once the error has come.
+            let mut in_turns = session();
+            in_turns.send(&begun);
+            let heard = seen(&read_up_to(&mut in_turns, b'E'));
+            assert!(heard.ends_with(&format!("E{error}")), "{heard}");
+            in_turns.send(&rest);
+            assert_eq!(seen(&in_turns.read_until_ready()), ends, "{fails}");
+            let heard = seen(&at_once.read_until_ready());
+            assert!(heard.ends_with(&format!("E{error} {ends}")), "{heard}");
+            for mut session in [at_once, in_turns] {
+                assert_eq!(seen(&session.query(GOOD)), next, "{fails}");
+                match in_block {
+                    false => is_usable(session),
+                    true => is_usable_after_rollback(session),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn postgresqls_last_words_reach_an_application_that_waits_behind_a_refusal() {
     let stand = Stand::start();
     let mut session = stand.session();

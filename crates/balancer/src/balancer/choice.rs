@@ -50,22 +50,17 @@ impl Balancer {
         excluded: &[EndpointId],
     ) -> Choice {
         let now = self.advance(now);
+        // Whoever queues has been given all the room there was for it, so this overtakes nobody.
         let serving = self.serving(now, listener, excluded);
         let choosing = &self.listeners[listener.0];
-        let (target, room) = (
-            choosing.listener.target,
-            choosing.queue.len() < choosing.listener.max_queue,
-        );
-        let first = choosing.queue.is_empty();
-        match (serving, target) {
-            (Serving::Nobody, Target::Primary) => Choice::NoPrimary,
-            (Serving::Nobody, Target::Replica | Target::Any) => Choice::NobodyServes,
-            (Serving::Some, _) if first => match self.pick(now, listener) {
+        match (serving, choosing.listener.target) {
+            (Serving::Some, _) => match self.pick(now, listener) {
                 Some(lease) => Choice::Use(lease),
                 None => Choice::NobodyServes,
             },
-            (Serving::Some | Serving::Full, _) if !room => Choice::QueueFull,
-            (Serving::Some | Serving::Full, _) => self.enqueue(now, listener, excluded),
+            (Serving::Full, _) => self.enqueue(now, listener, excluded),
+            (Serving::Nobody, Target::Primary) => Choice::NoPrimary,
+            (Serving::Nobody, Target::Replica | Target::Any) => Choice::NobodyServes,
         }
     }
 
@@ -154,36 +149,38 @@ impl Balancer {
         })
     }
 
-    /// To the end of the queue, which may be served at once: if all before it wait for endpoints that
-    /// they have not tried, and this one has tried none.
     fn enqueue(&mut self, now: Moment, listener: ListenerId, excluded: &[EndpointId]) -> Choice {
+        let choosing = &mut self.listeners[listener.0];
+        if choosing.queue.len() >= choosing.listener.max_queue {
+            return Choice::QueueFull;
+        }
         self.serial += 1;
         let ticket = Ticket(self.serial);
-        let choosing = &mut self.listeners[listener.0];
         choosing.queue.push(Waiter {
             ticket,
             excluded: excluded.to_vec(),
             deadline: now.after(choosing.listener.queue_timeout),
         });
-        self.grant();
-        let mine = |output: &mut Output| matches!(output, Output::Granted(t, _) if *t == ticket);
-        match self.outputs.pop_back_if(mine) {
-            Some(Output::Granted(_, lease)) => Choice::Use(lease),
-            Some(_) | None => Choice::Queued(ticket),
-        }
+        Choice::Queued(ticket)
     }
 
     /// Gives room to those that queue, whoever came first over all listeners. A session is passed over
-    /// only while every endpoint that it has not tried is full, or none serves.
+    /// only while none that would be its next has room.
     pub(super) fn grant(&mut self) {
         if self.listeners.iter().all(|c| c.queue.is_empty()) {
             return;
         }
         let now = self.clock.own();
         let mut places = vec![0; self.listeners.len()];
+        // One that has tried nobody was passed over, and so will be all like it.
+        let mut passed_over = vec![false; self.listeners.len()];
         while let Some((index, waiter)) = self.next_waiter(&places) {
-            let (ticket, excluded) = (waiter.ticket, waiter.excluded.clone());
-            let listener = ListenerId(index);
+            let excluded = waiter.excluded.clone();
+            if excluded.is_empty() && passed_over[index] {
+                places[index] += 1;
+                continue;
+            }
+            let (ticket, listener) = (waiter.ticket, ListenerId(index));
             let served = match self.serving(now, listener, &excluded) {
                 Serving::Some => self.pick(now, listener),
                 Serving::Full | Serving::Nobody => None,
@@ -193,9 +190,10 @@ impl Balancer {
                     self.listeners[index].queue.remove(places[index]);
                     self.outputs.push_back(Output::Granted(ticket, lease));
                 }
-                // Nobody behind it can be served either.
-                None if excluded.is_empty() => places[index] = usize::MAX,
-                None => places[index] += 1,
+                None => {
+                    passed_over[index] |= excluded.is_empty();
+                    places[index] += 1;
+                }
             }
         }
     }

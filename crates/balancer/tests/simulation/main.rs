@@ -3,8 +3,10 @@
 //! into docs/balancer-simulation.svg.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod agenda;
 mod plot;
 mod run;
+mod seen;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -14,7 +16,8 @@ use std::{env, fs};
 
 use pgseal_balancer::{Change, Policy};
 
-use crate::run::{CHECKS, LISTENERS, Outage, Run, SERVERS, SESSIONS, Seen};
+use crate::run::{CHECKS, LISTENERS, Run, SERVERS, SESSIONS};
+use crate::seen::{Outage, Seen};
 use crate::world::Fault;
 
 /// The day that is drawn, and with `PGSEAL_TEST_LONG=1` others.
@@ -160,8 +163,9 @@ fn shares_follow_weights() {
         // It evens out what is open at a time, of all listeners: a server that is the primary for long has
         // writers enough.
         within(Policy::LeastConnections, 0.5);
-        // It prefers the quicker, and starves nobody.
-        within(Policy::PeakEwma, 0.5);
+        // It prefers the quicker, which are up to four times as quick, and starves nobody. Of two that are
+        // drawn, none gets more than twice its share.
+        within(Policy::PeakEwma, 0.75);
     }
 }
 

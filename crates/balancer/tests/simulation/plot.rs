@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use pgseal_balancer::{Change, Policy};
 
-use crate::run::{DAY, Outage, Run, SERVERS, SESSIONS, Seen};
+use crate::run::{DAY, Run, SERVERS, SESSIONS};
+use crate::seen::{Outage, Seen};
 use crate::until_noticed;
 use crate::until_up;
 use crate::world::Fault;

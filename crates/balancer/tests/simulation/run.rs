@@ -1,8 +1,7 @@
 //! A day of the fleet under one balancer: what happens when, and what was seen. Nothing is judged here
 //! but that no session is sent where it must not go.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -11,6 +10,8 @@ use pgseal_balancer::{
     ListenerId, Outcome, Output, Policy, Report, Role, Target,
 };
 
+use crate::agenda::Agenda;
+use crate::seen::{Outage, Seen};
 use crate::world::{Answer, Fault, World};
 
 pub(crate) const SERVERS: usize = 50;
@@ -53,45 +54,6 @@ pub(crate) const LISTENERS: [(Target, Policy, u64); 4] = [
     (Target::Primary, Policy::RoundRobin, 1),
 ];
 
-/// A fault, and when the balancer knew. All times are the world's, since its start.
-#[derive(Debug)]
-pub(crate) struct Outage {
-    pub(crate) server: usize,
-    pub(crate) fault: Fault,
-    pub(crate) began: Duration,
-    pub(crate) ended: Option<Duration>,
-    pub(crate) noticed: Option<Duration>,
-    pub(crate) back: Option<Duration>,
-    /// Sessions of the first listener that others got, after its return and slow start, before it did.
-    pub(crate) turns_missed: u64,
-    pub(crate) served: bool,
-}
-
-/// What each listener saw.
-#[derive(Default)]
-pub(crate) struct Seen {
-    pub(crate) connected: u64,
-    pub(crate) failed_attempts: u64,
-    pub(crate) gave_up: u64,
-    /// From asking to being connected, without stalls.
-    pub(crate) waits: Vec<Duration>,
-    /// By server.
-    pub(crate) sessions: Vec<u64>,
-    /// What weights make of those servers that were fine.
-    pub(crate) fair: Vec<f64>,
-    /// Sessions that went to a slow server, and would have by weight.
-    pub(crate) slow: u64,
-    pub(crate) fair_slow: f64,
-}
-
-impl Seen {
-    /// The sessions of each server, against what its weight makes of its health.
-    pub(crate) fn shares(&self) -> impl Iterator<Item = f64> + '_ {
-        let share = |(sessions, fair): (&u64, &f64)| *sessions as f64 / fair;
-        self.sessions.iter().zip(&self.fair).map(share)
-    }
-}
-
 enum Happening {
     Fault(usize),
     Repair(usize),
@@ -114,28 +76,6 @@ struct Session {
     tried: Vec<EndpointId>,
 }
 
-struct Entry(Duration, u64, Happening);
-
-impl PartialEq for Entry {
-    fn eq(&self, other: &Self) -> bool {
-        self.1 == other.1
-    }
-}
-
-impl Eq for Entry {}
-
-impl PartialOrd for Entry {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Entry {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
-}
-
 pub(crate) struct Run {
     pub(crate) world: World,
     pub(crate) outages: Vec<Outage>,
@@ -154,8 +94,7 @@ pub(crate) struct Run {
     returning: Vec<usize>,
     /// The timeline on which each claimed to be primary by what was heard of it last.
     claims: Vec<u32>,
-    queue: BinaryHeap<Reverse<Entry>>,
-    entries: u64,
+    agenda: Agenda<Happening>,
     now: Duration,
     /// The balancer's clock is the world's, and this much off.
     start: Instant,
@@ -207,8 +146,7 @@ impl Run {
             up: vec![false; SERVERS],
             returning: Vec::new(),
             claims: vec![0; SERVERS],
-            queue: BinaryHeap::new(),
-            entries: 0,
+            agenda: Agenda::new(),
             now: Duration::ZERO,
             start,
             ahead: 0,
@@ -222,27 +160,21 @@ impl Run {
     pub(crate) fn through_the_day(&mut self) {
         for server in 0..SERVERS {
             let after = self.world.dice.between(&HEALTHY);
-            self.at(after, Happening::Fault(server));
+            self.agenda.plan(after, Happening::Fault(server));
         }
         for _ in 0..LEAPS {
             let when = self.world.dice.between(&(Duration::ZERO..DAY));
-            self.at(when, Happening::Leap);
+            self.agenda.plan(when, Happening::Leap);
         }
         for _ in 0..STALLS {
             let when = self.world.dice.between(&(Duration::ZERO..DAY));
-            self.at(when, Happening::Stall);
+            self.agenda.plan(when, Happening::Stall);
         }
-        self.at(Duration::from_millis(100), Happening::Arrive);
+        self.agenda
+            .plan(Duration::from_millis(100), Happening::Arrive);
         while self.now < DAY + 2 * SESSION.end {
             let wake = self.wake();
-            if self
-                .queue
-                .peek()
-                .is_some_and(|Reverse(next)| next.0 <= wake)
-            {
-                let Some(Reverse(Entry(when, _, happening))) = self.queue.pop() else {
-                    break;
-                };
+            if let Some((when, happening)) = self.agenda.next(wake) {
                 self.now = self.now.max(when);
                 self.happen(happening);
             } else {
@@ -367,7 +299,7 @@ impl Run {
             let pause = DAY / u32::try_from(SESSIONS).unwrap();
             let slot = pause * u32::try_from(self.arrived).unwrap();
             let when = slot + self.world.dice.between(&(Duration::ZERO..pause));
-            self.at(when, Happening::Arrive);
+            self.agenda.plan(when, Happening::Arrive);
         }
         self.ask(Session {
             number,
@@ -525,13 +457,7 @@ impl Run {
     }
 
     fn after(&mut self, pause: Duration, happening: Happening) {
-        self.at(self.now + pause, happening);
-    }
-
-    fn at(&mut self, when: Duration, happening: Happening) {
-        self.entries += 1;
-        self.queue
-            .push(Reverse(Entry(when, self.entries, happening)));
+        self.agenda.plan(self.now + pause, happening);
     }
 
     /// What the balancer's clock shows now.

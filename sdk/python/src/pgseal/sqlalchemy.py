@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, Union
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import ColumnElement, LargeBinary
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DontWrapMixin
 from sqlalchemy.sql import operators
@@ -43,18 +43,27 @@ Source = Union[Seals, Callable[[], Seals]]
 
 
 class _Unordered(TypeEngine.Comparator[Any]):
-    """Lets a column be tested for NULL, and nothing else."""
+    """Lets a column be tested for NULL, and nothing else.
+
+    And for being itself: SQLAlchemy has dictionaries of columns, which ask that of two
+    with the same hash.
+    """
 
     def operate(self, op: operators.OperatorType, *other: Any, **kwargs: Any) -> Any:
-        tests_null = op in (operators.is_, operators.is_not) or (
-            op in (operators.eq, operators.ne) and len(other) == 1 and other[0] is None
+        allowed = op in (operators.is_, operators.is_not) or (
+            op in (operators.eq, operators.ne)
+            and len(other) == 1
+            and (other[0] is None or self._is(other[0]))
         )
-        if tests_null:
+        if allowed:
             return super().operate(op, *other, **kwargs)
         raise TypeError(
             "a sealed column cannot be compared, sorted or computed with in SQL: the"
             " database does not know its values; test it for NULL, or filter in Python"
         )
+
+    def _is(self, other: object) -> bool:
+        return isinstance(other, ColumnElement) and hash(other) == hash(self.expr)
 
     def reverse_operate(
         self, op: operators.OperatorType, other: Any, **kwargs: Any
