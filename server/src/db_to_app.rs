@@ -1,7 +1,8 @@
 //! From the database to the application: every message as it came, but for rows in which a value
 //! opens, and what follows a refusal.
 //!
-//! A chunk in which nothing changes leaves in one write from the buffer it came into.
+//! A chunk in which nothing changes leaves in one write from the buffer it came into. The beginning of
+//! a short message at its end waits for the rest.
 
 use std::io;
 use std::ops::Range;

@@ -3,11 +3,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::mpsc::{self, Receiver};
 use std::thread::{self, JoinHandle};
 
 use harness::raw::message;
-use harness::{Address, Connector, Keys, PATIENCE, Server};
+use harness::{Connector, Keys, PATIENCE, Server};
 
 /// How much more memory the programs may have used in the end, in bytes.
 const ROOM: u64 = 8 << 20;
@@ -56,7 +55,6 @@ pub struct Stand {
     server: Server,
     peaks: [u64; 2],
     database: JoinHandle<()>,
-    heard: Receiver<Vec<u8>>,
     _keys: Keys,
 }
 
@@ -71,13 +69,12 @@ impl Stand {
         let identity = keys.client_identity("app");
         let connector = Connector::start("connector", &identity, server.port(), &[]);
         let peaks = [server.process(), connector.process()].map(|process| process.peak_memory());
-        let (hears, heard) = mpsc::channel();
         let database = thread::spawn(move || {
             thread::scope(|scope| {
                 for (script, stream) in scripts.iter().zip(listener.incoming()) {
-                    let (stream, hears) = (stream.unwrap(), hears.clone());
+                    let stream = stream.unwrap();
                     // The server may hang up before it has heard all.
-                    scope.spawn(move || follow(script, stream, |bytes| hears.send(bytes).unwrap()));
+                    scope.spawn(|| follow(script, stream));
                 }
             });
         });
@@ -86,19 +83,8 @@ impl Stand {
             server,
             peaks,
             database,
-            heard,
             _keys: keys,
         }
-    }
-
-    /// Where applications connect.
-    pub fn address(&self) -> Address {
-        self.connector.address()
-    }
-
-    /// The first that the next connection to the database told it, a start-up packet or another.
-    pub fn heard_first(&self) -> Vec<u8> {
-        self.heard.recv_timeout(PATIENCE).unwrap()
     }
 
     /// Logs in and asks something, and gives all that comes until the session is closed.
@@ -136,9 +122,9 @@ impl Stand {
     }
 }
 
-fn follow(script: &Script, mut stream: TcpStream, hears: impl Fn(Vec<u8>)) -> io::Result<()> {
+fn follow(script: &Script, mut stream: TcpStream) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
-    hears(hear(&mut stream)?);
+    hear(&mut stream)?;
     if !script.at_once {
         stream.read_exact(&mut [0])?;
         hear(&mut stream)?;
@@ -153,11 +139,10 @@ fn follow(script: &Script, mut stream: TcpStream, hears: impl Fn(Vec<u8>)) -> io
 }
 
 /// Reads a length and as much as it says.
-fn hear(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+fn hear(stream: &mut TcpStream) -> io::Result<()> {
     let mut length = [0; 4];
     stream.read_exact(&mut length)?;
     let rest = u32::from_be_bytes(length).saturating_sub(4);
-    let mut heard = length.to_vec();
-    stream.take(rest.into()).read_to_end(&mut heard)?;
-    Ok(heard)
+    io::copy(&mut stream.take(rest.into()), &mut io::sink())?;
+    Ok(())
 }

@@ -6,6 +6,7 @@
 
 mod pump;
 
+use std::collections::BTreeMap;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -49,7 +50,10 @@ struct State {
     /// How many more bytes from the database go on before the connection is cut.
     left: Option<usize>,
     accepted: usize,
-    open: Vec<TcpStream>,
+    /// Where each direction of each open connection is read from, by numbers of their own.
+    open: BTreeMap<usize, TcpStream>,
+    /// Directions there have been so far.
+    directions: usize,
     app_to_db: Vec<u8>,
     db_to_app: Vec<u8>,
 }
@@ -232,10 +236,17 @@ struct Admitted {
 
 impl State {
     fn cut(&mut self) {
-        for stream in self.open.drain(..) {
+        for (_, stream) in std::mem::take(&mut self.open) {
             // One that is closed already is as cut as can be.
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Takes note of a direction that begins, to be cut; answers its number.
+    fn opens(&mut self, from: TcpStream) -> usize {
+        self.directions += 1;
+        self.open.insert(self.directions, from);
+        self.directions
     }
 }
 
@@ -261,9 +272,12 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             (&database, &application, Direction::DbToApp),
         ] {
             let (from, to) = (twin(from), twin(to));
-            shared.state().open.push(twin(&from));
+            let number = shared.state().opens(twin(&from));
             let shared = Arc::clone(shared);
-            thread::spawn(move || Pump::new(from, to, direction).run(&shared));
+            thread::spawn(move || {
+                Pump::new(from, to, direction).run(&shared);
+                shared.state().open.remove(&number);
+            });
         }
     }
 }

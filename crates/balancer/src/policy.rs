@@ -85,17 +85,21 @@ fn least_connections(ballot: &Ballot<'_>) -> Option<usize> {
         let published = member.everybodys_sessions().filter(|_| all_publish);
         published.unwrap_or(u64::from(member.sessions)) + 1
     };
-    let chosen = |candidate: &Candidate| members[candidate.place].chosen;
     candidates
         .iter()
-        .map(|candidate| (candidate, sessions(candidate)))
-        .min_by(|(one, ones), (other, others)| {
+        .map(|candidate| {
+            (
+                candidate,
+                sessions(candidate),
+                members[candidate.place].chosen,
+            )
+        })
+        .min_by(|(one, ones, chosen), (other, others, later)| {
             // As fractions; sessions are at most 2³³ and weights below 2¹⁷, so nothing overflows.
             let (ones, others) = (ones * other.weight, others * one.weight);
-            ones.cmp(&others)
-                .then_with(|| chosen(one).cmp(&chosen(other)))
+            (ones, chosen).cmp(&(others, later))
         })
-        .map(|(candidate, _)| candidate.place)
+        .map(|(candidate, ..)| candidate.place)
 }
 
 /// Of two drawn by weight, the one that promises less waiting. Two, and not the best of all: what is

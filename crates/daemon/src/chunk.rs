@@ -12,7 +12,7 @@ use std::task::Poll;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Bytes read at once.
+/// Bytes read at once, or more where the buffer has room for more.
 pub const CHUNK: usize = 64 << 10;
 
 thread_local! {
@@ -20,7 +20,7 @@ thread_local! {
     static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };
 }
 
-/// Reads up to [`CHUNK`] bytes behind those that `chunk` holds, and answers how many; 0 at the end.
+/// Reads about [`CHUNK`] bytes behind those that `chunk` holds, and answers how many; 0 at the end.
 /// While it waits, an empty `chunk` takes no memory.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ mod tests {
         writer.write_all(b"abc").await.unwrap();
         assert_eq!(read_chunk(&mut reader, &mut chunk).await.unwrap(), 3);
         writer.write_all(&[7; 2 * CHUNK]).await.unwrap();
-        assert_eq!(read_chunk(&mut reader, &mut chunk).await.unwrap(), CHUNK);
+        assert!(read_chunk(&mut reader, &mut chunk).await.unwrap() >= CHUNK);
         assert_eq!(chunk[..5], *b"abc\x07\x07");
     }
 

@@ -46,16 +46,18 @@ pub struct LogSettings {
     pub format: LogFormat,
 }
 
-/// Changes the level of a running program.
+/// Changes the level of a running program; that of one that does not log (a test) is the default.
+#[derive(Default)]
 pub struct LogHandle {
-    filter: reload::Handle<LevelFilter, Registry>,
+    filter: Option<reload::Handle<LevelFilter, Registry>>,
 }
 
 impl LogHandle {
     /// Logs events of `level` and above from now on.
     pub fn set_level(&self, level: LogLevel) {
+        let Some(filter) = &self.filter else { return };
         // Fails only when the subscriber is gone, and then nobody is left to tell.
-        if self.filter.reload(LevelFilter::from(level)).is_err() {
+        if filter.reload(LevelFilter::from(level)).is_err() {
             eprintln!("the log level cannot be changed: logging has ended");
         }
     }
@@ -99,5 +101,7 @@ pub fn start_logging(settings: LogSettings) -> Result<LogHandle, Failure> {
             .unwrap_or_default();
         tracing::error!(place, "a defect ended this task; please report it");
     }));
-    Ok(LogHandle { filter: handle })
+    Ok(LogHandle {
+        filter: Some(handle),
+    })
 }

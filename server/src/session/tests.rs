@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use daemon::Shutdown;
+use daemon::{LogHandle, Origins, Shutdown};
 use envelope::{Owner, Recipient};
 use keystore::{MasterKey, Store};
 use rcgen::{
@@ -19,11 +19,13 @@ use tunnel::{Revoked, ServerTls};
 use wire::request::Requests;
 
 use super::*;
+use crate::Prepared;
 use crate::certificates;
 use crate::config::Config;
 use crate::contact::Contact;
 use crate::database::Database;
 use crate::keys::{Keys, Opened};
+use crate::settings::{Configured, Settings};
 
 /// Bytes that are read one piece at a time, and then the end.
 struct Pieces(VecDeque<Vec<u8>>);
@@ -85,16 +87,21 @@ impl Fixture {
         let (now, place) = (Instant::now(), config.place());
         let revoked = Revoked::new(config.max_crl_age.0, now);
         let tls = ServerTls::new(certificates::read(&config, &revoked).unwrap());
-        let keys = Keys::new(
-            Opened { store, place },
-            "s",
-            Contact::new(now, config.max_stale.0),
-        );
-        let database = Database::new(&config.database).unwrap();
+        let configured = Configured::new(&config, Origins::default()).unwrap();
+        let settings = Settings::new(configured, store.settings()).unwrap();
         let serial = tls.setup().certificates.serial.clone();
+        let contact = Contact::new(now, config.max_stale.0);
+        let prepared = Prepared {
+            keys: Keys::new(Opened { store, place }, "s", contact),
+            database: Database::new(&config.database, config.tuning()).unwrap(),
+            tls,
+            revoked,
+            settings,
+        };
         let (ending, _) = Shutdown::new();
+        let shared = Shared::new(&config, prepared, LogHandle::default(), ending);
         Self {
-            shared: Arc::new(Shared::new(&config, tls, revoked, database, keys, ending)),
+            shared: Arc::new(shared),
             _dir: dir,
             app,
             serial,

@@ -73,15 +73,15 @@ var written, read = rows("sealed"), rows("plain")
 func main() {
 	log.SetFlags(0)
 	fmt.Println("pgx v4,", runtime.Version())
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
-	defer cancel()
 	for _, mode := range modes() {
-		checks(ctx, mode)
+		checks(mode)
 	}
-	pool(ctx)
+	pool()
 }
 
-func checks(ctx context.Context, mode mode) {
+func checks(mode mode) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	db := connect(ctx, "CHAIN_URL", mode)
 	defer db.Close(ctx)
 	exec(ctx, db, "DROP TABLE IF EXISTS cards")
@@ -168,7 +168,9 @@ func batch(ctx context.Context, db *pgx.Conn, say func(found, expected []row, wh
 }
 
 // pool reads in several sessions at once.
-func pool(ctx context.Context) {
+func pool() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	pool := must(pgxpool.Connect(ctx, os.Getenv("CHAIN_URL")))
 	defer pool.Close()
 	done := make(chan bool)

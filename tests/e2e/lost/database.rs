@@ -84,7 +84,7 @@ fn a_result_that_a_shutdown_cuts_off_ends_with_one_error() {
             let passes = format!("repeat('x', {length})");
             let searched = format!("decode(repeat('61', {length}), 'hex')");
             [passes, searched].map(|value| {
-                let sql = format!("select {value} from generate_series(1, 100000000)");
+                let sql = format!("select {value}, generate_series(1, 100000000)");
                 let mut session = stand.session();
                 session.send(message::query(&sql));
                 for tag in *b"TD" {

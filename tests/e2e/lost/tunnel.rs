@@ -24,7 +24,7 @@ fn a_cut_tunnel_ends_its_sessions_with_an_error_on_both_sides() {
 
 #[test]
 fn a_tunnel_that_is_refused_or_stalls_is_no_tunnel() {
-    let stand = Stand::start(&plain().tapped().connector("connect_timeout = '500ms'"));
+    let stand = Stand::start(&plain().tapped().connector("connect_timeout = '2s'"));
     let tap = stand.link.tunnel_tap.as_ref().unwrap();
     tap.refuse();
     assert_eq!(turned_away(stand.link.address()).sqlstate(), "08006");
@@ -47,11 +47,11 @@ fn unanswered(stand: &Stand) -> (Message, Duration) {
 
 #[test]
 fn a_database_that_takes_a_session_and_says_nothing_is_given_up() {
-    let promise = Duration::from_millis(500);
+    let promise = Duration::from_secs(1);
     let patient = "answer_timeout = '1h'";
     for (server, connector, says) in [
-        ("1h", "500ms", "the pgseal server does not answer"),
-        ("500ms", "1h", "the pgseal server cannot reach its database"),
+        ("1h", "1s", "the pgseal server does not answer"),
+        ("1s", "1h", "the pgseal server cannot reach its database"),
     ] {
         let builder = plain()
             .tapped()
@@ -74,7 +74,7 @@ fn a_database_that_takes_a_session_and_says_nothing_is_given_up() {
 
 #[test]
 fn a_cancel_request_that_nobody_ends_is_given_up() {
-    let builder = plain().tapped().connector("answer_timeout = '500ms'");
+    let builder = plain().tapped().connector("answer_timeout = '1s'");
     let stand = Stand::start(&builder.server("database.connect_timeout = '1h'"));
     let mut session = stand.link.address().raw();
     let greeting = session.start();
@@ -85,7 +85,7 @@ fn a_cancel_request_that_nobody_ends_is_given_up() {
     cancel.send(message::cancel_request(&key.body));
     assert_eq!(cancel.read_until_closed(), []);
     let after = begun.elapsed();
-    let promise = Duration::from_millis(500);
+    let promise = Duration::from_secs(1);
     assert!((promise..4 * promise).contains(&after), "{after:?}");
 }
 

@@ -197,17 +197,3 @@ fn probes_that_close_without_a_word_leave_none_in_the_logs() {
     assert_eq!(tags(&begun(link.address()).query("select 1")), "TDCZ");
     assert_eq!(log(), before);
 }
-
-#[test]
-fn a_query_may_take_longer_than_every_timeout_of_the_programs() {
-    let keys = Keys::new();
-    keys.add_client("app");
-    let link = Chain::builder()
-        .server("startup_timeout = '1s'")
-        .server("database.connect_timeout = '1s'")
-        .connector("startup_timeout = '1s'")
-        .connector("connect_timeout = '1s'")
-        .start_link(&keys);
-    let slow = begun(link.address()).query("select pg_sleep(2.5)");
-    assert_eq!(tags(&slow), "TDCZ");
-}

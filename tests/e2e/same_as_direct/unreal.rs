@@ -127,31 +127,6 @@ fn replies_that_no_postgresql_sends_pass_as_they_came() {
 }
 
 #[test]
-fn cancel_keys_of_4_to_256_bytes_pass_and_cancel() {
-    let lengths = [4, 5, 8, 31, 32, 33, 64, 255, 256];
-    let scripts = lengths.iter().flat_map(|length| {
-        let session = Script::new("a session", &login(Some(&key_data(*length))));
-        [
-            session,
-            Script::at_once("a request to cancel", b"").then_closes(),
-        ]
-    });
-    let stand = Stand::start(scripts.collect(), &[]);
-    for length in lengths {
-        let mut session = stand.address().raw();
-        session.send(message::startup(&[("user", "postgres")]));
-        session.send(message::query("select 1"));
-        let greeting = session.read_until_ready();
-        let key = greeting.iter().find(|message| message.tag == b'K').unwrap();
-        assert_eq!(key.body, key_data(length), "a key of {length} bytes");
-        stand.heard_first();
-        cancel(stand.address(), &key.body);
-        assert_eq!(stand.heard_first(), message::cancel_request(&key.body));
-    }
-    stand.ends_unharmed();
-}
-
-#[test]
 fn a_long_key_of_postgresql_18_cancels_its_query_and_a_key_of_which_one_bit_is_wrong_does_not() {
     let keys = Keys::new();
     keys.add_client("app");
