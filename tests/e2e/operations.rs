@@ -7,11 +7,15 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use harness::{Cluster, Keys, Program, TestDir, free_port, psql_program, root};
 
 /// What a block that is not run may consist of.
 const NOT_RUN: [&str; 4] = ["systemctl", "apt-get", "etcdctl", "journalctl"];
+
+/// How long all commands together may take: seventy programs, some of which derive the CA's key.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A block of commands, and the line of the document that it begins after.
 struct Block {
@@ -132,6 +136,7 @@ fn every_command_of_the_document_works_as_it_stands() {
         .arg(format!("cd '{}'\n{script}", dir.path().display()))
         .env("PATH", path)
         .env("PGSEAL_CA_PASSPHRASE", Keys::CA_PASSPHRASE)
+        .limit(LIMIT)
         .run();
     assert_eq!(
         finished.code,
