@@ -106,7 +106,7 @@ fn default_connect_timeout() -> Period {
 }
 
 fn default_answer_timeout() -> Period {
-    Period::seconds(90)
+    Period::seconds(120)
 }
 
 fn default_startup_timeout() -> Period {
@@ -266,7 +266,7 @@ pub const KEYS: &[Key] = &[
     text(
         "answer_timeout",
         "PERIOD",
-        "90s",
+        "2m",
         "How long the first answer to a session's start-up message may take, or the end of a cancel request. Longer than the server's database.connect_timeout and database.answer_timeout together, which know better what is wrong.",
     ),
     text(
@@ -284,7 +284,7 @@ pub const KEYS: &[Key] = &[
     text(
         "tcp_keepalive",
         "PERIOD",
-        "60s",
+        "1m",
         "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
     ),
     text(

@@ -452,7 +452,7 @@ pub const KEYS: &[Key] = &[
     text(
         "database.answer_timeout",
         "PERIOD",
-        "60s",
+        "1m",
         "How long the database may then take to its first answer to a start-up message: a request for a password, or an error.",
     ),
     text(
@@ -500,7 +500,7 @@ pub const KEYS: &[Key] = &[
     text(
         "tcp_keepalive",
         "PERIOD",
-        "60s",
+        "1m",
         "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
     ),
     text(
