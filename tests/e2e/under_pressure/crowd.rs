@@ -37,14 +37,16 @@ impl Crowd {
         };
         // Both ends of some are in this program.
         raise_file_limit(count as u64 + 2000);
-        let chain = match long {
-            true => Chain::builder(),
+        // Only a lack of places closes any.
+        let patient = "startup_timeout = '1h'";
+        let chain = Chain::builder().server(patient).connector(patient);
+        let stand = Stand::start(&match long {
+            true => chain,
             false => {
                 let line = format!("max_starting = {PLACES}");
-                Chain::builder().server(&line).connector(&line)
+                chain.server(&line).connector(&line)
             }
-        };
-        let stand = Stand::start(&chain);
+        });
         Self {
             stand,
             count,
@@ -52,18 +54,25 @@ impl Crowd {
         }
     }
 
-    /// Opens the crowd, one connection at a time; an honest session gets in among them and behind
-    /// them, and `process` keeps to its bounds.
+    /// Opens the crowd, one connection after another; honest sessions at `port` get in among them and
+    /// behind them, and `process` keeps to its bounds.
     #[track_caller]
-    fn gathers<T>(&self, process: &Process, mut open: impl FnMut() -> T) {
+    fn gathers<T>(&self, process: &Process, port: u16, mut open: impl FnMut() -> T) {
         let mut crowd = Vec::new();
-        for number in 1..=self.count {
-            crowd.push(open());
-            if number % (self.count / 4) == 0 {
-                let mut session = self.stand.session();
-                assert_eq!(tags(&session.query("select 1")), "TDCZ");
-                session.send(message::terminate());
-            }
+        while crowd.len() < self.count {
+            crowd.extend((0..self.count / 4).map(|_| open()));
+            // It begins, others come, and it goes on.
+            let mut honest = by_tcp(port, &message::ssl_request());
+            let answer = honest.read_byte().unwrap();
+            crowd.extend((0..self.places / 2).map(|_| open()));
+            let greeting = match answer {
+                b'N' => honest.start(),
+                _ => {
+                    let app = Hello::from(&self.stand.keys.client_identity("app"));
+                    app.over(honest.into_stream()).unwrap().start()
+                }
+            };
+            assert_eq!(greeting.last().map(|message| message.tag), Some(b'Z'));
         }
         until("connections to be closed that have no place", || {
             (process.open_files() < self.places + BESIDE).then_some(())
@@ -84,7 +93,7 @@ fn connections_that_send_a_byte_and_wait_keep_nobody_out_of_the_connector() {
     let crowd = Crowd::start();
     let connector = &crowd.stand.link.connector;
     let port = connector.address().port();
-    crowd.gathers(connector.process(), || by_tcp(port, b"\0"));
+    crowd.gathers(connector.process(), port, || by_tcp(port, b"\0"));
     let metrics = connector.api(&Request::get("/metrics"));
     let dropped = metrics
         .text()
@@ -102,16 +111,19 @@ fn connections_that_send_a_byte_and_wait_keep_nobody_out_of_the_connector() {
 fn connections_that_wait_at_a_unix_socket_keep_nobody_out() {
     let crowd = Crowd::start();
     let identity = crowd.stand.keys.client_identity("app");
-    let places = format!("max_starting = {}", crowd.places);
+    let lines = [
+        &format!("max_starting = {}", crowd.places),
+        "startup_timeout = '1h'",
+    ];
     let port = crowd.stand.link.server.port();
-    let connector = Connector::start_with_sockets("sockets", &identity, port, &[&places]);
+    let connector = Connector::start_with_sockets("sockets", &identity, port, &lines);
     let path = connector.socket();
     let open = || {
         let mut stream = UnixStream::connect(&path).unwrap();
         stream.write_all(b"\0").unwrap();
         stream
     };
-    crowd.gathers(connector.process(), open);
+    crowd.gathers(connector.process(), connector.address().port(), open);
     let mut honest = UnixStream::connect(&path).unwrap();
     honest
         .write_all(&message::startup(&[("user", "postgres")]))
@@ -125,8 +137,12 @@ fn connections_that_wait_at_a_unix_socket_keep_nobody_out() {
 fn connections_that_wait_before_tls_keep_nobody_out_of_the_server() {
     let crowd = Crowd::start();
     let server = &crowd.stand.link.server;
-    crowd.gathers(server.process(), || by_tcp(server.port(), &[0x16]));
-    crowd.gathers(server.process(), || by_tcp(server.port(), b"\0"));
+    crowd.gathers(server.process(), server.port(), || {
+        by_tcp(server.port(), &[0x16])
+    });
+    crowd.gathers(server.process(), server.port(), || {
+        by_tcp(server.port(), b"\0")
+    });
     assert!(server.counted("peers_dropped_total") >= (crowd.count - crowd.places) as u64);
 }
 
@@ -140,7 +156,9 @@ fn connections_that_wait_in_the_middle_of_a_tls_handshake_keep_nobody_out() {
         &[7; 2000],
     ]
     .concat();
-    crowd.gathers(server.process(), || by_tcp(server.port(), &hello));
+    crowd.gathers(server.process(), server.port(), || {
+        by_tcp(server.port(), &hello)
+    });
 }
 
 #[test]
@@ -151,7 +169,9 @@ fn connections_of_a_client_that_wait_after_tls_keep_no_other_client_out() {
     crowd.stand.keys.add_client("idler");
     let idler = Hello::from(&crowd.stand.keys.client_identity("idler"));
     let server = &crowd.stand.link.server;
-    crowd.gathers(server.process(), || idler.connect(server.port()).unwrap());
+    crowd.gathers(server.process(), server.port(), || {
+        idler.connect(server.port()).unwrap()
+    });
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::thread;
 
 use harness::raw::{Session, literal, message, rows, tags};
-use harness::{Chain, Link, Random};
+use harness::{Chain, Link, PATIENCE, Random};
 use sha2::{Digest, Sha256};
 
 use super::Stand;
@@ -66,20 +66,32 @@ fn hex(bytes: &[u8]) -> String {
 fn the_largest_field_that_postgresql_sends_passes_and_takes_no_memory() {
     let mut stand = Stand::start(&Chain::builder());
     let size = by_length(VALUE, LONG_VALUE);
-    let link = &stand.link;
-    link.database.query(&format!(
-        "create table large as select substr(string_agg(sha512(int4send(i)), ''), 1, {size}) as value \
-         from generate_series(1, {size} / 64 + 1) i"
-    ));
-    let expected = link
-        .database
-        .value("select encode(sha256(convert_to(value::text, 'utf8')), 'hex') from large");
+    let mut direct = stand.link.database.address().raw();
+    direct.start();
+    direct.set_timeout(10 * PATIENCE);
+    for sql in [
+        "create table large (value bytea); alter table large alter value set storage external",
+        &format!(
+            "insert into large select substr(string_agg(sha512(int4send(i)), ''), 1, {size}) \
+             from generate_series(1, {size} / 64 + 1) i"
+        ),
+    ] {
+        let answer = direct.query(sql);
+        assert!(!tags(&answer).contains('E'), "{answer:?}");
+    }
+    let answer =
+        direct.query("select encode(sha256(convert_to(value::text, 'utf8')), 'hex') from large");
+    let expected = rows(&answer).remove(0).remove(0).unwrap();
     let mut session = stand.session();
+    session.set_timeout(10 * PATIENCE);
     session.query("select 1");
     let before = peaks(&stand.link);
     session.send(message::query("select value from large"));
     assert_eq!(session.read().unwrap().tag, b'T');
-    assert_eq!(digest(&session), (2 * size + 2, expected));
+    assert_eq!(
+        digest(&session),
+        (2 * size + 2, String::from_utf8(expected).unwrap())
+    );
     assert_eq!(tags(&session.read_until_ready()), "CZ");
     assert_eq!(stand.link.server.counted("long_rows_passed_total"), 1);
     for policy in ["null", "error"] {
@@ -121,7 +133,7 @@ fn a_parameter_of_nearly_a_gibibyte_gets_there_and_takes_no_memory() {
     }
     session.send([0, 0]);
     session.send([message::execute("", 0), message::sync()].concat());
-    session.set_timeout(4 * harness::PATIENCE);
+    session.set_timeout(10 * PATIENCE);
     let answer = session.read_until_ready();
     assert_eq!(tags(&answer), "12DCZ", "{:?}", answer.first());
     let row = &rows(&answer)[0];
