@@ -47,6 +47,9 @@ struct Held<'a> {
 impl Held<'_> {
     /// Holds a conversation directly, and in all ways through the chain.
     fn conversation(&mut self, conversation: &Conversation, is_login: bool) {
+        if !conversation.can(Pace::InTurns) {
+            return;
+        }
         let stand = self.stand;
         let direct = stand.hold_directly(conversation);
         let expected = conversation.types;
@@ -59,7 +62,7 @@ impl Held<'_> {
         self.tally.conversation(conversation, &direct);
         let mut lengths = [0; 2];
         for pace in PACES {
-            if !conversation.can(pace) || (conversation.is_long && !is_long() && pace != PACES[0]) {
+            if !conversation.can(pace) {
                 continue;
             }
             let before = DIRECTIONS.map(|direction| stand.passed(direction));
@@ -72,8 +75,11 @@ impl Held<'_> {
             }
         }
         for (direction, length) in DIRECTIONS.into_iter().zip(lengths) {
-            for at in self.places(conversation, is_login, length) {
+            for at in self.places(is_login, length) {
                 let cut = Pace::Cut(direction, at);
+                if !conversation.can(cut) {
+                    continue;
+                }
                 let by_chain = stand.hold(conversation, cut, self.random);
                 self.tally
                     .compare(conversation, &format!("{cut:?}"), &direct, &by_chain);
@@ -83,10 +89,9 @@ impl Held<'_> {
     }
 
     /// Where a stream of so many bytes is cut: never at its ends.
-    fn places(&mut self, conversation: &Conversation, is_login: bool, length: usize) -> Vec<usize> {
+    fn places(&mut self, is_login: bool, length: usize) -> Vec<usize> {
         let inner = length.saturating_sub(1);
         match (is_login, is_long()) {
-            (_, false) if conversation.is_long => vec![],
             (true, true) => (1..=inner).collect(),
             (true, false) => {
                 let first = 1 + self.random.below(LOGIN_STEP);

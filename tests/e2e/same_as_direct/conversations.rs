@@ -9,6 +9,7 @@ mod portals;
 mod sessions;
 mod simple;
 
+use harness::is_long;
 use harness::raw::message::{self, query};
 
 use super::stand::Pace;
@@ -22,8 +23,17 @@ pub struct Conversation {
     pub turns: Vec<Turn>,
     /// What the application says last, before it hangs up.
     pub ends: Vec<u8>,
-    /// It has megabytes to send, and is held in many ways in long runs only.
-    pub is_long: bool,
+    pub size: Size,
+}
+
+/// How much there is to a conversation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    Short,
+    /// Hundreds of kilobytes: in many ways in long runs, and otherwise in turns.
+    Long,
+    /// Gigabytes of memory for the database: in turns, in long runs.
+    Huge,
 }
 
 /// How a session starts.
@@ -81,17 +91,19 @@ impl Conversation {
         Self { start, ..self }
     }
 
-    fn long(self) -> Self {
-        Self {
-            is_long: true,
-            ..self
-        }
+    fn of_size(self, size: Size) -> Self {
+        Self { size, ..self }
     }
 
-    /// Whether it can be held so: who proves itself, or asks for encryption, must wait for answers.
+    /// Whether it is held so. Who proves itself, or asks for encryption, must wait for answers.
     pub fn can(&self, pace: Pace) -> bool {
-        let waits = self.start.has_password || !self.start.asks.is_empty();
-        !waits || matches!(pace, Pace::InTurns | Pace::Cut(..))
+        let must_wait = self.start.has_password || !self.start.asks.is_empty();
+        match (self.size, pace) {
+            (Size::Huge, _) => pace == Pace::InTurns && is_long(),
+            (Size::Long, _) if !is_long() => pace == Pace::InTurns,
+            (_, Pace::InTurns | Pace::Cut(..)) => true,
+            (_, Pace::AtOnce | Pace::Trickling | Pace::AtRandom) => !must_wait,
+        }
     }
 
     /// The types of messages that the application sends once the session has begun.
@@ -148,6 +160,6 @@ fn talk(name: &'static str, types: &'static str, turns: Vec<Turn>) -> Conversati
         start: Start::default(),
         turns,
         ends: message::terminate(),
-        is_long: false,
+        size: Size::Short,
     }
 }

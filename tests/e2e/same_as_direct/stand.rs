@@ -6,7 +6,7 @@ use harness::raw::{Ended, Message, Session, Stream, message};
 use harness::{Address, Chain, Direction, Keys, Link, PATIENCE, Random, Release, Settings, Tap};
 
 use super::conversations::logins::{PASSWORD, USERS};
-use super::conversations::{Conversation, Turn};
+use super::conversations::{Conversation, Size, Turn};
 use super::listen::normalise;
 
 /// What the conversations speak of. There is a database where the values of column `s` are in
@@ -161,7 +161,7 @@ fn run(address: Address, database: &str, sql: &str) {
 
 fn in_turns(address: Address, database: &str, conversation: &Conversation) -> Heard {
     let (mut session, mut heard) = (address.raw(), Heard::new());
-    if conversation.is_long {
+    if conversation.size == Size::Huge {
         session.set_timeout(4 * PATIENCE);
     }
     // The peer may hang up at any time; what has been heard until then is compared.

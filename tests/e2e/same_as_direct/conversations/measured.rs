@@ -1,33 +1,12 @@
 //! Conversations that were measured on PostgreSQL 15, because proxies have got them wrong, as far as
 //! they do not stand among the others.
 
-use harness::is_long;
 use harness::raw::message::{bind, close_statement, describe_portal, execute, parse, sync};
 
 use super::extended::{portal, whole};
-use super::{Conversation, Turn, batch, queries, talk};
+use super::{Conversation, Size, Turn, batch, queries, talk};
 
 pub fn conversations() -> Vec<Conversation> {
-    let mut conversations = short();
-    if is_long() {
-        conversations.push(too_long_for_postgresql());
-    }
-    conversations
-}
-
-/// Two values that PostgreSQL has room for, and not for a row of them.
-fn too_long_for_postgresql() -> Conversation {
-    let row = "select repeat('x', 600000000), repeat('x', 600000000)";
-    let value = "select s from rows where id = 1";
-    queries(
-        "two fields that make a row too long",
-        "TEZTDCZ",
-        &[row, value],
-    )
-    .long()
-}
-
-fn short() -> Vec<Conversation> {
     let five = "select id, s from rows where id <= 5 order by id";
     vec![
         batch(
@@ -91,5 +70,14 @@ fn short() -> Vec<Conversation> {
                 sync(),
             ],
         ),
+        queries(
+            "two fields that make a row too long",
+            "TEZTDCZ",
+            &[
+                "select repeat('x', 600000000), repeat('x', 600000000)",
+                "select s from rows where id = 1",
+            ],
+        )
+        .of_size(Size::Huge),
     ]
 }

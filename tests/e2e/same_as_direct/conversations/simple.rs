@@ -2,7 +2,7 @@
 
 use harness::raw::message::{bind, describe_portal, execute, parse, sync};
 
-use super::{Conversation, batch, queries};
+use super::{Conversation, Size, batch, queries};
 
 pub fn statements() -> Vec<Conversation> {
     vec![
@@ -156,13 +156,13 @@ pub fn values() -> Vec<Conversation> {
             "TDCZ",
             &["select repeat('x', 200000), decode(repeat('25', 200000), 'hex')"],
         )
-        .long(),
+        .of_size(Size::Long),
         queries(
             "as many columns as there can be",
             "TDCZ",
             &[&format!("select {columns}")],
         )
-        .long(),
+        .of_size(Size::Long),
         queries(
             "another encoding",
             "CSZTDCZ",
@@ -181,6 +181,6 @@ pub fn values() -> Vec<Conversation> {
             "12TDCZ",
             &in_binary("select decode(repeat('25', 200000), 'hex')"),
         )
-        .long(),
+        .of_size(Size::Long),
     ]
 }
