@@ -261,7 +261,28 @@ async fn both_ways(
     tunnel.write_all(startup).await.map_err(Failed::Lost)?;
     tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
-    let (app_reads, app_writes) = tokio::io::split(app);
+    let (mut app_reads, app_writes) = tokio::io::split(app);
+    let ended = directions(
+        &mut app_reads,
+        app_writes,
+        tunnel_reads,
+        tunnel_writes,
+        server,
+        shared,
+    );
+    let ended = ended.await;
+    daemon::linger(&mut app_reads).await;
+    ended
+}
+
+async fn directions(
+    app_reads: impl AsyncRead + Unpin,
+    app_writes: impl AsyncWrite + Unpin,
+    tunnel_reads: impl AsyncRead + Unpin,
+    tunnel_writes: impl AsyncWrite + Unpin,
+    server: &Serial,
+    shared: &Shared,
+) -> Result<(), Failed> {
     let to_server = pin!(app_to_server(app_reads, tunnel_writes));
     let to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
     let (mut to_server, mut to_app) = (OnWake::new(to_server), OnWake::new(to_app));

@@ -308,7 +308,7 @@ async fn data(
     };
     let session = Session::new(shared.clone(), client, serial, parameters);
     shared.metrics.sessions_started.inc();
-    let _running = shared.sessions.begin();
+    let running = shared.sessions.begin();
     let overdue = pin!(overdue(&session));
     let ended = tokio::select! {
         biased;
@@ -321,9 +321,14 @@ async fn data(
             Err(Ended::Revoked)
         }
     };
-    match ended {
+    match &ended {
         Ok(()) => tracing::debug!(client = %session.client, "session ended"),
         Err(reason) => tracing::info!(client = %session.client, %reason, "session ended"),
+    }
+    drop(running);
+    // A revoked peer is not waited for.
+    if !matches!(ended, Err(Ended::Revoked)) {
+        daemon::linger(&mut stream.get_mut().0).await;
     }
 }
 
