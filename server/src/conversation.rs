@@ -382,7 +382,10 @@ impl Conversation {
     /// The data of a COPY that is over, behind the first `kept` requests, and a Sync among it that
     /// was ignored.
     fn drop_through_copy_end(&mut self, kept: usize) {
-        let end = self.pending.iter().position(|it| *it == Pending::CopyEnd);
+        // Before a Parse of ours goes a CopyFail; what the application still says of that COPY is
+        // skipped, and the next end among the requests is that of another.
+        let ends = |it: &Pending| matches!(it, Pending::CopyEnd | Pending::BadParse);
+        let end = self.pending.iter().position(ends);
         let end = end.or_else(|| self.pending.iter().rposition(Pending::is_copy));
         if let Some(end) = end {
             self.pending.drain(kept..=end);

@@ -545,6 +545,32 @@ fn an_extended_copy_behind_a_refusal_gets_a_sync_in_place_of_the_ignored_one() {
 }
 
 #[test]
+fn a_copy_that_our_parse_ends_takes_no_end_of_a_later_copy() {
+    let mut talk = Conversation::default();
+    ask(&mut talk, [parse(), bind(""), execute(""), Request::Sync]);
+    replies(&mut talk, b"12");
+    talk.refuse();
+    // Half of the next batch is on its way when the block is found to stand.
+    ask(&mut talk, [parse(), bind(""), execute("")]);
+    assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
+    assert_eq!(talk.take_injection(), Some(Injection::BadParse));
+    ask(
+        &mut talk,
+        [Request::CopyData, Request::CopyEnd, Request::Sync],
+    );
+    ask(
+        &mut talk,
+        [Request::Query, Request::CopyData, Request::CopyEnd],
+    );
+    replies(&mut talk, b"12G");
+    assert_eq!(talk.reply(b'E', None), Reply::Pass);
+    replies(&mut talk, b"Z");
+    assert_eq!(talk.pending.front(), Some(&Pending::Query));
+    replies(&mut talk, b"GCZ");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
 fn an_error_after_a_simple_copy_is_that_of_its_query() {
     let mut talk = Conversation::default();
     talk.ask(Request::Query);
