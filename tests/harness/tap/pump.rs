@@ -64,12 +64,14 @@ impl Pump {
             let passed = received
                 .get(..admitted.count)
                 .expect("no more goes on than was received");
-            if self.pass(passed, chunking).is_err() {
-                // Nobody takes what this side sends: it must not wait for that.
-                let _ = self.from.shutdown(Shutdown::Both);
-            }
+            let taken = self.pass(passed, chunking);
             if admitted.last {
                 shared.state().cut();
+            }
+            if taken.is_err() {
+                // Nobody takes what this side sends. It must not wait for that, and what the other
+                // side said before it closed is still to arrive.
+                let _ = io::copy(&mut self.from, &mut io::sink());
             }
         }
         let _ = self.to.shutdown(Shutdown::Write);
