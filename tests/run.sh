@@ -175,12 +175,16 @@ check() {
     show_results "$log"
 }
 
-# show_failure: what in the log tells of it, and how it ends.
+# show_failure: how the log ends, and what in it tells of the failure.
 show_failure() {
-    printf '\n'
-    grep -E '^(error|test .* FAILED|thread .* panicked at|FAILED )' "$log" | head -n 30 || true
-    printf '%s\n' "  --- the last lines of $log"
-    tail -n 40 "$log"
+    printf '%s\n' "" "  --- the last lines of $log"
+    tail -n 20 "$log"
+    printf '%s\n' "" "  --- what failed"
+    grep -E '^(error|FAILED )' "$log" | head -n 10 || true
+    # Of a Rust test what it said before its backtrace.
+    awk '/^---- .* stdout ----$/ { left = 12 }
+        /^(stack backtrace:|note: run with )/ { left = 0 }
+        left-- > 0 { print substr($0, 1, 1000) }' "$log" | head -n 60
 }
 
 # show_results LOG: what the test programs themselves say, and the demo's table.

@@ -20,20 +20,20 @@ use std::fs;
 use std::path::PathBuf;
 
 use envelope::{ClientId, Owner, ZoneId};
+use harness::TestDir;
 use pgseal_keystore::{Author, MasterKey, NewZone, Permitted, Secret, Store};
 use rusqlite::{Connection, params};
-use tempfile::TempDir;
 
 /// A store with the client `app`, which creates zones, `other`, and the zone `tenant-1` of `app`'s.
 struct Place {
-    directory: TempDir,
+    directory: TestDir,
     path: PathBuf,
     store: Store,
 }
 
 impl Place {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = TestDir::new("store");
         let path = directory.path().join("store.db");
         let master = MasterKey::generate().unwrap();
         master
@@ -129,7 +129,7 @@ fn new_master() -> MasterKey {
 }
 
 /// The same key twice; keys are not copied by themselves.
-fn twice(directory: &TempDir) -> [MasterKey; 2] {
+fn twice(directory: &TestDir) -> [MasterKey; 2] {
     let path = directory.path().join("new.key");
     new_master().write_new(&path).unwrap();
     [(); 2].map(|()| MasterKey::from_file(&path).unwrap())

@@ -16,13 +16,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use envelope::{ClientId, Owner, ZoneId};
-use harness::Etcd;
+use harness::{Etcd, TestDir};
 use pgseal_keystore::{
     Error, EtcdSettings, MasterKey, NewZone, Permitted, Place, SettingName, SettingValue, Store,
     StoreAddress,
 };
 use rusqlite::Connection;
-use tempfile::TempDir;
 
 static CLUSTER: LazyLock<Etcd> = LazyLock::new(Etcd::start);
 static NEXT: AtomicU32 = AtomicU32::new(1);
@@ -31,12 +30,12 @@ const BY: &str = "operator test@here";
 
 /// A directory with a master key in it, and places for stores.
 struct Stand {
-    directory: TempDir,
+    directory: TestDir,
 }
 
 impl Stand {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = TestDir::new("store");
         let master = MasterKey::generate().unwrap();
         master.write_new(&directory.path().join("key")).unwrap();
         Self { directory }

@@ -10,16 +10,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use envelope::{ClientId, Owner, PrivateKey, ZoneId};
+use harness::TestDir;
 use pgseal_keystore::{Error, KeyState, MasterKey, NewZone, Permitted, Revision, Secret, Store};
 use rusqlite::{Connection, OpenFlags, params};
-use tempfile::TempDir;
 
 /// Who changes the store.
 const TEST: &str = "a test";
 
 /// A directory with a store in it, and its master key.
 struct Place {
-    directory: TempDir,
+    directory: TestDir,
     path: PathBuf,
     /// The revision of the store when it was made.
     made: Revision,
@@ -27,7 +27,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = TestDir::new("store");
         let master = MasterKey::generate().unwrap();
         master
             .write_new(&directory.path().join("master.key"))
@@ -377,7 +377,7 @@ fn a_store_or_log_that_others_can_reach_is_refused_with_the_remedy() {
 
 #[test]
 fn creating_a_store_overwrites_nothing() {
-    let directory = tempfile::tempdir().unwrap();
+    let directory = TestDir::new("store");
     let path = directory.path().join("store.db");
     for suffix in ["", "-wal", "-shm", "-journal"] {
         let taken = beside(&path, suffix);

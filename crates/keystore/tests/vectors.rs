@@ -8,25 +8,25 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use harness::TestDir;
 use pgseal_keystore::{
     Chain, Error, Event, KeyCache, KeyState, MasterKey, Permitted, Secret, Store, Timestamp, Use,
     Withheld,
 };
 use rusqlite::{Connection, params};
 use serde_json::Value;
-use tempfile::TempDir;
 
 /// The vectors, and a store made of them.
 struct Vectors {
     file: Value,
-    _directory: TempDir,
+    _directory: TestDir,
     path: PathBuf,
 }
 
 impl Vectors {
     fn new() -> Self {
         let file: Value = serde_json::from_str(include_str!("vectors/store-v1.json")).unwrap();
-        let directory = tempfile::tempdir().unwrap();
+        let directory = TestDir::new("store");
         let path = directory.path().join("store.db");
         let database = Connection::open(&path).unwrap();
         database.execute_batch("BEGIN").unwrap();
