@@ -98,10 +98,10 @@ impl Engine for Etcd {
         Ok(Changes { revision, names })
     }
 
-    /// Page by page, at the revision that the first page is of. etcd forgets old revisions when it is
-    /// compacted, and then says so.
+    /// Page by page, at etcd's revision of when the mark was read: that of the mark itself may be long
+    /// forgotten, for etcd is compacted whatever has changed. When that happens meanwhile, it says so.
     fn read_all(&self, each: &mut dyn FnMut(Listed) -> Result<(), Error>) -> Result<i64, Error> {
-        let revision = self.mark()?.mod_revision;
+        let Dated { mark, revision } = self.dated_mark()?;
         let mut start = self.key("\0");
         let mut limit = MAX_PAGE;
         loop {
@@ -121,7 +121,7 @@ impl Engine for Etcd {
                 Err(error) => return Err(error),
             };
             if page.is_empty() {
-                return Ok(revision);
+                return Ok(mark.mod_revision);
             }
             for found in page {
                 let found = self.listed(found)?;
@@ -139,9 +139,13 @@ impl Engine for Etcd {
 impl Etcd {
     /// The mark as it is now, if it is still that of the store which was opened.
     fn mark(&self) -> Result<KeyValue, Error> {
+        Ok(self.dated_mark()?.mark)
+    }
+
+    fn dated_mark(&self) -> Result<Dated, Error> {
         let found = read_mark(&self.gateway, &self.prefix)?;
         match found {
-            Some(mark) if mark.create_revision == self.made_at => Ok(mark),
+            Some(dated) if dated.mark.create_revision == self.made_at => Ok(dated),
             _ => Err(self.replaced()),
         }
     }
@@ -182,13 +186,21 @@ fn range(gateway: &Gateway, request: &RangeRequest) -> Result<RangeResponse, Err
         .map_err(|fault| gateway.failed(fault))
 }
 
+/// A mark, and etcd's own revision when it was read.
+struct Dated {
+    mark: KeyValue,
+    revision: i64,
+}
+
 /// The key of the mark, if it is there.
-fn read_mark(gateway: &Gateway, prefix: &str) -> Result<Option<KeyValue>, Error> {
+fn read_mark(gateway: &Gateway, prefix: &str) -> Result<Option<Dated>, Error> {
     let request = RangeRequest {
         key: prefix.into(),
         ..RangeRequest::default()
     };
-    Ok(range(gateway, &request)?.kvs.pop())
+    let mut found = range(gateway, &request)?;
+    let revision = found.header.revision;
+    Ok(found.kvs.pop().map(|mark| Dated { mark, revision }))
 }
 
 /// The end of all keys that begin with this one, which ends with `/`: what follows `/` in ASCII.

@@ -34,7 +34,7 @@ const UPKEEP: Duration = Duration::from_secs(300);
 /// The pause before all members are asked once more.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest answer, in bytes: a page of records is a few hundred kilobytes.
-const MAX_ANSWER: u64 = 64 << 20;
+const MAX_ANSWER: u64 = 16 << 20;
 /// The longest answer that is an error.
 const MAX_ERROR: u64 = 64 << 10;
 /// How much of etcd's own words is repeated.

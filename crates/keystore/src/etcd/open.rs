@@ -1,10 +1,12 @@
 //! Making a store's prefix, opening one, and refusing a prefix that holds something else.
 
+use std::time::Instant;
+
 use super::commit::operations;
 use super::gateway::{Fault, Gateway, Repeat};
 use super::mark::{CommitId, FORMAT, Mark, NoMark};
 use super::messages::{Compare, KeyValue, RangeRequest, TxnRequest, TxnResponse};
-use super::{Etcd, EtcdError, EtcdSettings, end_of, range, read_mark};
+use super::{Dated, Etcd, EtcdError, EtcdSettings, end_of, range, read_mark};
 use crate::Error;
 use crate::address::EtcdAddress;
 use crate::engine::Edit;
@@ -24,34 +26,32 @@ impl Etcd {
             success: operations(&prefix, id, values),
             failure: Vec::new(),
         };
-        let unheard = match gateway.ask::<TxnResponse>("kv/txn", &transaction, Repeat::NotSent) {
-            Ok(answer) if answer.succeeded => {
-                let made_at = answer.header.revision;
-                return Ok(Self {
-                    gateway,
-                    prefix,
-                    made_at,
-                });
-            }
-            Ok(_) => None,
-            Err(Fault::Unheard(why)) => Some(why),
-            Err(fault) => return Err(gateway.failed(fault)),
+        let begun = Instant::now();
+        let answer = match gateway.ask::<TxnResponse>("kv/txn", &transaction, Repeat::NotSent) {
+            // It can be made once only, so it can be sent again.
+            Err(Fault::Unheard(why)) => gateway
+                .ask_since(begun, "kv/txn", &transaction, Repeat::Always)
+                .map_err(|_| EtcdError::Unheard(why))?,
+            answer => answer.map_err(|fault| gateway.failed(fault))?,
         };
-        let path = address.to_string().into();
-        let found = read_mark(&gateway, &prefix);
-        match (found, unheard) {
-            (Ok(Some(found)), Some(_)) if is_commit(&found, id) => Ok(Self {
-                gateway,
-                prefix,
-                made_at: found.create_revision,
-            }),
-            (_, Some(why)) => Err(EtcdError::Unheard(why).into()),
-            (Ok(Some(found)), None) if Mark::parse(&found.value.0) != Err(NoMark::Other) => {
-                Err(Error::Exists { path })
+        let made_at = if answer.succeeded {
+            answer.header.revision
+        } else {
+            let path = address.to_string().into();
+            match read_mark(&gateway, &prefix)?.map(|found| found.mark) {
+                // By the first of two, whose answer did not come.
+                Some(mark) if is_commit(&mark, id) => mark.create_revision,
+                Some(mark) if Mark::parse(&mark.value.0) != Err(NoMark::Other) => {
+                    return Err(Error::Exists { path });
+                }
+                _ => return Err(Error::NotAStore { path }),
             }
-            (Ok(_), None) => Err(Error::NotAStore { path }),
-            (Err(error), None) => Err(error),
-        }
+        };
+        Ok(Self {
+            gateway,
+            prefix,
+            made_at,
+        })
     }
 
     /// Opens a prefix that [`Etcd::create`] has made.
@@ -59,7 +59,7 @@ impl Etcd {
         let gateway = Gateway::new(address, settings)?;
         let prefix = address.prefix().to_owned();
         let path = || address.to_string().into();
-        let Some(mark) = read_mark(&gateway, &prefix)? else {
+        let Some(Dated { mark, .. }) = read_mark(&gateway, &prefix)? else {
             let anything = RangeRequest {
                 key: prefix.as_str().into(),
                 range_end: Some(end_of(&prefix).as_str().into()),

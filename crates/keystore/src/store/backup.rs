@@ -20,7 +20,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use super::Store;
-use super::copy::{Batch, Values, become_store, unfinished};
+use super::copy::{Batch, Values, become_store, of_one_revision, unfinished};
 use crate::engine::{Edit, Engine, Named};
 use crate::master_key::MasterKey;
 use crate::name::RecordName;
@@ -42,6 +42,10 @@ impl Store {
     ///
     /// A file that exists is left as it is; one that cannot be written to its end is removed.
     pub fn back_up(&self, path: &Path, mut progress: impl FnMut(u64)) -> Result<Backup, Error> {
+        of_one_revision(|| self.back_up_once(path, &mut progress))
+    }
+
+    fn back_up_once(&self, path: &Path, progress: &mut impl FnMut(u64)) -> Result<Backup, Error> {
         let ring = self.reload()?;
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(|_| Error::NoRandom)?;

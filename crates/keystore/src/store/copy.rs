@@ -21,8 +21,8 @@ pub(super) const UNFINISHED: &str = "copy";
 /// How often what has changed is copied after before a store that moves is stopped.
 const ROUNDS: usize = 3;
 
-/// How often everything is compared before it is given up: a key that is destroyed meanwhile takes
-/// what is being read of etcd with it.
+/// How often everything is read before it is given up: a key that is destroyed meanwhile takes what
+/// is being read of etcd with it.
 const PASSES: usize = 5;
 
 /// What was copied.
@@ -187,13 +187,26 @@ impl Store {
         if !header.is_some_and(|header| header.value.starts_with(&self.ring().store.0)) {
             return Ok(None);
         }
-        let mut records = 0;
-        target.read_all(&mut |_| {
-            records += 1;
-            Ok(())
-        })?;
-        Ok(Some(Copied { records }))
+        of_one_revision(|| {
+            let mut records = 0;
+            target.read_all(&mut |_| {
+                records += 1;
+                Ok(())
+            })?;
+            Ok(Some(Copied { records }))
+        })
     }
+}
+
+/// Reads a store as it is at one revision, anew when etcd is compacted meanwhile.
+pub(super) fn of_one_revision<T>(mut read: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 1..PASSES {
+        match read() {
+            Err(Error::Etcd(EtcdError::Compacted)) => {}
+            done => return done,
+        }
+    }
+    read()
 }
 
 /// A copy being made.
@@ -214,13 +227,7 @@ impl Copy<'_> {
     /// Compares all records of both sides, those of the source as they are at one revision, and makes
     /// the target's the same.
     fn everything(&self, progress: &mut impl FnMut(u64)) -> Result<Passed, Error> {
-        for _ in 1..PASSES {
-            match self.pass(progress) {
-                Err(Error::Etcd(EtcdError::Compacted)) => {}
-                passed => return passed,
-            }
-        }
-        self.pass(progress)
+        of_one_revision(|| self.pass(progress))
     }
 
     fn pass(&self, progress: &mut impl FnMut(u64)) -> Result<Passed, Error> {
@@ -413,7 +420,7 @@ impl<'a> Batch<'a> {
 
     /// Writes what has gathered, if the copy is still unfinished.
     pub fn write(&mut self) -> Result<(), Error> {
-        let edits = std::mem::take(&mut self.edits);
+        let mut edits = std::mem::take(&mut self.edits);
         self.size = 0;
         if edits.is_empty() {
             return Ok(());
@@ -426,6 +433,11 @@ impl<'a> Batch<'a> {
             name: UNFINISHED.into(),
             revision: mark.revision,
         }];
+        // A commit that writes what its condition names can be sent again when no answer comes.
+        edits.push(Edit::Put(Named {
+            name: UNFINISHED.into(),
+            value: mark.value,
+        }));
         match self.target.commit(&unfinished, &edits)? {
             Commit::Done(_) => Ok(()),
             Commit::Conflict => Err(gone()),

@@ -37,6 +37,8 @@ fn values_are_the_same_after_a_way_through_etcd_and_back() {
 #[test]
 fn a_store_that_moves_while_it_is_written_loses_nothing_and_then_takes_nothing() {
     const WRITERS: usize = 3;
+    /// So many changes are made at once; those behind them come slowly enough for any copy.
+    const AT_ONCE: usize = 100;
     for (from, to) in [(0, 1), (1, 0)] {
         let stand = Stand::new();
         let places = [stand.file("store.db"), etcd()];
@@ -50,6 +52,9 @@ fn a_store_that_moves_while_it_is_written_loses_nothing_and_then_takes_nothing()
             let mut done = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
+                if number > AT_ONCE {
+                    thread::sleep(Duration::from_millis(20));
+                }
                 let id = format!("moving-{number}");
                 let written = add_zone(&store, &id).and_then(|()| {
                     if number.is_multiple_of(2) {
