@@ -1,0 +1,57 @@
+//! What a server tells of itself so that somebody can choose between servers: what its database is,
+//! how far that has come, and whether it takes sessions.
+
+use serde::{Deserialize, Serialize};
+
+/// How a server stands at one moment: in a line of [`News`](crate::News) whenever it has changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Standing {
+    /// Whether it takes new sessions.
+    pub availability: Availability,
+    /// The database behind it; absent while that does not answer, or is not watched.
+    pub database: Option<DatabaseStanding>,
+    /// Sessions that run.
+    pub sessions: u64,
+    /// Number of the settings that it has taken over.
+    pub settings: u64,
+}
+
+/// Whether a server takes new sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Availability {
+    /// It does.
+    #[default]
+    Accepting,
+    /// It finishes those it has.
+    Draining,
+    /// It cannot: its store is out of reach for too long, or its database does not answer.
+    Refusing,
+}
+
+/// What a database says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatabaseStanding {
+    /// Whether it takes writes.
+    pub role: DatabaseRole,
+    /// The timeline that it is on: counts promotions.
+    pub timeline: u32,
+    /// Where it is in the write-ahead log, as a number of bytes: what a primary has written, what a
+    /// replica has replayed. The difference of two is how far one is behind the other.
+    pub position: u64,
+    /// Of a replica: how long ago the transaction that it replayed last was committed, in
+    /// milliseconds; 0 where all that it has received is replayed, absent where it cannot be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<u64>,
+}
+
+/// What a database is, in PostgreSQL's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DatabaseRole {
+    /// It takes writes.
+    Primary,
+    /// It follows a primary.
+    Replica,
+}
