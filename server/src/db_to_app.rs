@@ -15,7 +15,7 @@ use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::originate::Refusal;
 use wire::row::Fields;
-use wire::{Header, frame, originate, sasl};
+use wire::{Header, error, frame, originate, sasl};
 
 use crate::conversation::Reply;
 use crate::edits::Edits;
@@ -508,17 +508,15 @@ async fn write(app: &mut (impl AsyncWrite + Unpin), bytes: &[u8], holds: bool) -
 
 /// True for an ErrorResponse that ends the session, by its severity in fixed words.
 fn is_fatal(body: &[u8]) -> bool {
-    matches!(error_field(body, b"V"), Some(b"FATAL" | b"PANIC"))
+    matches!(
+        error::field(body, error::SEVERITY),
+        Some(b"FATAL" | b"PANIC")
+    )
 }
 
 /// True for the error with which PostgreSQL ends a SCRAM login whose client says something else of
 /// channel binding than PostgreSQL knows (`invalid_authorization_specification`). A wrong password
 /// has another SQLSTATE, as have messages that break the mechanism's rules.
 fn is_about_binding(body: &[u8]) -> bool {
-    error_field(body, b"C") == Some(b"28000")
-}
-
-fn error_field<'a>(body: &'a [u8], code: &[u8; 1]) -> Option<&'a [u8]> {
-    body.split(|byte| *byte == 0)
-        .find_map(|field| field.strip_prefix(code))
+    error::field(body, error::CODE) == Some(b"28000")
 }

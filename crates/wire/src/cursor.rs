@@ -28,7 +28,7 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], Malformed> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(self.malformed())?;
         self.rest = rest;
         Ok(*taken)
@@ -52,6 +52,11 @@ impl<'a> Cursor<'a> {
         let text = self.bytes(end)?;
         self.bytes(1)?;
         Ok(text)
+    }
+
+    /// All that is left.
+    pub(crate) fn rest(self) -> &'a [u8] {
+        self.rest
     }
 
     /// Bytes left over are an error: what we did not read, somebody else would.

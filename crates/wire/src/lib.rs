@@ -11,7 +11,9 @@
 
 pub mod bytea;
 pub mod description;
+pub mod error;
 pub mod frame;
+pub mod login;
 pub mod originate;
 pub mod request;
 pub mod row;

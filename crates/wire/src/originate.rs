@@ -94,6 +94,57 @@ pub fn cancel_request(pid: u32, secret: &[u8]) -> BytesMut {
     message
 }
 
+/// StartupMessage of protocol 3.0, with these names and values.
+#[must_use]
+pub fn startup(parameters: &[(&str, &str)]) -> BytesMut {
+    let mut message = BytesMut::new();
+    message.put_u32(0); // the length, known at the end
+    message.put_u32(3 << 16);
+    for (name, value) in parameters {
+        for text in [name, value] {
+            message.put_slice(text.as_bytes());
+            message.put_u8(0);
+        }
+    }
+    message.put_u8(0);
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
+    if let Some(word) = message.first_chunk_mut() {
+        *word = length.to_be_bytes();
+    }
+    message
+}
+
+/// PasswordMessage: a password as it is, or hashed. Like the next two in one allocation, for the caller
+/// to wipe.
+#[must_use]
+pub fn password(password: &[u8]) -> Vec<u8> {
+    answer(&[password, &[0]])
+}
+
+/// SASLInitialResponse.
+#[must_use]
+pub fn sasl_initial_response(mechanism: &str, data: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(data.len()).unwrap_or(i32::MAX);
+    answer(&[mechanism.as_bytes(), &[0], &length.to_be_bytes(), data])
+}
+
+/// SASLResponse.
+#[must_use]
+pub fn sasl_response(data: &[u8]) -> Vec<u8> {
+    answer(&[data])
+}
+
+fn answer(parts: &[&[u8]]) -> Vec<u8> {
+    let length = 4 + parts.iter().map(|part| part.len()).sum::<usize>();
+    let mut message = Vec::with_capacity(1 + length);
+    message.push(b'p');
+    message.extend(u32::try_from(length).unwrap_or(u32::MAX).to_be_bytes());
+    for part in parts {
+        message.extend_from_slice(part);
+    }
+    message
+}
+
 fn encode(message: &impl Message) -> BytesMut {
     let mut bytes = BytesMut::new();
     message
@@ -126,6 +177,27 @@ mod tests {
         assert_eq!(&parse("x")[..], b"P\0\0\0\x09\0x\0\0\0");
         assert_eq!(&copy_fail("x")[..], b"f\0\0\0\x06x\0");
         assert_eq!(&ssl_request()[..], [0, 0, 0, 8, 4, 210, 22, 47]);
+    }
+
+    #[test]
+    fn answers_to_a_login_are_framed_as_postgresql_expects() {
+        assert_eq!(password(b"word"), b"p\0\0\0\x09word\0");
+        assert_eq!(
+            sasl_initial_response("X", b"first"),
+            b"p\0\0\0\x0fX\0\0\0\0\x05first"
+        );
+        assert_eq!(sasl_response(b"next"), b"p\0\0\0\x08next");
+    }
+
+    #[test]
+    fn a_start_up_message_reads_back() {
+        let bytes = startup(&[("user", "u"), ("database", "d")]);
+        assert_eq!(startup::packet_length(&bytes), Ok(Some(bytes.len())));
+        let Ok(startup::Packet::Startup { parameters }) = startup::Packet::parse(&bytes) else {
+            panic!("{bytes:?}");
+        };
+        assert_eq!(parameters.get("user"), Some(b"u".as_slice()));
+        assert_eq!(parameters.get("database"), Some(b"d".as_slice()));
     }
 
     #[test]

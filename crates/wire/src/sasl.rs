@@ -7,17 +7,12 @@ use bytes::{BufMut, BytesMut};
 
 use crate::Malformed;
 use crate::cursor::Cursor;
-
-/// Authentication request code of AuthenticationSASL.
-const AUTHENTICATION_SASL: u32 = 10;
-
-/// Authentication request code of AuthenticationOk.
-const AUTHENTICATION_OK: u32 = 0;
+use crate::login;
 
 /// True for the body of AuthenticationOk: the login has succeeded.
 #[must_use]
 pub fn is_done(body: &[u8]) -> bool {
-    body == AUTHENTICATION_OK.to_be_bytes()
+    body == login::OK.to_be_bytes()
 }
 
 /// Rewrites the body of an Authentication message (`R`) without the mechanisms that bind to a
@@ -27,7 +22,7 @@ pub fn is_done(body: &[u8]) -> bool {
 /// An AuthenticationSASL that is malformed, or that offers nothing else.
 pub fn without_channel_binding(body: &[u8]) -> Result<Option<BytesMut>, Malformed> {
     let mut cursor = Cursor::new(body, "AuthenticationSASL");
-    if cursor.u32()? != AUTHENTICATION_SASL {
+    if cursor.u32()? != login::SASL {
         return Ok(None);
     }
     let mut kept = BytesMut::new();
@@ -58,7 +53,7 @@ pub fn without_channel_binding(body: &[u8]) -> Result<Option<BytesMut>, Malforme
     message.put_u32(u32::try_from(kept.len() + 9).map_err(|_| Malformed {
         message: "AuthenticationSASL",
     })?);
-    message.put_u32(AUTHENTICATION_SASL);
+    message.put_u32(login::SASL);
     message.put_slice(&kept);
     message.put_u8(0);
     Ok(Some(message))

@@ -1,0 +1,31 @@
+//! ErrorResponse as a database sends it: its fields, by the letter that each begins with
+//! (PostgreSQL documentation, "Error and Notice Message Fields").
+
+/// Severity in fixed words, never translated.
+pub const SEVERITY: u8 = b'V';
+/// SQLSTATE.
+pub const CODE: u8 = b'C';
+/// The primary message, in the database's language.
+pub const MESSAGE: u8 = b'M';
+
+/// A field of an ErrorResponse's body; `None` where it has none of this letter.
+#[must_use]
+pub fn field(body: &[u8], letter: u8) -> Option<&[u8]> {
+    body.split(|byte| *byte == 0)
+        .find_map(|field| field.strip_prefix(&[letter]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_letter() {
+        let body = b"SFEHLER\0VERROR\0C42501\0Mno\0\0";
+        assert_eq!(field(body, SEVERITY), Some(b"ERROR".as_slice()));
+        assert_eq!(field(body, CODE), Some(b"42501".as_slice()));
+        assert_eq!(field(body, MESSAGE), Some(b"no".as_slice()));
+        assert_eq!(field(body, b'H'), None);
+        assert_eq!(field(b"", CODE), None);
+    }
+}
