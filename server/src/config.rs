@@ -1,6 +1,7 @@
 //! The server's configuration: its keys, their defaults, and what they mean.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
 use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
@@ -39,6 +40,12 @@ pub struct Config {
     pub tls: Tls,
     /// `database`
     pub database: Database,
+    /// `monitor_interval`
+    #[serde(default = "default_monitor_interval")]
+    pub monitor_interval: Period,
+    /// `monitor_timeout`
+    #[serde(default = "default_monitor_timeout")]
+    pub monitor_timeout: Period,
     /// `zone_mode`
     #[serde(default)]
     pub zone_mode: ZoneMode,
@@ -119,6 +126,34 @@ pub struct Database {
     /// `database.answer_timeout`
     #[serde(default = "default_answer_timeout")]
     pub answer_timeout: Period,
+    /// `database.monitor`
+    #[serde(default)]
+    pub monitor: Monitor,
+}
+
+/// As whom the server watches its database.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Monitor {
+    /// `database.monitor.user`
+    #[serde(default)]
+    pub user: Option<String>,
+    /// `database.monitor.password_file`
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// `database.monitor.database`
+    #[serde(default = "default_monitor_database")]
+    pub database: String,
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self {
+            user: None,
+            password_file: None,
+            database: default_monitor_database(),
+        }
+    }
 }
 
 /// Where the database is.
@@ -229,6 +264,18 @@ fn default_max_crl_age() -> Period {
 
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
+}
+
+fn default_monitor_database() -> String {
+    "postgres".to_owned()
+}
+
+fn default_monitor_interval() -> Period {
+    Period(Duration::from_millis(100))
+}
+
+fn default_monitor_timeout() -> Period {
+    Period::seconds(1)
 }
 
 fn default_answer_timeout() -> Period {
@@ -454,6 +501,36 @@ pub const KEYS: &[Key] = &[
         "PERIOD",
         "1m",
         "How long the database may then take to its first answer to a start-up message: a request for a password, or an error.",
+    ),
+    text(
+        "database.monitor.user",
+        "NAME",
+        "not set",
+        "User as whom the server watches its database, to tell others its role, how far it has come, and when it stops answering. It needs no rights. Without it the database is not watched.",
+    ),
+    text(
+        "database.monitor.password_file",
+        "FILE",
+        "not set",
+        "File that holds the user's password, mode 0600. Read at each login.",
+    ),
+    text(
+        "database.monitor.database",
+        "NAME",
+        "postgres",
+        "The database that this user connects to.",
+    ),
+    text(
+        "monitor_interval",
+        "PERIOD",
+        "100ms",
+        "How often the database is asked. At least 10ms.",
+    ),
+    text(
+        "monitor_timeout",
+        "PERIOD",
+        "1s",
+        "How long the database may take to let the monitor's user in, and then to each answer; past it the database counts as gone. At least 10ms.",
     ),
     text(
         "zone_mode",

@@ -28,6 +28,7 @@ use tunnel::{Identity, Role, Standing};
 
 use crate::keys::KeysError;
 use crate::shared::Shared;
+use crate::standing;
 use crate::watch;
 
 /// Longest request body, in bytes.
@@ -136,6 +137,7 @@ async fn status(
         },
         settings: shared.settings.status(),
         draining: shared.is_draining(),
+        standing: standing::now(&shared),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
     }))
@@ -143,7 +145,11 @@ async fn status(
 
 async fn watch(State(shared): State<Arc<Shared>>) -> Response {
     let (lines, body) = Channel::new(1);
-    tokio::spawn(watch::tell(shared.revoked.clone(), lines));
+    tokio::spawn(watch::tell(
+        shared.revoked.clone(),
+        shared.standing.subscribe(),
+        lines,
+    ));
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (headers, Body::new(body)).into_response()
 }

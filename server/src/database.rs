@@ -22,6 +22,15 @@ pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
+/// Who may read what is written to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readers {
+    /// The database: a unix socket, or TLS with a certificate that was verified.
+    DatabaseAlone,
+    /// Whoever is on the way, or in its place.
+    Anybody,
+}
+
 /// How to reach the database.
 pub struct Database {
     address: DatabaseAddress,
@@ -121,14 +130,35 @@ impl Database {
     /// # Errors
     /// The database is not reached in time, or not as securely as it must be.
     pub async fn connect(&self) -> Result<Box<dyn Stream>, DatabaseError> {
+        self.reach().await.map(|(stream, _)| stream)
+    }
+
+    /// [`connect`](Self::connect), and who may read what is written there.
+    ///
+    /// # Errors
+    /// As `connect`'s.
+    pub async fn reach(&self) -> Result<(Box<dyn Stream>, Readers), DatabaseError> {
         self.in_time(async {
             let stream = self.dial().await?;
             match self.tls.load_full() {
-                None => Ok(stream),
-                Some(tls) => self.encrypt(stream, &tls).await,
+                None => Ok((stream, self.readers(SslMode::Disable))),
+                Some(tls) => {
+                    let stream = self.encrypt(stream, &tls).await?;
+                    Ok((stream, self.readers(tls.sslmode)))
+                }
             }
         })
         .await
+    }
+
+    fn readers(&self, mode: SslMode) -> Readers {
+        match (&self.address, mode) {
+            (DatabaseAddress::Socket(_), _)
+            | (DatabaseAddress::Tcp(_), SslMode::VerifyCa | SslMode::VerifyFull) => {
+                Readers::DatabaseAlone
+            }
+            (DatabaseAddress::Tcp(_), SslMode::Disable | SslMode::Require) => Readers::Anybody,
+        }
     }
 
     /// Whether a database answers there as securely as it must, or did a second ago. Asks with

@@ -21,6 +21,7 @@ mod keys;
 mod limits;
 mod listen;
 mod metrics;
+mod monitor;
 mod opener;
 mod ops;
 mod refusals;
@@ -29,6 +30,7 @@ mod session;
 mod settings;
 mod shape;
 mod shared;
+mod standing;
 mod watch;
 
 use std::sync::Arc;
@@ -45,6 +47,7 @@ use crate::config::Config;
 use crate::contact::Contact;
 use crate::database::Database;
 use crate::keys::{Keys, Opened};
+use crate::monitor::Monitor;
 use crate::settings::{Configured, Settings};
 use crate::shared::Shared;
 
@@ -100,6 +103,7 @@ struct Prepared {
     tls: ServerTls,
     revoked: Revoked,
     database: Database,
+    monitor: Option<Monitor>,
     keys: Keys,
     settings: Settings,
 }
@@ -111,6 +115,7 @@ impl Prepared {
         let setup = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
+        let monitor = Monitor::new(config).map_err(Failure::Usage)?;
         let configured = configured(loaded)?;
         let asked = Instant::now();
         let store = open_store(config)?;
@@ -131,6 +136,7 @@ impl Prepared {
             tls: ServerTls::new(setup),
             revoked,
             database,
+            monitor,
             settings,
         })
     }
@@ -199,6 +205,10 @@ async fn run(
     tokio::spawn(certificates::watch(shared.clone()));
     tokio::spawn(shared.keys.clone().watch(shared.clone(), ending.clone()));
     tokio::spawn(shared.keys.clone().expire(ending.clone()));
+    tokio::spawn(standing::keep(shared.clone()));
+    if let Some(monitor) = shared.monitor.clone() {
+        tokio::spawn(monitor::watch(monitor, shared.clone()));
+    }
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {

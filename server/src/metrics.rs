@@ -13,6 +13,7 @@ use prometheus_client::registry::Registry;
 use tunnel::{Certificates, unix_seconds};
 
 use crate::access::{Access, ByOwner};
+use crate::monitor::{Heard, OfDatabase};
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -261,6 +262,12 @@ impl Metrics {
     pub fn add_owners(&mut self, access: &Arc<Access>) {
         self.registry
             .register_collector(Box::new(ByOwner(access.clone())));
+    }
+
+    /// Adds what is known of a database that is watched.
+    pub fn add_database(&mut self, heard: &Arc<Heard>) {
+        self.registry
+            .register_collector(Box::new(OfDatabase(heard.clone())));
     }
 
     /// Counts a refused envelope.

@@ -55,7 +55,11 @@ async fn down(shared: &Shared) -> Option<Cow<'static, str>> {
     if shared.revoked.contains(&own.certificates.serial) {
         return Some("this server's certificate was revoked\n".into());
     }
-    if !shared.database.answers().await {
+    let answers = match &shared.monitor {
+        Some(monitor) => monitor.heard().standing().is_some(),
+        None => shared.database.answers().await,
+    };
+    if !answers {
         return Some("the database does not answer\n".into());
     }
     None

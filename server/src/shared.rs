@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use control::{Live, LogLevel};
+use control::{Live, LogLevel, Standing};
 use daemon::{LogHandle, Places, Sessions, Shutdown};
+use tokio::sync::watch;
 use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
 use crate::Prepared;
@@ -18,9 +19,11 @@ use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::listen::Source;
 use crate::metrics::Metrics;
+use crate::monitor::Monitor;
 use crate::opener::Policy;
 use crate::refusals::RefusalLog;
 use crate::settings::Settings;
+use crate::standing;
 
 /// Connections to the control API at once. Each connector keeps one.
 const MAX_CONTROLLING: usize = 4096;
@@ -35,6 +38,10 @@ pub struct Shared {
     pub revoked: Revoked,
     /// The database it stands before.
     pub database: Database,
+    /// What watches it, if it is to be watched.
+    pub monitor: Option<Arc<Monitor>>,
+    /// How this server stands, as it was told last.
+    pub standing: watch::Sender<Standing>,
     /// The store, and the keys in memory.
     pub keys: Keys,
     /// The settings that hold, and where they come from.
@@ -75,6 +82,7 @@ impl Shared {
             tls,
             revoked,
             database,
+            monitor,
             keys,
             settings,
         } = prepared;
@@ -84,11 +92,16 @@ impl Shared {
         if config.metrics_by_owner {
             metrics.add_owners(&access);
         }
+        if let Some(monitor) = &monitor {
+            metrics.add_database(monitor.heard());
+        }
         let shared = Self {
             id: tls.setup().identity.id.clone(),
             tls,
             revoked,
             database,
+            monitor: monitor.map(Arc::new),
+            standing: watch::Sender::default(),
             keys,
             settings,
             policy: ArcSwap::from_pointee(Policy::from(&live)),
@@ -109,6 +122,7 @@ impl Shared {
             log,
         };
         shared.apply(&live);
+        shared.publish();
         shared
     }
 
@@ -129,6 +143,16 @@ impl Shared {
     /// From now on there are no new sessions.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
+        self.publish();
+    }
+
+    /// Tells how the server stands now, if that is other than was told last.
+    pub fn publish(&self) {
+        self.standing.send_if_modified(|told| {
+            let now = standing::now(self);
+            let before = std::mem::replace(told, now);
+            before != *told
+        });
     }
 
     /// True once there are no new sessions.

@@ -4,21 +4,28 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use control::{HEARTBEAT, News, Revocations};
+use control::{HEARTBEAT, News, Revocations, Standing};
 use http_body_util::channel::Sender;
+use tokio::sync::watch;
 use tunnel::{List, Revoked};
 
 /// A peer that does not take a line for this long hears no more.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Writes a line at once, one at each change, and one at each heartbeat, until nobody listens.
-pub async fn tell(revoked: Revoked, mut lines: Sender<Bytes, Infallible>) {
+pub async fn tell(
+    revoked: Revoked,
+    mut standing: watch::Receiver<Standing>,
+    mut lines: Sender<Bytes, Infallible>,
+) {
     let mut told = None;
+    let mut stood = None;
     loop {
         let list = revoked.list();
+        let stands = standing.borrow_and_update().clone();
         let news = News {
             revocations: Some(revocations(&list, told.as_ref(), &revoked)),
-            standing: None,
+            standing: (stood.as_ref() != Some(&stands)).then(|| stands.clone()),
         };
         let Ok(mut line) = serde_json::to_vec(&news) else {
             return;
@@ -30,9 +37,11 @@ pub async fn tell(revoked: Revoked, mut lines: Sender<Bytes, Infallible>) {
         }
         tokio::select! {
             _ = revoked.changed(&list) => {}
+            Ok(()) = standing.changed() => {}
             () = tokio::time::sleep(HEARTBEAT) => {}
         }
         told = Some(list);
+        stood = Some(stands);
     }
 }
 

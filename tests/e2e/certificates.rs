@@ -8,7 +8,6 @@ mod revoked;
 mod under_load;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -186,33 +185,4 @@ fn alerted(hello: &Hello, port: u16) -> AlertDescription {
         Ok(session) => session.read_to_end().1,
     };
     heard.unwrap_or_else(|| panic!("no alert"))
-}
-
-/// A peer's connection to `GET /v1/watch`, line by line.
-struct Watch(BufReader<TlsStream>);
-
-impl Watch {
-    fn start(identity: &Identity, port: u16) -> Self {
-        let session = Hello::from(identity).alpn(&["http/1.1"]).connect(port);
-        let mut stream = session.unwrap().into_stream();
-        stream
-            .write_all(b"GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            .unwrap();
-        Self(BufReader::new(stream))
-    }
-
-    /// The next line of JSON; none when the connection has ended. What HTTP puts around it is
-    /// passed over.
-    fn next(&mut self) -> Option<Value> {
-        loop {
-            let mut line = String::new();
-            match self.0.read_line(&mut line) {
-                Ok(1..) if line.starts_with('{') => {
-                    return Some(serde_json::from_str(&line).unwrap());
-                }
-                Ok(1..) => {}
-                Ok(0) | Err(_) => return None,
-            }
-        }
-    }
 }

@@ -128,7 +128,10 @@ fn the_status_tells_how_the_server_is() {
     let expected = json!({
         "server": "primary", "version": env!("CARGO_PKG_VERSION"), "database": database,
         "zone_mode": "on", "on_refused": "ciphertext", "sessions": 1,
-        "values": { "opened": 0, "refused": 1 }, "store_revision": revision, "draining": false
+        "values": { "opened": 0, "refused": 1 }, "store_revision": revision, "draining": false,
+        "standing": {
+            "availability": "accepting", "database": null, "sessions": 1, "settings": 0
+        }
     });
     assert_eq!(status, expected);
     keys.add_client("another");

@@ -27,6 +27,7 @@ mod login;
 mod lost;
 mod many_zones;
 mod modes;
+mod monitor;
 mod opening;
 mod operations;
 mod peers;

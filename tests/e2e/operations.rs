@@ -151,6 +151,7 @@ fn every_command_of_the_document_works_as_it_stands() {
     assert!(said.contains("No fault was found"), "{said}");
     let log = fs::read_to_string(dir.join("server.log")).unwrap();
     assert_eq!(log.matches(" ready ").count(), 2, "{log}");
+    assert!(log.contains("the database answers the monitor"), "{log}");
 }
 
 #[test]

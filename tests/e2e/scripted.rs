@@ -108,6 +108,11 @@ impl Stand {
         session.last_words(case)
     }
 
+    /// Waits until the server's log has a line with this, and gives the line.
+    pub fn server_says(&self, text: &str) -> String {
+        self.server.process().wait_for_line(text)
+    }
+
     /// All scripts have been followed, and nothing has happened to the programs.
     pub fn ends_unharmed(self) {
         self.database.join().unwrap();

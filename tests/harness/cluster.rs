@@ -171,6 +171,26 @@ impl Cluster {
         process.wait();
     }
 
+    /// Kills its first process alone (SIGKILL), as the kernel does where memory runs out, and waits until
+    /// the others have found that out and ended.
+    pub fn crash(&mut self) {
+        let others = self.children();
+        let process = self.process.take().expect("the cluster is running");
+        process.kill();
+        until("PostgreSQL's processes to end", || {
+            others.iter().all(|pid| !is_alive(*pid)).then_some(())
+        });
+    }
+
+    /// The processes that its first one has started and that run now.
+    pub fn children(&self) -> Vec<i32> {
+        let pid = self.process().pid();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_else(|error| panic!("PostgreSQL's processes: {error}"));
+        let children = children.split_ascii_whitespace();
+        children.filter_map(|child| child.parse().ok()).collect()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> Address {
         Address::local(self.port.number())
@@ -315,6 +335,13 @@ fn last_result(messages: &[Message]) -> Vec<Vec<Option<String>>> {
         }
     }
     rows
+}
+
+/// Whether a process runs: one that has ended may stay in the table until somebody asks how.
+fn is_alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned());
+    state.is_some_and(|rest| !rest.starts_with('Z'))
 }
 
 fn text(field: Vec<u8>) -> String {

@@ -76,6 +76,7 @@ mod server;
 mod settings;
 mod tap;
 mod unread;
+mod watch;
 
 pub use address::Address;
 pub use ca::{Ca, Identity, Leaf};
@@ -103,3 +104,4 @@ pub use scan::{Finding, scan};
 pub use server::Server;
 pub use settings::{Auth, Settings};
 pub use tap::{Direction, Tap};
+pub use watch::Watch;

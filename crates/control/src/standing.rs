@@ -1,6 +1,8 @@
 //! What a server tells of itself so that somebody can choose between servers: what its database is,
 //! how far that has come, and whether it takes sessions.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How a server stands at one moment: in a line of [`News`](crate::News) whenever it has changed.
@@ -26,7 +28,8 @@ pub enum Availability {
     Accepting,
     /// It finishes those it has.
     Draining,
-    /// It cannot: its store is out of reach for too long, or its database does not answer.
+    /// It cannot: what it must know of its store is too old or cannot be relied on, or its database,
+    /// where it is watched, does not answer.
     Refusing,
 }
 
@@ -54,4 +57,13 @@ pub enum DatabaseRole {
     Primary,
     /// It follows a primary.
     Replica,
+}
+
+impl fmt::Display for DatabaseRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        })
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, ZoneMode};
+use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, Standing, ZoneMode};
 
 /// An owner's active public key: what a writer seals to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +74,9 @@ pub struct Status {
     pub settings: SettingsStatus,
     /// True once it is ending and takes no new sessions.
     pub draining: bool,
+    /// What it tells those who choose between servers.
+    #[serde(default)]
+    pub standing: Standing,
     /// Values by owner since the program started: of the client that asks, or of all owners for
     /// admins and servers.
     #[serde(default)]

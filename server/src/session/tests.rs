@@ -93,6 +93,7 @@ impl Fixture {
         let contact = Contact::new(now, config.max_stale.0);
         let prepared = Prepared {
             keys: Keys::new(Opened { store, place }, "s", contact),
+            monitor: None,
             database: Database::new(&config.database, config.tuning()).unwrap(),
             tls,
             revoked,

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use harness::raw::tls::{AlertDescription, Hello};
 use harness::raw::{Ended, message, tags};
-use harness::{Keys, Leaf, until};
+use harness::{Keys, Leaf, Watch, until};
 use rustls::HandshakeKind;
 
-use super::{REVOKED_WITHIN, Stand, Watch, alerted, farewell, goes_on, install, says, serial};
+use super::{REVOKED_WITHIN, Stand, alerted, farewell, goes_on, install, says, serial};
 
 const ENDED: &str = "the certificate of this session was revoked";
 
@@ -126,11 +126,11 @@ fn peers_are_told_at_once_and_control_connections_of_a_revoked_one_end() {
     let port = stand.server.port();
     let mut watches = [Watch::start(&other, port), Watch::start(&stand.app, port)];
     for watch in &mut watches {
-        let first = watch.next().unwrap();
+        let first = watch.news().unwrap();
         assert_eq!(first["revocations"]["serials"], serde_json::json!([]));
         // Heartbeats name the list, and do not repeat it.
         let started = Instant::now();
-        let heartbeat = watch.next().unwrap();
+        let heartbeat = watch.news().unwrap();
         assert!(started.elapsed() < Duration::from_secs(2));
         assert_eq!(
             heartbeat["revocations"]["number"],
@@ -141,17 +141,17 @@ fn peers_are_told_at_once_and_control_connections_of_a_revoked_one_end() {
     let revoked = stand.revoke(&stand.app);
     let [mut of_other, mut of_app] = watches;
     let news = until("the news", || {
-        let line = of_other.next().unwrap();
+        let line = of_other.news().unwrap();
         line["revocations"].get("serials").cloned()
     });
     assert_eq!(news, serde_json::json!([serial(&stand.app)]));
-    while of_app.next().is_some() {}
+    while of_app.news().is_some() {}
     assert!(
         revoked.elapsed() < REVOKED_WITHIN,
         "{:?}",
         revoked.elapsed()
     );
-    assert!(of_other.next().is_some());
+    assert!(of_other.news().is_some());
 }
 
 #[test]

@@ -1,0 +1,230 @@
+//! Watches the database through a session of the server's own: whether it is a primary or a replica, how
+//! far it has come, and whether it answers at all.
+//!
+//! How it is asked is `monitor/session`; who is told what was found, `standing`.
+
+mod export;
+mod login;
+mod problem;
+mod session;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use control::{DatabaseRole, DatabaseStanding};
+use tokio::time::MissedTickBehavior;
+
+use crate::config::Config;
+use crate::shared::Shared;
+
+use login::Login;
+use problem::Problem;
+use session::Session;
+
+pub use export::OfDatabase;
+
+/// How often it is tried whether the database takes new connections: those that it has may go on when it
+/// does not. Each try costs it a process.
+const KNOCK: Duration = Duration::from_secs(1);
+
+/// How long it takes to the next attempt where somebody has to correct something: each leaves a line in
+/// the database's log.
+const REFUSED: Duration = Duration::from_secs(1);
+
+/// The shortest `monitor_interval` and `monitor_timeout`.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// How the database is watched, and what it said.
+pub struct Monitor {
+    login: Login,
+    interval: Duration,
+    limit: Duration,
+    heard: Arc<Heard>,
+}
+
+/// What is known of the database. Nothing, before it has answered for the first time.
+#[derive(Debug, Default)]
+pub struct Heard(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// What it said last, if the last question was answered.
+    standing: Option<DatabaseStanding>,
+    /// Whether the last connection was not taken.
+    closed: bool,
+    /// What the log was told last.
+    told: Option<Told>,
+}
+
+/// What changes seldom enough for a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Up(DatabaseRole, u32),
+    /// Down, and it may come back by itself.
+    Away,
+    /// Down, until somebody corrects something.
+    Refused,
+}
+
+impl Monitor {
+    /// From the configuration; `None` where the database is not to be watched.
+    ///
+    /// # Errors
+    /// In a line: keys that are wrong, or a file that cannot be used.
+    pub fn new(config: &Config) -> Result<Option<Self>, String> {
+        for (key, period) in [
+            ("monitor_interval", config.monitor_interval),
+            ("monitor_timeout", config.monitor_timeout),
+        ] {
+            if period.0 < SHORTEST {
+                return Err(format!("{key}: {period} is too short; set 10ms at least"));
+            }
+        }
+        let login = Login::new(&config.database.monitor)?;
+        Ok(login.map(|login| Self {
+            login,
+            interval: config.monitor_interval.0,
+            limit: config.monitor_timeout.0,
+            heard: Arc::default(),
+        }))
+    }
+
+    /// What is known, for who keeps looking at it.
+    #[must_use]
+    pub fn heard(&self) -> &Arc<Heard> {
+        &self.heard
+    }
+
+    /// The answer to the next question, in a session that is opened where there is none. One that broke
+    /// says little of the database: another is opened at once.
+    async fn ask(
+        &self,
+        session: &mut Option<Session>,
+        shared: &Shared,
+    ) -> Result<DatabaseStanding, Problem> {
+        if let Some(mut open) = session.take() {
+            match self.in_time(open.ask()).await {
+                Ok(standing) => {
+                    *session = Some(open);
+                    return Ok(standing);
+                }
+                Err(silent @ Problem::Silent(_)) => return Err(silent),
+                Err(_) => {}
+            }
+        }
+        let opened = Session::open(&shared.database, &self.login);
+        let mut opened = self.in_time(opened).await?;
+        let standing = self.in_time(opened.ask()).await?;
+        *session = Some(opened);
+        Ok(standing)
+    }
+
+    async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
+        let timeout = |_| Problem::Silent(self.limit);
+        let done = tokio::time::timeout(self.limit, work).await;
+        done.map_err(timeout)?
+    }
+}
+
+impl Heard {
+    /// How the database stands; `None` while it does not answer.
+    #[must_use]
+    pub fn standing(&self) -> Option<DatabaseStanding> {
+        let state = self.lock();
+        state.standing.filter(|_| !state.closed)
+    }
+
+    /// Takes over an answer, or that there is none. True where that is to be told at once.
+    fn answered(&self, answer: Result<DatabaseStanding, Problem>) -> bool {
+        let mut state = self.lock();
+        let problem = match answer {
+            Ok(standing) => {
+                state.standing = Some(standing);
+                state.closed.then_some(Problem::Closed)
+            }
+            Err(problem) => {
+                state.standing = None;
+                Some(problem)
+            }
+        };
+        state.tell(problem)
+    }
+
+    /// Takes over whether the database takes connections. True where that is to be told at once.
+    fn knocked(&self, opens: bool) -> bool {
+        let mut state = self.lock();
+        state.closed = !opens;
+        // Why it does not answer either is known, or soon.
+        state.standing.is_some() && state.tell((!opens).then_some(Problem::Closed))
+    }
+
+    /// No code that holds the lock can panic half-way through a change.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Writes a line where something has changed, and says whether it has. Why a database is away may
+    /// change at each attempt; that somebody has to correct something is told all the same.
+    fn tell(&mut self, problem: Option<Problem>) -> bool {
+        let now = match (&problem, self.standing) {
+            (None, Some(standing)) => Told::Up(standing.role, standing.timeline),
+            (Some(problem), _) if !problem.is_absence() => Told::Refused,
+            _ => Told::Away,
+        };
+        let before = self.told.replace(now);
+        if before == Some(now) || (before, now) == (Some(Told::Refused), Told::Away) {
+            self.told = before;
+            return false;
+        }
+        match (now, before) {
+            (Told::Up(role, timeline), Some(Told::Up(..))) => {
+                tracing::warn!(%role, timeline, "the database has become another");
+            }
+            (Told::Up(role, timeline), _) => {
+                tracing::info!(%role, timeline, "the database answers the monitor");
+            }
+            (Told::Away | Told::Refused, _) => {
+                let error = problem.map(tracing::field::display);
+                tracing::error!(error, "the database does not answer the monitor");
+            }
+        }
+        true
+    }
+}
+
+/// Asks at each interval, until dropped.
+pub async fn watch(monitor: Arc<Monitor>, shared: Arc<Shared>) {
+    tokio::join!(knock(&monitor, &shared), question(&monitor, &shared));
+}
+
+async fn question(monitor: &Monitor, shared: &Shared) {
+    let mut session = None;
+    let mut ticks = tokio::time::interval(monitor.interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let answer = monitor.ask(&mut session, shared).await;
+        let refused = answer.as_ref().is_err_and(|problem| !problem.is_absence());
+        if monitor.heard.answered(answer) {
+            shared.publish();
+        }
+        if refused {
+            tokio::time::sleep(REFUSED).await;
+        }
+    }
+}
+
+async fn knock(monitor: &Monitor, shared: &Shared) {
+    loop {
+        let knocked = tokio::time::timeout(monitor.limit, shared.database.answers()).await;
+        if monitor.heard.knocked(knocked.unwrap_or(false)) {
+            shared.publish();
+        }
+        tokio::time::sleep(KNOCK).await;
+    }
+}

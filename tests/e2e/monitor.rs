@@ -1,0 +1,250 @@
+//! What a server tells of its database: role, timeline and position of a primary and its replica, a
+//! promotion, and a database that is gone.
+
+mod gone;
+mod logins;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::raw::message;
+use harness::{Cluster, Keys, Pair, Server, Settings, TestDir, Watch, until};
+use serde_json::Value;
+
+/// `monitor_interval`, as it comes.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// From the database's answering differently to its being told, beyond the interval.
+const TOLD_WITHIN: Duration = Duration::from_millis(100);
+
+const PASSWORD: &str = "it watches";
+
+/// What a user needs who watches: nothing but to log in.
+const CREATE: &str = "create role pgseal_monitor login password 'it watches'";
+
+/// The user's password, and the lines of a server's configuration that name both.
+struct Watcher {
+    dir: TestDir,
+    lines: Vec<String>,
+}
+
+impl Watcher {
+    fn new() -> Self {
+        let dir = TestDir::new("watcher");
+        let file = dir.write_private("password", PASSWORD);
+        let lines = vec![
+            "database.monitor.user = 'pgseal_monitor'".to_owned(),
+            format!("database.monitor.password_file = '{}'", file.display()),
+        ];
+        Self { dir, lines }
+    }
+
+    fn set_password(&self, password: &str) {
+        self.dir.write_private("password", password);
+    }
+
+    /// A server that watches the database at this address.
+    fn server(&self, keys: &Keys, database: &str, more: &[&str]) -> Server {
+        let mut lines: Vec<&str> = self.lines.iter().map(String::as_str).collect();
+        lines.extend(more);
+        let identity = keys.server_identity("watching");
+        Server::start("server", &identity, keys, database, &lines)
+    }
+}
+
+/// The user logs in by SCRAM.
+fn scram() -> Settings {
+    Settings::new().access("host all pgseal_monitor 127.0.0.1/32 scram-sha-256")
+}
+
+/// What is told of this server.
+fn watch(keys: &Keys, server: &Server) -> Watch {
+    Watch::start(&keys.client_identity("app"), server.port())
+}
+
+fn keys() -> Keys {
+    let keys = Keys::new();
+    keys.add_client("app");
+    keys
+}
+
+fn has_role(role: &str) -> impl Fn(&Value) -> bool {
+    move |standing| standing["database"]["role"] == role
+}
+
+fn is_gone(standing: &Value) -> bool {
+    standing["database"].is_null() && standing["availability"] == "refusing"
+}
+
+/// A database and a server that watches it.
+struct Stand {
+    server: Server,
+    database: Cluster,
+    watcher: Watcher,
+    keys: Keys,
+}
+
+impl Stand {
+    fn start() -> Self {
+        Self::with(&scram(), &[])
+    }
+
+    fn with(settings: &Settings, lines: &[&str]) -> Self {
+        let (keys, watcher) = (keys(), Watcher::new());
+        let database = settings.start_cluster();
+        database.query(CREATE);
+        let address = database.address().to_string();
+        Self {
+            server: watcher.server(&keys, &address, lines),
+            database,
+            watcher,
+            keys,
+        }
+    }
+
+    fn watch(&self) -> Watch {
+        watch(&self.keys, &self.server)
+    }
+
+    /// Lines of the server's log of what it heard of its database.
+    fn said(&self) -> Vec<String> {
+        let log = self.server.process().log();
+        let lines = log.lines().filter(|line| line.contains("the database "));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+/// Where a database is in its log, in bytes.
+fn position(database: &Cluster, of: &str) -> u64 {
+    let position = database.value(&format!("select {of}() - '0/0'"));
+    position.parse().unwrap()
+}
+
+#[test]
+fn role_timeline_and_position_are_told_of_a_primary_and_its_replica() {
+    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    pair.primary.query(CREATE);
+    pair.wait_for_replay();
+    let Pair { primary, replica } = &pair;
+    let servers = [primary, replica]
+        .map(|database| watcher.server(&keys, &database.address().to_string(), &[]));
+    let [mut of_primary, mut of_replica] = servers.each_ref().map(|one| watch(&keys, one));
+
+    for written in ["create table t (x int)", "insert into t values (1)"] {
+        primary.query(written);
+        pair.wait_for_replay();
+        let position = position(primary, "pg_current_wal_lsn");
+        let (standing, _) = of_primary.until("the primary", |standing| {
+            standing["database"]["position"].as_u64() >= Some(position)
+        });
+        assert_eq!(standing["availability"], "accepting");
+        assert_eq!(standing["database"]["role"], "primary");
+        assert_eq!(standing["database"]["timeline"], 1);
+        assert!(standing["database"].get("delay_ms").is_none(), "{standing}");
+        let (standing, _) = of_replica.until("the replica", |standing| {
+            standing["database"]["position"].as_u64() >= Some(position)
+        });
+        assert_eq!(standing["availability"], "accepting");
+        assert_eq!(standing["database"]["role"], "replica");
+        assert_eq!(standing["database"]["timeline"], 1);
+    }
+
+    // What is received and not replayed is late, by the age of what is replayed.
+    replica.query("select pg_wal_replay_pause()");
+    until("the replay to pause", || {
+        let state = replica.value("select pg_get_wal_replay_pause_state()");
+        (state == "paused").then_some(())
+    });
+    let before = position(replica, "pg_last_wal_replay_lsn");
+    primary.query("insert into t values (2)");
+    let (standing, _) = of_replica.until("the delay", |standing| {
+        standing["database"]["delay_ms"].as_u64() > Some(0)
+    });
+    assert_eq!(standing["database"]["position"], before);
+    replica.query("select pg_wal_replay_resume()");
+    of_replica.until("the end of the delay", |standing| {
+        standing["database"]["delay_ms"] == 0
+    });
+
+    let status = servers[1].control(
+        &keys.client_identity("app"),
+        &harness::http::Request::get("/v1/status"),
+    );
+    assert_eq!(status.json()["standing"]["database"]["role"], "replica");
+    for (server, primary) in servers.iter().zip([1, 0]) {
+        assert_eq!(server.counted("database_up"), 1);
+        assert_eq!(server.counted("database_primary"), primary);
+        assert_eq!(server.counted("database_timeline"), 1);
+        assert!(server.counted("database_position_bytes") > before);
+    }
+}
+
+#[test]
+fn a_promotion_is_told_as_soon_as_was_promised() {
+    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    pair.primary.query(CREATE);
+    pair.wait_for_replay();
+    let server = watcher.server(&keys, &pair.replica.address().to_string(), &[]);
+    let mut news = watch(&keys, &server);
+    news.until("the replica", has_role("replica"));
+    let told = thread::spawn(move || news.until("the promotion", has_role("primary")));
+
+    let mut direct = pair.replica.address().raw();
+    direct.start();
+    direct.query("select pg_promote(false)");
+    let seen = until("the promotion", || {
+        let answer = direct.query("select pg_is_in_recovery()");
+        (harness::raw::rows(&answer)[0][0].as_deref() == Some(b"f")).then(Instant::now)
+    });
+    direct.send(message::terminate());
+    let (standing, told) = told.join().unwrap();
+    let late = told.saturating_duration_since(seen);
+    assert!(late < INTERVAL + TOLD_WITHIN, "told after {late:?}");
+    assert_eq!(standing["database"]["timeline"], 2);
+    let line = server
+        .process()
+        .wait_for_line("the database has become another");
+    assert!(line.contains("role=primary timeline=2"), "{line}");
+}
+
+#[test]
+fn sessions_and_draining_are_told() {
+    let stand = Stand::start();
+    let mut news = stand.watch();
+    let (standing, _) = news.until("the database", has_role("primary"));
+    assert_eq!(standing["sessions"], 0);
+    let connector = harness::Connector::start(
+        "connector",
+        &stand.keys.client_identity("app"),
+        stand.server.port(),
+        &[],
+    );
+    let mut session = connector.address().raw();
+    session.start();
+    news.until("the session", |standing| standing["sessions"] == 1);
+    let asked = Instant::now();
+    stand.server.process().signal(harness::Signal::TERM);
+    let (standing, told) = news.until("draining", |standing| {
+        standing["availability"] == "draining"
+    });
+    assert!(told - asked < TOLD_WITHIN, "told after {:?}", told - asked);
+    assert_eq!(standing["database"]["role"], "primary");
+    session.send(message::terminate());
+    drop(session);
+    stand.server.process().wait();
+}
+
+#[test]
+fn a_database_that_is_not_watched_is_no_reason_to_refuse() {
+    let (keys, database) = (keys(), Cluster::start());
+    let identity = keys.server_identity("primary");
+    let address = database.address().to_string();
+    let server = Server::start("server", &identity, &keys, &address, &[]);
+    let mut news = watch(&keys, &server);
+    let (standing, _) = news.until("the standing", |_| true);
+    assert_eq!(standing["availability"], "accepting");
+    assert!(standing["database"].is_null(), "{standing}");
+    assert!(!server.ops("/metrics").text().contains("database_up"));
+    let sessions = "select count(*) from pg_stat_activity where application_name like 'pgseal%'";
+    assert_eq!(database.value(sessions), "0");
+}

@@ -1,0 +1,147 @@
+//! A database that is killed, that hangs, or that takes no more connections: told as gone, and as back.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::{Cluster, Signal, until};
+use rustix::process::{Pid, kill_process};
+
+use super::{INTERVAL, Stand, TOLD_WITHIN, has_role, is_gone};
+
+/// `monitor_timeout`, as it comes.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// How often it is tried whether connections are taken.
+const KNOCK: Duration = Duration::from_secs(1);
+
+/// Processes that do nothing until this is dropped.
+struct Stopped(Vec<Pid>);
+
+impl Stopped {
+    fn new(pids: Vec<Pid>) -> Self {
+        let stopped = Self(pids);
+        for pid in &stopped.0 {
+            // A backend may have ended meanwhile.
+            let _ = kill_process(*pid, Signal::STOP);
+        }
+        stopped
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for pid in &self.0 {
+            let _ = kill_process(*pid, Signal::CONT);
+        }
+    }
+}
+
+fn postmaster(database: &Cluster) -> Pid {
+    Pid::from_raw(database.process().pid().cast_signed()).unwrap()
+}
+
+/// The postmaster, and then its children.
+fn all(database: &Cluster) -> Vec<Pid> {
+    let children = database.children().into_iter();
+    let children = children.map(|child| Pid::from_raw(child).unwrap());
+    [postmaster(database)].into_iter().chain(children).collect()
+}
+
+/// When the database was told as gone, after something was done to it; and as back, once that is undone.
+#[track_caller]
+fn told_within<T>(
+    stand: &mut Stand,
+    limit: Duration,
+    harm: impl FnOnce(&mut Cluster) -> T,
+    mend: impl FnOnce(&mut Cluster, T),
+) {
+    let mut news = stand.watch();
+    news.until("the database", has_role("primary"));
+    let told = thread::spawn(move || {
+        let (_, gone) = news.until("the end of the database", is_gone);
+        (news, gone)
+    });
+    let began = Instant::now();
+    let harmed = harm(&mut stand.database);
+    let (mut news, gone) = told.join().unwrap();
+    assert!(gone - began < limit, "told after {:?}", gone - began);
+    assert_eq!(stand.server.counted("database_up"), 0);
+    let health = stand.server.ops("/health");
+    assert_eq!(
+        (health.status, health.text()),
+        (503, "the database does not answer\n")
+    );
+    mend(&mut stand.database, harmed);
+    let (standing, _) = news.until("its return", has_role("primary"));
+    assert_eq!(standing["availability"], "accepting");
+    assert_eq!(stand.server.counted("database_up"), 1);
+}
+
+#[test]
+fn a_database_that_is_killed_is_told_as_gone_at_once_and_in_one_line() {
+    let mut stand = Stand::start();
+    told_within(
+        &mut stand,
+        // PostgreSQL's processes end when they find that the first of them has.
+        Duration::from_secs(1),
+        Cluster::crash,
+        |database, ()| database.start_again(),
+    );
+    let said = stand.said();
+    let [first, gone, back] = said.as_slice() else {
+        panic!("{said:#?}");
+    };
+    assert!(
+        first.contains("answers the monitor role=primary timeline=1"),
+        "{first}"
+    );
+    assert!(
+        gone.contains("ERROR") && gone.contains("does not answer the monitor"),
+        "{gone}"
+    );
+    assert!(back.contains("answers the monitor"), "{back}");
+}
+
+#[test]
+fn a_database_that_hangs_is_told_as_gone() {
+    let mut stand = Stand::start();
+    told_within(
+        &mut stand,
+        INTERVAL + LIMIT + TOLD_WITHIN,
+        |database| Stopped::new(all(database)),
+        |_, stopped| drop(stopped),
+    );
+}
+
+#[test]
+fn a_database_that_takes_no_more_connections_is_told_as_gone() {
+    let mut stand = Stand::start();
+    told_within(
+        &mut stand,
+        KNOCK + LIMIT + TOLD_WITHIN,
+        |database| Stopped::new(vec![postmaster(database)]),
+        |_, stopped| drop(stopped),
+    );
+    let said = stand.said();
+    assert!(said[1].contains("it takes no new connections"), "{said:#?}");
+}
+
+#[test]
+fn a_session_of_the_monitor_that_breaks_says_nothing_of_the_database() {
+    let stand = Stand::start();
+    let mut news = stand.watch();
+    news.until("the database", has_role("primary"));
+    let of_monitor = "from pg_stat_activity where application_name = 'pgseal-monitor'";
+    let pid = || {
+        let pids = stand.database.query(&format!("select pid {of_monitor}"));
+        pids.first().and_then(|row| row[0].clone())
+    };
+    for _ in 0..5 {
+        let before = until("the monitor's session", pid);
+        stand
+            .database
+            .query(&format!("select pg_terminate_backend({before})"));
+        until("another", || pid().filter(|now| *now != before));
+    }
+    assert_eq!(stand.said().len(), 1, "{:#?}", stand.said());
+}
