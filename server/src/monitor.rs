@@ -228,3 +228,77 @@ async fn knock(monitor: &Monitor, shared: &Shared) {
         tokio::time::sleep(KNOCK).await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(role: DatabaseRole, timeline: u32, position: u64) -> DatabaseStanding {
+        DatabaseStanding {
+            role,
+            timeline,
+            position,
+            delay_ms: None,
+        }
+    }
+
+    #[test]
+    fn what_is_told_at_once_is_role_timeline_and_whether_it_answers() {
+        use DatabaseRole::{Primary, Replica};
+        let heard = Heard::default();
+        let silent = || Problem::Silent(Duration::from_secs(1));
+        assert_eq!(heard.standing(), None);
+        for (answer, at_once) in [
+            (Ok(standing(Replica, 1, 10)), true),
+            (Ok(standing(Replica, 1, 20)), false),
+            (Ok(standing(Replica, 2, 20)), true),
+            (Ok(standing(Primary, 3, 20)), true),
+            (Err(silent()), true),
+            (Err(Problem::Closed), false),
+            // Somebody can do something about this, and is told once.
+            (Err(Problem::NoPassword), true),
+            (Err(silent()), false),
+            (Err(Problem::NoPassword), false),
+            (Ok(standing(Primary, 3, 30)), true),
+        ] {
+            let expected = answer.as_ref().ok().copied();
+            let said = format!("{answer:?}");
+            assert_eq!(heard.answered(answer), at_once, "{said}");
+            assert_eq!(heard.standing(), expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_takes_no_connections_is_gone_although_it_answers() {
+        let heard = Heard::default();
+        let primary = standing(DatabaseRole::Primary, 1, 1);
+        // Why it does not answer is the question's to find out.
+        assert!(!heard.knocked(false));
+        assert!(!heard.knocked(true));
+        assert!(heard.answered(Ok(primary)));
+        assert!(heard.knocked(false));
+        assert_eq!(heard.standing(), None);
+        assert!(!heard.answered(Ok(primary)));
+        assert_eq!(heard.standing(), None);
+        assert!(heard.knocked(true));
+        assert_eq!(heard.standing(), Some(primary));
+    }
+
+    #[test]
+    fn a_period_that_is_too_short_is_no_configuration() {
+        let new = |key: &str, period: &str| {
+            let mut config = serde_json::json!({
+                "store": "s",
+                "database": { "address": "d:1", "monitor": { "user": "u" } },
+                "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+            });
+            config[key] = period.into();
+            Monitor::new(&serde_json::from_value(config).unwrap()).map(|it| it.is_some())
+        };
+        for key in ["monitor_interval", "monitor_timeout"] {
+            assert_eq!(new(key, "10ms"), Ok(true));
+            let error = new(key, "9ms").unwrap_err();
+            assert_eq!(error, format!("{key}: 9ms is too short; set 10ms at least"));
+        }
+    }
+}

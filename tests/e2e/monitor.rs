@@ -208,6 +208,65 @@ fn a_promotion_is_told_as_soon_as_was_promised() {
 }
 
 #[test]
+fn what_changes_all_the_time_is_told_ten_times_a_second_at_most() {
+    let stand = Stand::with(&scram(), &["monitor_interval = '10ms'"]);
+    stand.database.query("create table t (x int)");
+    let began = Instant::now();
+    let mut news = stand.watch();
+    let mut told = 0;
+    let mut position = 0;
+    while told < 20 {
+        stand.database.query("insert into t values (1)");
+        news.until("another position", |standing| {
+            let now = standing["database"]["position"]
+                .as_u64()
+                .unwrap_or_default();
+            std::mem::replace(&mut position, now) != now
+        });
+        told += 1;
+    }
+    let most = 2 + began.elapsed().as_millis() / INTERVAL.as_millis();
+    assert!(told <= most, "{told} times in {:?}", began.elapsed());
+}
+
+#[test]
+fn a_server_whose_store_is_away_for_too_long_is_told_to_refuse() {
+    let stand = Stand::with(&scram(), &["max_stale = '5s'"]);
+    let mut news = stand.watch();
+    news.until("the database", |standing| {
+        standing["availability"] == "accepting"
+    });
+    let store = stand.keys.store();
+    let away = store.with_extension("away");
+    std::fs::rename(&store, &away).unwrap();
+    let (standing, _) = news.until("the refusal", |standing| {
+        standing["availability"] == "refusing"
+    });
+    assert_eq!(standing["database"]["role"], "primary");
+    std::fs::rename(&away, &store).unwrap();
+    news.until("the return", |standing| {
+        standing["availability"] == "accepting"
+    });
+}
+
+#[test]
+fn a_database_that_starts_after_its_server_is_watched_from_then_on() {
+    let mut stand = Stand::start();
+    stand.database.stop();
+    stand.server.restart();
+    let mut news = stand.watch();
+    news.until("no database", is_gone);
+    let server = stand.server.process();
+    let line = server.wait_for_line("Connection refused");
+    assert!(
+        line.contains("ERROR the database does not answer the monitor"),
+        "{line}"
+    );
+    stand.database.start_again();
+    news.until("the database", has_role("primary"));
+}
+
+#[test]
 fn sessions_and_draining_are_told() {
     let stand = Stand::start();
     let mut news = stand.watch();

@@ -45,7 +45,7 @@ impl Watch {
 
     /// Reads until the server's standing is like this, and gives it, and when it was told.
     #[track_caller]
-    pub fn until(&mut self, what: &str, is_so: impl Fn(&Value) -> bool) -> (Value, Instant) {
+    pub fn until(&mut self, what: &str, mut is_so: impl FnMut(&Value) -> bool) -> (Value, Instant) {
         let end = Instant::now() + PATIENCE;
         let mut last = None;
         while let Some(mut news) = self.news() {

@@ -65,3 +65,45 @@ impl Login {
 
 /// Longer names PostgreSQL cuts off (`NAMEDATALEN`), and nobody means that.
 const MAX_NAME: usize = 63;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(fields: &[(&str, &str)]) -> Result<bool, String> {
+        let mut table = serde_json::json!({});
+        for (key, value) in fields {
+            table[*key] = (*value).into();
+        }
+        Login::new(&serde_json::from_value(table).unwrap()).map(|login| login.is_some())
+    }
+
+    #[test]
+    fn without_a_user_nobody_logs_in_and_a_password_alone_is_refused() {
+        assert_eq!(new(&[]), Ok(false));
+        assert_eq!(new(&[("user", "u")]), Ok(true));
+        let error = new(&[("password_file", "p")]).unwrap_err();
+        assert!(error.contains("database.monitor.user is not"), "{error}");
+    }
+
+    #[test]
+    fn names_and_files_that_cannot_be_right_are_refused() {
+        let long = "u".repeat(64);
+        for (fields, says) in [
+            ([("user", "")].as_slice(), "database.monitor.user: "),
+            (&[("user", &long)], "database.monitor.user: "),
+            (&[("user", "u\0x")], "database.monitor.user: "),
+            (
+                &[("user", "u"), ("database", "")],
+                "database.monitor.database: ",
+            ),
+            (
+                &[("user", "u"), ("password_file", "/no/such/file")],
+                "database.monitor.password_file: ",
+            ),
+        ] {
+            let error = new(fields).unwrap_err();
+            assert!(error.starts_with(says), "{fields:?}: {error}");
+        }
+    }
+}
