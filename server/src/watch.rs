@@ -18,7 +18,6 @@ pub async fn tell(revoked: Revoked, mut lines: Sender<Bytes, Infallible>) {
         let list = revoked.list();
         let news = News {
             revocations: Some(revocations(&list, told.as_ref(), &revoked)),
-            standing: None,
         };
         let Ok(mut line) = serde_json::to_vec(&news) else {
             return;

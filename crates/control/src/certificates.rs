@@ -69,9 +69,6 @@ pub struct ConnectorStatus {
 pub struct News {
     /// In every line today.
     pub revocations: Option<Revocations>,
-    /// How the server stands; absent where nothing of it has changed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing: Option<crate::Standing>,
 }
 
 /// The revoked certificates, as a server tells its peers.

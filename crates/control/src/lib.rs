@@ -8,7 +8,6 @@ mod choices;
 mod client;
 mod live;
 mod settings;
-mod standing;
 mod types;
 mod units;
 mod watch;
@@ -20,7 +19,6 @@ pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_s
 pub use settings::{
     LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
 };
-pub use standing::{Availability, DatabaseRole, DatabaseStanding, Standing};
 pub use types::{
     ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
     ZoneRequest,
