@@ -13,7 +13,7 @@ use programs::{go, java, node, python_script, rust, shell};
 use values::Values;
 
 /// How long a program may take. Most of their drivers have shorter limits for each statement.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(900);
 
 #[test]
 fn psql_says_the_same_through_the_chain() {

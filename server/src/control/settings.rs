@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use bytes::Bytes;
 use control::{LiveSetting, SettingsChange, SettingsView};
-use keystore::{Error, LastChange, Setting, SettingName, SettingValue, Settings, Store, Timestamp};
+use keystore::{Error, SettingName, SettingValue, Settings, Store};
 use tunnel::{Identity, Role, Standing};
 
 use super::{Problem, parse};
@@ -64,7 +64,7 @@ pub async fn change(
     let changes = read(&shared, &request.changes, &record)?;
     let by = shared.keys.author_admin(&identity.id);
     let configured = shared.settings.configured();
-    let after = with(record, &changes, &by);
+    let after = record.with(&changes, &by);
     let live = configured
         .with(&after)
         .map_err(|error| wrong(error.to_string()))?;
@@ -120,25 +120,6 @@ fn read(
         Ok((name, value))
     };
     asked.iter().map(change).collect()
-}
-
-/// The record as it would be.
-fn with(mut record: Settings, changes: &Changes, by: &str) -> Settings {
-    let at = Timestamp::now();
-    for (name, value) in changes {
-        match value.clone() {
-            Some(value) => {
-                let by = by.to_owned();
-                record.set.insert(name.clone(), Setting { value, by, at });
-            }
-            None => {
-                record.set.remove(name);
-            }
-        }
-    }
-    let by = by.to_owned();
-    record.last = Some(LastChange { by, at });
-    record
 }
 
 fn forbidden(why: &str) -> Problem {

@@ -35,8 +35,8 @@ impl Crowd {
             true => (LONG_COUNT, LONG_PLACES),
             false => (COUNT, PLACES),
         };
-        // Both ends of some are in this program.
-        raise_file_limit(count as u64 + 2000);
+        // Both ends of some are in this program, and two such tests may run at once.
+        raise_file_limit(3 * count as u64 + 2000);
         // Only a lack of places closes any.
         let patient = "startup_timeout = '1h'";
         let chain = Chain::builder().server(patient).connector(patient);

@@ -154,6 +154,18 @@ pub struct LastChange {
 }
 
 impl Settings {
+    /// As they would be once these changes were made: what [`Author::change_settings`] makes of them.
+    ///
+    /// [`Author::change_settings`]: crate::Author::change_settings
+    #[must_use]
+    pub fn with(mut self, changes: &BTreeMap<SettingName, Option<SettingValue>>, by: &str) -> Self {
+        let at = Timestamp::now();
+        for (name, value) in changes {
+            self.change(name, value.as_ref(), by, at);
+        }
+        self
+    }
+
     /// Sets a setting, or with `None` takes it back. Answers what it was before; no change, and
     /// `None`, if it is so already.
     pub(crate) fn change(
