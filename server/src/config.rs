@@ -524,7 +524,7 @@ pub const KEYS: &[Key] = &[
         "monitor_interval",
         "PERIOD",
         "100ms",
-        "How often the database is asked. At least 10ms.",
+        "How often a database that is watched (database.monitor.user) is asked. At least 10ms.",
     ),
     text(
         "monitor_timeout",

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::raw::message;
-use harness::{Cluster, Keys, Pair, Server, Settings, TestDir, Watch, until};
+use harness::{Cluster, Keys, Pair, Release, Server, Settings, TestDir, Watch, until};
 use serde_json::Value;
 
 /// `monitor_interval`, as it comes.
@@ -122,7 +122,17 @@ fn position(database: &Cluster, of: &str) -> u64 {
 
 #[test]
 fn role_timeline_and_position_are_told_of_a_primary_and_its_replica() {
-    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    are_told(&scram());
+}
+
+#[test]
+fn role_timeline_and_position_are_told_of_postgresql_18_too() {
+    are_told(&scram().release(Release::Eighteen));
+}
+
+#[track_caller]
+fn are_told(settings: &Settings) {
+    let (pair, keys, watcher) = (settings.start_pair(), keys(), Watcher::new());
     pair.primary.query(CREATE);
     pair.wait_for_replay();
     let Pair { primary, replica } = &pair;

@@ -3,7 +3,7 @@
 use harness::raw::message;
 use harness::{Ca, Leaf, Settings};
 
-use super::{PASSWORD, Stand, has_role, is_gone};
+use super::{CREATE, PASSWORD, Stand, Watcher, has_role, is_gone, keys, watch};
 use crate::scripted::{Script, Stand as Scripted};
 
 /// The log has one line of why, which says this.
@@ -60,6 +60,14 @@ fn a_wrong_password_is_one_line_that_says_what_to_do_and_a_new_one_is_read() {
 
 #[test]
 fn a_password_in_clear_is_for_the_database_alone() {
+    // Nobody is on the way.
+    let (keys, watcher) = (keys(), Watcher::new());
+    let settings = Settings::new().access("local all pgseal_monitor password");
+    let database = settings.start_cluster();
+    database.query(CREATE);
+    let server = watcher.server(&keys, &database.socket().display().to_string(), &[]);
+    watch(&keys, &server).until("the database", has_role("primary"));
+    // Others are.
     let in_clear = "all pgseal_monitor 127.0.0.1/32 password";
     let stand = Stand::with(&Settings::new().access(&format!("host {in_clear}")), &[]);
     is_refused(
