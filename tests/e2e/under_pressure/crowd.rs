@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use harness::http::Request;
@@ -22,8 +23,11 @@ const LONG_PLACES: usize = 4096;
 /// those that are being closed.
 const BESIDE: usize = 150;
 
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Crowd {
     stand: Stand,
+    _turn: MutexGuard<'static, ()>,
     count: usize,
     places: usize,
 }
@@ -35,8 +39,9 @@ impl Crowd {
             true => (LONG_COUNT, LONG_PLACES),
             false => (COUNT, PLACES),
         };
-        // Both ends of some are in this program, and two such tests may run at once.
-        raise_file_limit(3 * count as u64 + 2000);
+        // Both ends of some are in this program, so there is room for one crowd at a time.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        raise_file_limit(count as u64 + 2000);
         // Only a lack of places closes any.
         let patient = "startup_timeout = '1h'";
         let chain = Chain::builder().server(patient).connector(patient);
@@ -49,6 +54,7 @@ impl Crowd {
         });
         Self {
             stand,
+            _turn: turn,
             count,
             places,
         }
