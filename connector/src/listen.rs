@@ -5,6 +5,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -186,6 +187,13 @@ impl Incoming for Listener {
         match peer {
             Peer::Address(address) => Source::Network(address.ip().into()),
             Peer::User { uid, .. } => Source::User(*uid),
+        }
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(listener) => listener.as_fd(),
+            Self::Socket(socket) => socket.as_fd(),
         }
     }
 }

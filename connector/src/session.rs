@@ -365,6 +365,9 @@ async fn server_to_app(
     };
     if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
         tell(&mut app, refusal).await?;
+    } else {
+        // In the middle of a message nothing can be said but that no more comes.
+        app.shutdown().await.map_err(Failed::Application)?;
     }
     match lost {
         None => Ok(()),

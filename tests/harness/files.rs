@@ -1,10 +1,16 @@
 //! How many files processes have open, and may have.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 
+use crate::deadline::until;
 use crate::process::Process;
+
+/// So long without a change, and files are at rest.
+const REST: Duration = Duration::from_millis(500);
 
 /// Lets this test program have as many files open: a test with thousands of connections.
 #[track_caller]
@@ -25,22 +31,40 @@ impl Process {
     /// How many files it has open now, connections included.
     #[track_caller]
     pub fn open_files(&self) -> usize {
-        let directory = format!("/proc/{}/fd", self.pid());
-        fs::read_dir(&directory)
-            .unwrap_or_else(|error| panic!("reading {directory}: {error}"))
-            .count()
+        self.descriptors().len()
     }
 
-    /// From now on it may have no more files open than these.
+    /// From now on it may open so many more files, until it closes some: told once it has neither
+    /// opened nor closed any for a while, as connections do that looked whether it is ready. The
+    /// limit is one of the descriptors' numbers, and a new file has the lowest one that is free
+    /// (getrlimit(2)).
     #[track_caller]
-    pub fn limit_files(&self, files: u64) {
+    pub fn leave_files(&self, more: usize) {
+        let (mut taken, mut rested) = (self.descriptors(), Instant::now());
+        until("its files to rest", || {
+            let now = self.descriptors();
+            if now != taken {
+                (taken, rested) = (now, Instant::now());
+            }
+            (rested.elapsed() >= REST).then_some(())
+        });
+        let limit = (0..).filter(|number| !taken.contains(number)).nth(more);
         let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
         let limit = Rlimit {
-            current: Some(files),
-            maximum: Some(files),
+            current: limit,
+            maximum: limit,
         };
         prlimit(pid, Resource::Nofile, limit)
             .unwrap_or_else(|error| panic!("limiting the files of {self:?}: {error}"));
+    }
+
+    #[track_caller]
+    fn descriptors(&self) -> BTreeSet<u64> {
+        let directory = format!("/proc/{}/fd", self.pid());
+        fs::read_dir(&directory)
+            .unwrap_or_else(|error| panic!("reading {directory}: {error}"))
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect()
     }
 
     /// The processor time that it has used, in hundredths of a second.

@@ -3,9 +3,11 @@
 use std::hash::Hash;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -31,6 +33,9 @@ pub trait Incoming: Send + Sync {
 
     /// Where a peer belongs to.
     fn source(peer: &Self::Peer) -> Self::Source;
+
+    /// The socket that is listened on.
+    fn socket(&self) -> BorrowedFd<'_>;
 }
 
 impl Incoming for TcpListener {
@@ -44,6 +49,10 @@ impl Incoming for TcpListener {
 
     fn source(peer: &SocketAddr) -> Network {
         peer.ip().into()
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        self.as_fd()
     }
 }
 
@@ -70,6 +79,9 @@ pub async fn accept<I, S>(
                 let place = places.enter(I::source(&peer).into());
                 serve(stream, peer, place);
             }
+            // Linux asks for a free descriptor before it asks who waits: at the limit, every attempt
+            // fails, and a connection would be closed for nobody.
+            Err(_) if !someone_waits(&listener) => tokio::time::sleep(PAUSE).await,
             Err(error) => {
                 if failed.replace(Instant::now()).is_none() {
                     tracing::error!(%error, "connections cannot be accepted");
@@ -79,4 +91,10 @@ pub async fn accept<I, S>(
             }
         }
     }
+}
+
+/// Whether a connection waits to be accepted, as far as can be told.
+fn someone_waits(listener: &impl Incoming) -> bool {
+    let mut sockets = [PollFd::from_borrowed_fd(listener.socket(), PollFlags::IN)];
+    poll(&mut sockets, Some(&Timespec::default())) != Ok(0)
 }

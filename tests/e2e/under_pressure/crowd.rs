@@ -3,11 +3,12 @@
 use std::env;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use harness::http::Request;
 use harness::raw::tls::Hello;
-use harness::raw::{Session, message, tags};
+use harness::raw::{Ended, Session, message, tags};
 use harness::{Chain, Connector, Process, raise_file_limit, until};
 
 use super::Stand;
@@ -22,8 +23,11 @@ const LONG_PLACES: usize = 4096;
 /// those that are being closed.
 const BESIDE: usize = 150;
 
+static TURN: Mutex<()> = Mutex::new(());
+
 struct Crowd {
     stand: Stand,
+    _turn: MutexGuard<'static, ()>,
     count: usize,
     places: usize,
 }
@@ -35,8 +39,9 @@ impl Crowd {
             true => (LONG_COUNT, LONG_PLACES),
             false => (COUNT, PLACES),
         };
-        // Both ends of some are in this program, and two such tests may run at once.
-        raise_file_limit(3 * count as u64 + 2000);
+        // Both ends of some are in this program, so there is room for one crowd at a time.
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        raise_file_limit(count as u64 + 2000);
         // Only a lack of places closes any.
         let patient = "startup_timeout = '1h'";
         let chain = Chain::builder().server(patient).connector(patient);
@@ -49,6 +54,7 @@ impl Crowd {
         });
         Self {
             stand,
+            _turn: turn,
             count,
             places,
         }
@@ -187,42 +193,60 @@ fn connections_that_wait_at_the_ops_port_keep_no_health_check_out() {
 }
 
 #[test]
+fn a_connection_that_has_the_last_file_stays_until_another_waits_for_it() {
+    let stand = Stand::start(&Chain::builder());
+    let process = stand.link.connector.process();
+    process.leave_files(1);
+    let most = process.open_files() + 1;
+    let mut last = stand.link.address().raw();
+    until("the last file to be taken", || {
+        (process.open_files() == most).then_some(())
+    });
+    // Many times as long as the connector waits before it tries to accept again.
+    last.set_timeout(Duration::from_millis(500));
+    assert_eq!(last.read().unwrap_err(), Ended::TimedOut);
+    assert!(!process.log().contains("connections cannot be accepted"));
+    let mut next = stand.link.address().raw();
+    last.set_timeout(harness::PATIENCE);
+    assert_eq!(last.read().unwrap_err(), Ended::Closed);
+    next.send(message::ssl_request());
+    assert_eq!(next.read_byte(), Ok(b'N'));
+}
+
+#[test]
 fn a_connector_without_files_says_so_once_and_takes_sessions_when_others_have_ended() {
     let stand = Stand::start(&Chain::builder());
     let process = stand.link.connector.process();
-    let mut held = vec![stand.session()];
-    // For two more sessions, and one connection that waits.
-    process.limit_files(process.open_files() as u64 + 5);
-    let mut waiting = loop {
+    let begin = || {
         let mut session = stand.link.address().raw();
-        session.set_timeout(Duration::from_secs(2));
-        let before = process.processor_time();
         session.send(message::startup(&[("user", "postgres")]));
-        match session.read() {
-            // Out of files for its tunnel.
-            Ok(message) if message.tag == b'E' => assert_eq!(message.sqlstate(), "08006"),
-            Ok(_) => held.push(session),
-            // Not even accepted, and the connector sleeps meanwhile.
-            Err(_) => {
-                let used = process.processor_time() - before;
-                assert!(used < 100, "{used} ticks of 200");
-                break session;
-            }
-        }
-        assert!(held.len() < 10, "the limit does not hold");
+        session
     };
+    // For two sessions, and one that gets no tunnel.
+    process.leave_files(5);
+    let held = [stand.session(), stand.session()];
+    let open = process.open_files();
+    assert_eq!(begin().read().unwrap().sqlstate(), "08006");
+    until("its file to be closed", || {
+        (process.open_files() == open).then_some(())
+    });
+    process.leave_files(0);
+    let mut waiting = begin();
+    waiting.set_timeout(Duration::from_secs(2));
+    let before = process.processor_time();
+    assert_eq!(waiting.read().unwrap_err(), Ended::TimedOut);
+    let used = process.processor_time() - before;
+    assert!(used < 100, "{used} ticks of 200");
     let told = |line: &str| process.log().matches(line).count();
     assert_eq!(told("connections cannot be accepted"), 1);
-    held.clear();
+    drop(held);
     waiting.set_timeout(harness::PATIENCE);
     // Files come free one by one: it may be accepted before there is one for its tunnel.
     let first = waiting.read().unwrap();
     let served = first.tag != b'E' || first.sqlstate() == "08006";
     assert!(served, "{first:?}");
     until("sessions are taken", || {
-        let mut session = stand.link.address().raw();
-        session.send(message::startup(&[("user", "postgres")]));
-        (session.read().unwrap().tag == b'R').then_some(())
+        (begin().read().unwrap().tag == b'R').then_some(())
     });
     assert_eq!(tags(&stand.session().query("select 1")), "TDCZ");
     assert_eq!(told("connections cannot be accepted"), 1);

@@ -409,8 +409,8 @@ impl<'a> Batch<'a> {
             Edit::Put(named) => named.value.len(),
             Edit::Remove(_) => 0,
         };
-        // etcd takes little more than the longest value in one commit.
-        if self.edits.len() == MAX_COMMIT || self.size + size > MAX_VALUE {
+        // The mark is one more edit; etcd takes little more than the longest value in one commit.
+        if self.edits.len() + 1 == MAX_COMMIT || self.size + size > MAX_VALUE {
             self.write()?;
         }
         self.size += size;
