@@ -19,6 +19,7 @@ use tunnel::Standing;
 
 use crate::listen::{Listener, Peer};
 use crate::metrics::Levels;
+use crate::servers::Repeat;
 use crate::shared::Shared;
 
 /// Longest request body, in bytes.
@@ -116,11 +117,26 @@ fn is_local_host(headers: &HeaderMap) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// To whichever server answers. What makes a zone is not asked of a second one that the first may
+/// have made already.
 async fn pass_on(shared: &Shared, method: Method, path: &str, body: Bytes) -> Response {
-    match shared.control.send(method, path, body).await {
+    let makes = method != Method::GET || path == path::GET_NEW_ZONE;
+    let repeat = if makes {
+        Repeat::Unsafe
+    } else {
+        Repeat::Harmless
+    };
+    match shared.servers.send(method, path, body, repeat).await {
         Ok(answer) => as_it_came(answer),
         Err(error) => unanswered(&error),
     }
+}
+
+async fn ask(shared: &Shared, path: &str) -> Result<Answer, ClientError> {
+    let servers = &shared.servers;
+    servers
+        .send(Method::GET, path, Bytes::new(), Repeat::Harmless)
+        .await
 }
 
 fn as_it_came(answer: Answer) -> Response {
@@ -138,11 +154,7 @@ fn unanswered(error: &ClientError) -> Response {
 
 /// The server's status, and this connector's own beside it.
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    let answer = match shared
-        .control
-        .send(Method::GET, path::STATUS, Bytes::new())
-        .await
-    {
+    let answer = match ask(&shared, path::STATUS).await {
         Ok(answer) => answer,
         Err(error) => return unanswered(&error),
     };
@@ -218,11 +230,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
             "the list of revoked certificates is too old\n",
         );
     }
-    match shared
-        .control
-        .send(Method::GET, path::CLIENT, Bytes::new())
-        .await
-    {
+    match ask(&shared, path::CLIENT).await {
         Ok(answer) if answer.status.is_success() => (StatusCode::OK, "ok\n"),
         Ok(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -11,6 +11,7 @@
 
 pub mod bytea;
 pub mod description;
+pub mod error_response;
 pub mod frame;
 pub mod originate;
 pub mod request;

@@ -1,0 +1,396 @@
+//! Drives the balancer: tells it the time and what became of checks and sessions, does what it says,
+//! and passes on what changes to whoever waits for it.
+
+mod waiting;
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use balancer::{
+    Balancer, Change, Check, Choice, Ending, Endpoint, EndpointId, Event, Failure, Lease, Listener,
+    ListenerId, Outcome, Output, State, Ticket,
+};
+use control::Standing;
+use tokio::sync::{Notify, oneshot, watch};
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::servers::Server;
+use crate::servers::check::check;
+use crate::servers::lease::{Leased, Leaving};
+use crate::servers::report::Databases;
+use crate::servers::settings::{self, OnRoleChange};
+pub use waiting::Waiting;
+
+/// The balancer and what it is told and says.
+pub struct Driver {
+    servers: Vec<Arc<Server>>,
+    /// The balancer's names for them, in the same order.
+    endpoints: Vec<EndpointId>,
+    listener: ListenerId,
+    on_role_change: OnRoleChange,
+    /// For so long after its last word a server counts as speaking.
+    hearing: Duration,
+    state: Mutex<Inner>,
+    /// The timer is to be set anew.
+    timer: Notify,
+    /// Counts what has changed.
+    events: watch::Sender<u64>,
+    /// Where sessions cannot stay.
+    leaving: watch::Sender<BTreeMap<EndpointId, Leaving>>,
+    /// Counts each server's failed checks.
+    doubts: watch::Sender<BTreeMap<EndpointId, u64>>,
+    metrics: Arc<Metrics>,
+}
+
+struct Inner {
+    balancer: Balancer,
+    databases: Databases,
+    /// When each server last said something by itself.
+    heard: Vec<Option<Instant>>,
+    /// What was last met where one did not answer.
+    causes: Vec<String>,
+    /// Sessions that queue.
+    waiting: HashMap<Ticket, oneshot::Sender<Leased>>,
+}
+
+/// What a session is told that asks for a server.
+pub enum Answer {
+    Use(Leased),
+    Queued(Waiting),
+    QueueFull,
+    NoPrimary,
+    /// Nobody, but not all were heard of since the program's start.
+    NobodyYet,
+    Nobody,
+}
+
+impl Driver {
+    /// Knows the servers, and has not begun to check them.
+    ///
+    /// # Errors
+    /// In a line: a setting that cannot be.
+    pub fn new(
+        config: &Config,
+        checks: balancer::Checks,
+        servers: &[Arc<Server>],
+        metrics: Arc<Metrics>,
+    ) -> Result<Arc<Self>, String> {
+        let now = Instant::now();
+        // Of a source that is seeded at random, in each process another.
+        let seed = RandomState::new().hash_one(());
+        let mut balancer =
+            Balancer::new(checks, seed, now).map_err(|error| format!("checks: {error}"))?;
+        let listener = balancer.listen(Listener {
+            max_lag: config.max_lag.map(Into::into).unwrap_or_default(),
+            fallback_to_primary: config.fallback_to_primary,
+            policy: config.policy.into(),
+            max_queue: config.max_queue.0,
+            queue_timeout: config.queue_timeout.0,
+            ..Listener::new(config.target.into())
+        });
+        let list: Vec<_> = servers
+            .iter()
+            .map(|server| Endpoint {
+                max_connections: config.max_connections.map(settings::number),
+                ..Endpoint::new(server.address.as_str())
+            })
+            .collect();
+        balancer
+            .replace(now, &list)
+            .map_err(|error| format!("servers: {error}"))?;
+        let endpoints = balancer.endpoints(now).map(|it| it.endpoint).collect();
+        Ok(Arc::new(Self {
+            servers: servers.to_vec(),
+            endpoints,
+            listener,
+            on_role_change: config.on_role_change,
+            hearing: settings::hearing(&checks),
+            state: Mutex::new(Inner {
+                balancer,
+                databases: Databases::new(servers.len()),
+                heard: vec![None; servers.len()],
+                causes: vec![String::new(); servers.len()],
+                waiting: HashMap::new(),
+            }),
+            timer: Notify::new(),
+            events: watch::Sender::new(0),
+            leaving: watch::Sender::default(),
+            doubts: watch::Sender::default(),
+            metrics,
+        }))
+    }
+
+    /// Ticks when the balancer wants to, without end.
+    pub async fn run(self: Arc<Self>) {
+        loop {
+            let due = self.with(|inner, now| {
+                inner.balancer.tick(now);
+                inner.balancer.next_due()
+            });
+            // One server at least is listed, so that something is always due.
+            let due = due.unwrap_or_else(|| Instant::now() + self.hearing);
+            tokio::select! {
+                () = tokio::time::sleep_until(due.into()) => {}
+                () = self.timer.notified() => {}
+            }
+        }
+    }
+
+    /// Counts on with each change.
+    pub fn events(&self) -> watch::Receiver<u64> {
+        self.events.subscribe()
+    }
+
+    /// A server for a session that has tried these.
+    pub fn choose(self: &Arc<Self>, tried: &[EndpointId]) -> Answer {
+        self.with(|inner, now| {
+            let choice = inner.balancer.choose(now, self.listener, tried);
+            match choice {
+                Choice::Use(lease) => Answer::Use(Leased::new(lease, self.clone())),
+                Choice::Queued(ticket) => {
+                    let (sender, receiver) = oneshot::channel();
+                    inner.waiting.insert(ticket, sender);
+                    Answer::Queued(Waiting::new(ticket, receiver, self.clone()))
+                }
+                Choice::QueueFull => Answer::QueueFull,
+                Choice::NoPrimary => Answer::NoPrimary,
+                Choice::NobodyServes => {
+                    let mut known = inner.balancer.endpoints(now);
+                    match known.any(|it| it.state == State::New && !tried.contains(&it.endpoint)) {
+                        true => Answer::NobodyYet,
+                        false => Answer::Nobody,
+                    }
+                }
+            }
+        })
+    }
+
+    /// A session does not queue any more.
+    pub fn leave(self: &Arc<Self>, ticket: Ticket) {
+        self.with(|inner, _| {
+            inner.balancer.leave(ticket);
+            inner.waiting.remove(&ticket)
+        });
+    }
+
+    /// A session was opened.
+    pub fn connected(self: &Arc<Self>, lease: &Lease, latency: Duration) {
+        self.with(|inner, now| inner.balancer.connected(now, lease, latency));
+    }
+
+    /// A session could not be opened.
+    pub fn connect_failed(self: &Arc<Self>, lease: Lease, place: usize, why: &str) {
+        self.metrics.connect_failed(self.address(place));
+        self.with(|inner, now| {
+            note(&mut inner.causes, place, why);
+            inner.balancer.failed(now, lease);
+        });
+    }
+
+    /// A session has ended.
+    pub fn ended(self: &Arc<Self>, lease: Lease, ending: Ending) {
+        self.with(|inner, now| inner.balancer.ended(now, lease, ending));
+    }
+
+    /// A server says this of itself, or that it is still there.
+    pub fn heard(self: &Arc<Self>, place: usize, standing: Option<&Standing>) {
+        let Some(endpoint) = self.endpoints.get(place) else {
+            return;
+        };
+        self.with(|inner, now| {
+            if let Some(heard) = inner.heard.get_mut(place) {
+                *heard = Some(now);
+            }
+            let report = inner.databases.report(place, standing);
+            inner.balancer.reported(now, *endpoint, report);
+        });
+    }
+
+    /// A server has broken off.
+    pub fn fell_silent(self: &Arc<Self>, place: usize) {
+        let Some(endpoint) = self.endpoints.get(place) else {
+            return;
+        };
+        self.with(|inner, now| {
+            if let Some(heard) = inner.heard.get_mut(place) {
+                *heard = None;
+            }
+            inner.balancer.fell_silent(now, *endpoint);
+        });
+    }
+
+    /// The places of those that are up.
+    pub fn up(&self) -> Vec<usize> {
+        let mut inner = self.lock();
+        let up = inner.balancer.endpoints(Instant::now());
+        let up: Vec<_> = up.filter(|it| it.state == State::Up).collect();
+        let places = up.iter().filter_map(|it| self.place(it.endpoint));
+        places.collect()
+    }
+
+    /// Returns when sessions cannot stay at this endpoint.
+    pub async fn leaving(&self, endpoint: EndpointId) -> Leaving {
+        let mut leaving = self.leaving.subscribe();
+        let left = leaving.wait_for(|leaving| leaving.contains_key(&endpoint));
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let left = left.await.ok();
+        let why = left.and_then(|leaving| leaving.get(&endpoint).copied());
+        why.unwrap_or(Leaving::Down)
+    }
+
+    /// Returns when a check of this endpoint has failed.
+    pub async fn doubt(&self, endpoint: EndpointId) {
+        let mut doubts = self.doubts.subscribe();
+        let count = |doubts: &BTreeMap<_, u64>| doubts.get(&endpoint).copied();
+        let before = count(&doubts.borrow());
+        // As above.
+        let _ = doubts.wait_for(|doubts| count(doubts) != before).await;
+    }
+
+    /// One step of the balancer, and all that follows from it.
+    fn with<T>(self: &Arc<Self>, step: impl FnOnce(&mut Inner, Instant) -> T) -> T {
+        let mut inner = self.lock();
+        let now = Instant::now();
+        let due = inner.balancer.next_due();
+        let result = step(&mut inner, now);
+        let outputs: Vec<_> = std::iter::from_fn(|| inner.balancer.next_output()).collect();
+        if !outputs.is_empty() || !self.leaving.borrow().is_empty() {
+            self.judge(&mut inner, now);
+        }
+        if inner.balancer.next_due() != due {
+            self.timer.notify_one();
+        }
+        // A lease may come back at once, and that is the next step.
+        drop(inner);
+        outputs.into_iter().for_each(|output| self.act(output));
+        result
+    }
+
+    fn act(self: &Arc<Self>, output: Output) {
+        match output {
+            Output::Check(check) => {
+                tokio::spawn(self.clone().check(check));
+            }
+            Output::Granted(ticket, lease) => {
+                let leased = Leased::new(lease, self.clone());
+                let waiting = self.lock().waiting.remove(&ticket);
+                // One that does not wait any more hands it back by dropping it.
+                if let Some(waiting) = waiting {
+                    drop(waiting.send(leased));
+                }
+            }
+            Output::Expired(ticket) => drop(self.lock().waiting.remove(&ticket)),
+            Output::Event(event) => {
+                self.tell(&event);
+                self.events.send_modify(|count| *count += 1);
+            }
+        }
+    }
+
+    async fn check(self: Arc<Self>, asked: Check) {
+        let Some(place) = self.place(asked.endpoint) else {
+            return;
+        };
+        let Some(server) = self.servers.get(place) else {
+            return;
+        };
+        let answer = check(server).await;
+        if let Err(error) = &answer {
+            self.metrics.check_failed(self.address(place));
+            self.doubts
+                .send_modify(|doubts| *doubts.entry(asked.endpoint).or_default() += 1);
+            let error = error.to_string();
+            self.with(|inner, _| note(&mut inner.causes, place, &error));
+        }
+        self.with(|inner, now| {
+            let outcome = match answer {
+                Ok(news) => {
+                    let report = inner.databases.report(place, news.standing.as_ref());
+                    Outcome::Reported(report)
+                }
+                Err(_) => Outcome::Failed,
+            };
+            inner.balancer.checked(now, &asked, outcome);
+        });
+    }
+
+    /// Where sessions cannot stay. A server that speaks is there, whatever connects and checks met:
+    /// one that drains takes neither, and lets its sessions finish.
+    fn judge(&self, inner: &mut Inner, now: Instant) {
+        let states: Vec<_> = inner
+            .balancer
+            .endpoints(now)
+            .map(|it| (it.endpoint, it.state))
+            .collect();
+        let mut leaving = BTreeMap::new();
+        for (endpoint, state) in states {
+            if inner.balancer.keeps(self.listener, endpoint) {
+                continue;
+            }
+            let heard = self
+                .place(endpoint)
+                .and_then(|place| inner.heard.get(place));
+            let speaks = heard
+                .copied()
+                .flatten()
+                .is_some_and(|heard| now.saturating_duration_since(heard) < self.hearing);
+            match (state, self.on_role_change) {
+                (State::Down, _) if !speaks => drop(leaving.insert(endpoint, Leaving::Down)),
+                (State::Up, OnRoleChange::Close) => {
+                    leaving.insert(endpoint, Leaving::Role);
+                }
+                _ => {}
+            }
+        }
+        self.leaving.send_if_modified(|known| {
+            let changed = *known != leaving;
+            *known = leaving;
+            changed
+        });
+    }
+
+    /// One line for the log, and the metrics.
+    fn tell(&self, event: &Event) {
+        let place = self.place(event.endpoint);
+        match &event.change {
+            Change::Down {
+                failure: Failure::Check | Failure::Connect,
+            } => {
+                let cause = place.and_then(|place| self.lock().causes.get(place).cloned());
+                tracing::warn!(cause = cause.unwrap_or_default(), "the server {event}");
+            }
+            Change::Down { .. } => tracing::warn!("the server {event}"),
+            Change::Conflict { .. } => tracing::error!("the server {event}"),
+            _ => tracing::info!("the server {event}"),
+        }
+        let up = match event.change {
+            Change::Up => true,
+            Change::Down { .. } => false,
+            _ => return,
+        };
+        if let Some(place) = place {
+            self.metrics.server_is(self.address(place), up);
+        }
+    }
+
+    fn place(&self, endpoint: EndpointId) -> Option<usize> {
+        self.endpoints.iter().position(|known| *known == endpoint)
+    }
+
+    fn address(&self, place: usize) -> &str {
+        self.servers.get(place).map_or("", |server| &server.address)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn note(causes: &mut [String], place: usize, why: &str) {
+    if let Some(cause) = causes.get_mut(place) {
+        why.clone_into(cause);
+    }
+}
