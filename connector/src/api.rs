@@ -33,6 +33,7 @@ pub async fn serve(listener: Listener, shared: Arc<Shared>) {
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .route(path::SESSIONS, get(sessions))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such path") })
@@ -220,6 +221,11 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
             "this connector does not create zones; set local_api.zones = true to allow it",
         )
     })
+}
+
+/// The sessions that run through this connector, the oldest first.
+async fn sessions(State(shared): State<Arc<Shared>>) -> Response {
+    Json(serde_json::json!({ "sessions": shared.running.view() })).into_response()
 }
 
 /// 200 when it is known who is revoked, and the server answers and knows this connector's client.

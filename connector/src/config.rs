@@ -484,6 +484,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_server_or_several_are_named_and_not_both() {
+        let read = |lines: &str| {
+            let tls = "tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
+            let config: Config = toml::from_str(&format!("{lines}\n{tls}")).unwrap();
+            let servers = config.servers()?;
+            Ok(servers.iter().map(|it| it.as_str().to_owned()).collect())
+        };
+        let (one, two) = ("server = 'a:1'", "servers = ['a:1', 'b:2']");
+        assert_eq!(read(one), Ok(vec!["a:1".to_owned()]));
+        assert_eq!(read(two), Ok(vec!["a:1".to_owned(), "b:2".to_owned()]));
+        for (lines, why) in [
+            (format!("{one}\n{two}"), "set one of the two"),
+            (
+                format!("control = 'c:1'\n{two}"),
+                "each of servers has its own",
+            ),
+            ("servers = []".to_owned(), "`server` is not set"),
+        ] {
+            let error: Result<Vec<String>, String> = read(&lines);
+            let error = error.unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
             "server": "s:1",

@@ -5,12 +5,14 @@
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
+mod cancels;
 mod certificates;
 pub mod config;
 pub mod listen;
 mod metrics;
 mod opening;
 mod refusals;
+mod running;
 mod servers;
 mod session;
 mod shared;
@@ -31,6 +33,7 @@ use crate::config::Config;
 use crate::listen::{Addresses, Listener};
 use crate::metrics::Metrics;
 use crate::servers::Servers;
+use crate::session::Came;
 use crate::shared::{Parts, Shared};
 use crate::users::AllowUsers;
 
@@ -110,8 +113,8 @@ async fn run(
     );
 
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, shared.clone()));
+    for (listener, address) in listeners.into_iter().zip(&config.listen.0) {
+        accepting.spawn(accept(listener, address.to_string().into(), shared.clone()));
     }
     let mut answering = JoinSet::new();
     for listener in api_listeners {
@@ -139,12 +142,16 @@ async fn run(
     Ok(())
 }
 
-async fn accept(listener: Listener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, address: Arc<str>, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |app, peer, place| {
-        let shared = shared.clone();
+        let (shared, address) = (shared.clone(), address.clone());
         let served = async move {
-            if let Err(reason) = session::serve(app, &peer, place, &shared).await {
+            let came = Came {
+                peer: &peer,
+                listener: &address,
+            };
+            if let Err(reason) = session::serve(app, came, place, &shared).await {
                 tracing::warn!(%reason, "a session ended early");
             }
         };

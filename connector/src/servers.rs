@@ -161,6 +161,17 @@ impl Servers {
         Err(last.expect("a connector has one server at least"))
     }
 
+    /// Those that are up; all of them, where none is or nobody looks.
+    pub fn up(&self) -> impl Iterator<Item = &Arc<Server>> {
+        let up = self.driver.as_ref().map(|driver| driver.up());
+        let up = up.filter(|up| !up.is_empty());
+        let is_up = move |server: &&Arc<Server>| match &up {
+            Some(up) => up.contains(&server.place),
+            None => true,
+        };
+        self.list.iter().filter(is_up)
+    }
+
     /// Those that are up come first.
     fn by_health(&self) -> Vec<Arc<Server>> {
         let mut list = self.list.clone();

@@ -3,19 +3,22 @@
 
 use std::io;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tunnel::{Serial, Standing, Tunnel};
+use tunnel::{Serial, Tunnel};
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
+use crate::cancels;
 use crate::listen::{Peer, Source, Stream};
 use crate::opening::{self, Farewell, Opened};
 use crate::refusals;
+use crate::running::{Entered, Greeting};
 use crate::servers::{Chosen, Leaving, Unserved};
 use crate::shared::Shared;
 
@@ -77,15 +80,24 @@ enum Wish {
     Nothing,
 }
 
+/// Who connected, and where.
+#[derive(Clone, Copy)]
+pub struct Came<'a> {
+    /// Who.
+    pub peer: &'a Peer,
+    /// Where: the address that it connected to.
+    pub listener: &'a str,
+}
+
 /// Serves one connection to its end.
 ///
 /// # Errors
 /// What to say of it in the log; the application has been told already.
 pub async fn serve(
     mut app: Stream,
-    peer: &Peer,
+    came: Came<'_>,
     place: Place<Source>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
         shared.tuning.apply(tcp).map_err(Failed::Application)?;
@@ -100,7 +112,7 @@ pub async fn serve(
     };
     match wish {
         Wish::Nothing => Ok(()),
-        wish if !shared.allow_users.permit(peer) => {
+        wish if !shared.allow_users.permit(came.peer) => {
             shared.metrics.users_refused.inc();
             // A cancel request never gets an answer.
             if let Wish::Session(_) = wish {
@@ -109,7 +121,7 @@ pub async fn serve(
             Err(Failed::NotAllowed)
         }
         Wish::Cancel(request) => tokio::select! {
-            cancelled = cancel(&request, shared) => cancelled,
+            cancelled = cancels::carry(&request, shared) => cancelled,
             () = place.lost() => {
                 shared.metrics.connections_dropped.inc();
                 Ok(())
@@ -118,16 +130,21 @@ pub async fn serve(
         Wish::Session(startup) => {
             drop(place);
             // Of its own, so that a connection that has not begun takes no room for it.
-            Box::pin(session(app, &startup, shared)).await
+            Box::pin(session(app, came, &startup, shared)).await
         }
     }
 }
 
-async fn session(mut app: Stream, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
+async fn session(
+    mut app: Stream,
+    came: Came<'_>,
+    startup: &[u8],
+    shared: &Shared,
+) -> Result<(), Failed> {
     let _running = shared.sessions.begin();
     shared.metrics.sessions_started.inc();
     match opening::open(&mut app, startup, shared).await {
-        Ok(opened) => carry(app, opened, shared).await,
+        Ok(opened) => carry(app, came, opened, shared).await,
         Err(unopened) => {
             match unopened.farewell {
                 Farewell::Refusal(refusal) => tell(&mut app, refusal).await?,
@@ -138,34 +155,6 @@ async fn session(mut app: Stream, startup: &[u8], shared: &Shared) -> Result<(),
             unopened.why.map_or(Ok(()), Err)
         }
     }
-}
-
-/// Carries a cancel request, and returns when it has been dealt with: the application waits for its
-/// connection to close, and then no later query can be hit.
-async fn cancel(request: &[u8], shared: &Shared) -> Result<(), Failed> {
-    shared.metrics.cancels.inc();
-    let mut tunnel = open_in_turn(shared).await?.stream;
-    tunnel.write_all(request).await.map_err(Failed::Lost)?;
-    tunnel.flush().await.map_err(Failed::Lost)?;
-    // The server closes when PostgreSQL has; until then it holds back the session's next message,
-    // so that giving up here lets no later query be hit.
-    let mut rest = [0; 64];
-    let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
-    tokio::time::timeout(shared.answer_timeout, closed)
-        .await
-        .map_err(|_| Failed::Silent(shared.answer_timeout))
-}
-
-/// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
-/// is still there for sessions.
-async fn open_in_turn(shared: &Shared) -> Result<Tunnel, Failed> {
-    // The semaphore is never closed.
-    let _turn = shared.opening_for_cancels.acquire().await;
-    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
-        return Err(Failed::RevocationsUnknown);
-    }
-    let chosen = shared.servers.search().next().await?;
-    opening::open_tunnel(&chosen.server.address, shared).await
 }
 
 /// Reads up to the packet that says what the application wants. Encryption is declined, once for
@@ -244,16 +233,21 @@ async fn say(app: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> Result<(), Fa
 }
 
 /// Both directions, until either side ends, or the server is not to be trusted any more.
-async fn carry(app: Stream, opened: Opened, shared: &Shared) -> Result<(), Failed> {
+async fn carry(app: Stream, came: Came<'_>, opened: Opened, shared: &Shared) -> Result<(), Failed> {
     let Opened {
         tunnel: Tunnel { stream, server },
         chosen,
         answer,
         early,
     } = opened;
+    let address = &chosen.server.address;
+    let entered = shared
+        .running
+        .enter(address, came.peer.to_string(), came.listener);
     let carried = Carried {
         server: &server.serial,
         chosen: &chosen,
+        entered: &entered,
         shared,
     };
     let ended = {
@@ -275,6 +269,7 @@ async fn carry(app: Stream, opened: Opened, shared: &Shared) -> Result<(), Faile
 struct Carried<'a> {
     server: &'a Serial,
     chosen: &'a Chosen,
+    entered: &'a Entered<'a>,
     shared: &'a Shared,
 }
 
@@ -371,10 +366,22 @@ async fn server_to_app(
     answer: BytesMut,
     carried: Carried<'_>,
 ) -> Result<(), Failed> {
-    let shared = carried.shared;
-    let mut boundaries = Boundaries::default();
+    let Carried {
+        entered, shared, ..
+    } = carried;
+    let (mut boundaries, mut greeting) = (Boundaries::default(), Greeting::default());
+    let mut pass = async |boundaries: &mut Boundaries, app: &mut _, chunk: &[u8]| {
+        let unreadable = |error| Failed::Lost(io::Error::other(error));
+        boundaries.pass(chunk).map_err(unreadable)?;
+        if let Some(number) = greeting.pass(chunk).map_err(unreadable)? {
+            entered.is_process(number);
+        }
+        AsyncWriteExt::write_all(app, chunk)
+            .await
+            .map_err(Failed::Application)
+    };
     let mut chunk = answer;
-    pass(&mut boundaries, &chunk, &mut app).await?;
+    pass(&mut boundaries, &mut app, &chunk).await?;
     let must_end = pin!(must_end(carried.server, carried.chosen, shared));
     let mut must_end = OnWake::new(must_end);
     let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
@@ -399,7 +406,7 @@ async fn server_to_app(
             }
             Err(error) => break (refusals::SERVER_GONE, Some(Failed::Lost(error))),
         }
-        pass(&mut boundaries, &chunk, &mut app).await?;
+        pass(&mut boundaries, &mut app, &chunk).await?;
     };
     if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
         tell(&mut app, refusal).await?;
@@ -411,15 +418,4 @@ async fn server_to_app(
             Err(why)
         }
     }
-}
-
-async fn pass(
-    boundaries: &mut Boundaries,
-    chunk: &[u8],
-    app: &mut (impl AsyncWrite + Unpin),
-) -> Result<(), Failed> {
-    boundaries
-        .pass(chunk)
-        .map_err(|error| Failed::Lost(io::Error::other(error)))?;
-    app.write_all(chunk).await.map_err(Failed::Application)
 }

@@ -10,6 +10,7 @@ use tunnel::{ClientTls, Revoked, Tuning};
 use crate::config::Config;
 use crate::listen::Source;
 use crate::metrics::Metrics;
+use crate::running::Running;
 use crate::servers::Servers;
 use crate::users::AllowUsers;
 
@@ -44,6 +45,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// The sessions that run.
     pub sessions: Sessions,
+    /// The same, one by one, once they have begun on a server.
+    pub running: Running,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
 }
@@ -89,6 +92,7 @@ impl Shared {
             tuning: config.tuning(),
             metrics,
             sessions: Sessions::default(),
+            running: Running::default(),
             ending,
         }
     }

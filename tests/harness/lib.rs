@@ -74,6 +74,7 @@ mod rounds;
 mod scan;
 mod server;
 mod settings;
+mod several;
 mod tap;
 mod unread;
 
@@ -102,4 +103,5 @@ pub use rounds::{is_long, rounds};
 pub use scan::{Finding, scan};
 pub use server::Server;
 pub use settings::{Auth, Settings};
+pub use several::Several;
 pub use tap::{Direction, Tap};

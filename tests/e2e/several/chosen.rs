@@ -1,0 +1,198 @@
+//! Which server a session, a request and a cancel request go to.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use harness::http::Request;
+use harness::raw::{message, tags};
+use harness::{Ca, Connector, Impostor, Leaf, Several, free_port, until};
+
+use super::{all_up, is_up, session};
+
+/// What a session is told that nobody takes.
+#[track_caller]
+fn turned_away(several: &Several) -> String {
+    let mut session = several.address().raw();
+    session.send(message::startup(&[("user", "postgres")]));
+    let heard = session.read_until_closed();
+    assert_eq!(tags(&heard), "E", "{heard:?}");
+    heard[0].sqlstate()
+}
+
+#[test]
+fn sessions_go_to_all_servers_in_turn() {
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    let sessions: Vec<_> = (0..10).map(|_| session(&several)).collect();
+    for server in &several.servers {
+        assert_eq!(server.counted("sessions"), 5);
+    }
+    let listed = several.connector.api(&Request::get("/v1/sessions")).json();
+    let listed = listed["sessions"].as_array().unwrap();
+    assert_eq!(listed.len(), 10);
+    for (session, number) in sessions.iter().zip(0..) {
+        let entry = &listed[number];
+        let local = session.stream().local_addr().unwrap();
+        assert_eq!(entry["application"], local.to_string());
+        assert_eq!(entry["listener"], several.address().to_string());
+        assert!(entry["since"].as_str().unwrap().ends_with('Z'), "{entry}");
+    }
+    for server in &several.servers {
+        let address = format!("127.0.0.1:{}", server.port());
+        let here = listed.iter().filter(|it| it["server"] == address.as_str());
+        assert_eq!(here.count(), 5);
+    }
+    drop(sessions);
+    until("the sessions to leave the list", || {
+        let listed = several.connector.api(&Request::get("/v1/sessions")).json();
+        listed["sessions"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_wrong_certificate_is_told_once_and_sessions_go_elsewhere() {
+    let stranger = Impostor::start(&Ca::new().issue(&Leaf::server("server-2")));
+    let address = format!("127.0.0.1:{}", stranger.port());
+    let several = Several::start(1, &[&address], &[]);
+    all_up(&several);
+    for _ in 0..10 {
+        let mut session = session(&several);
+        assert_eq!(tags(&session.query("select 1")), "TDCZ");
+    }
+    let failed = format!("checks_failed_total{{server=\"{address}\"}}");
+    until("a second check", || {
+        (several.connector.counted(&failed) > 1).then_some(())
+    });
+    let log = several.connector.process().log();
+    let lines = log.lines().filter(|line| line.contains("certificate:"));
+    let lines: Vec<_> = lines.filter(|line| line.contains(&address)).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("UnknownIssuer"), "{}", lines[0]);
+    assert!(
+        lines[0].contains(&format!("{address} is down")),
+        "{}",
+        lines[0]
+    );
+    assert_eq!(stranger.heard(), b"");
+}
+
+#[test]
+fn a_name_that_does_not_resolve_is_a_server_that_is_down() {
+    let several = Several::start(1, &["no-such-host.invalid:9393"], &[]);
+    all_up(&several);
+    let line = several
+        .connector
+        .process()
+        .wait_for_line("no-such-host.invalid:9393 is down");
+    assert!(line.contains("cannot be reached"), "{line}");
+    for _ in 0..4 {
+        assert_eq!(tags(&session(&several).query("select 1")), "TDCZ");
+    }
+}
+
+#[test]
+fn where_nobody_serves_the_application_is_told_so() {
+    let ports = [free_port(), free_port()];
+    let list = ports.each_ref().map(|port| format!("127.0.0.1:{port}"));
+    let list = list.each_ref().map(String::as_str);
+    let several = Several::start(0, &list, &[]);
+    assert_eq!(turned_away(&several), "57P03");
+    assert_eq!(
+        several.connector.api(&Request::get("/v1/client")).status,
+        502
+    );
+}
+
+#[test]
+fn a_session_waits_for_a_primary_and_no_longer_than_it_should() {
+    let promise = Duration::from_millis(700);
+    let lines = ["target = 'primary'", "wait_for_primary = '700ms'"];
+    // A server whose role nobody knows is none.
+    let several = Several::start(0, &["127.0.0.1:1"], &lines);
+    let begun = Instant::now();
+    assert_eq!(turned_away(&several), "57P03");
+    let after = begun.elapsed();
+    assert!((promise..3 * promise).contains(&after), "{after:?}");
+}
+
+#[test]
+fn sessions_over_max_connections_wait_for_a_place() {
+    let lines = ["max_connections = 1", "queue_timeout = '1s'"];
+    let several = Several::start(2, &[], &lines);
+    all_up(&several);
+    let first = session(&several);
+    let _second = session(&several);
+    assert_eq!(turned_away(&several), "53300");
+    thread::scope(|scope| {
+        let third = scope.spawn(|| tags(&session(&several).query("select 1")));
+        drop(first);
+        assert_eq!(third.join().unwrap(), "TDCZ");
+    });
+}
+
+#[test]
+fn the_local_api_is_answered_by_any_server_that_is_there() {
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    for server in &several.servers {
+        let answer = several.connector.api(&Request::get("/v1/client"));
+        assert_eq!(answer.status, 200);
+        server.process().kill();
+    }
+    is_up(&several, several.servers[1].port(), 0);
+    let answer = several.connector.api(&Request::get("/v1/client"));
+    assert_eq!(answer.status, 502);
+}
+
+#[test]
+fn a_cancel_request_finds_the_server_of_its_session() {
+    let several = Several::start(3, &[], &[]);
+    all_up(&several);
+    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    for round in 1..=6 {
+        let mut session = several.address().raw();
+        let greeting = session.start();
+        let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
+        session.send(message::query("select pg_sleep(600)"));
+        until("the query to begin", || {
+            (several.database.value(asleep) == "1").then_some(())
+        });
+        let mut cancel = several.address().raw();
+        cancel.send(message::cancel_request(&key.body));
+        assert_eq!(cancel.read_until_closed(), []);
+        let answer = session.read_until_ready();
+        let error = answer.iter().find(|it| it.tag == b'E').unwrap();
+        assert_eq!(error.sqlstate(), "57014");
+        // The others were not even asked.
+        assert_eq!(several.connector.counted("cancels_total"), round);
+        let found = several.servers.iter().map(|it| it.counted("cancels_total"));
+        assert_eq!(found.sum::<u64>(), round);
+    }
+}
+
+#[test]
+fn a_cancel_request_of_another_connectors_session_is_put_to_every_server() {
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+    for server in &several.servers {
+        let identity = several.keys.client_identity("app");
+        let other = Connector::start("other", &identity, server.port(), &[]);
+        let mut session = other.address().raw();
+        let greeting = session.start();
+        let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
+        session.send(message::query("select pg_sleep(600)"));
+        until("the query to begin", || {
+            (several.database.value(asleep) == "1").then_some(())
+        });
+        let mut cancel = several.address().raw();
+        cancel.send(message::cancel_request(&key.body));
+        assert_eq!(cancel.read_until_closed(), []);
+        let answer = session.read_until_ready();
+        assert!(answer.iter().any(|it| it.tag == b'E'), "{answer:?}");
+    }
+}
