@@ -511,7 +511,7 @@ mod tests {
     #[test]
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
-            "server": "s:1",
+            "servers": ["s:1"],
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

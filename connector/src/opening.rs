@@ -100,17 +100,17 @@ pub async fn open(app: &mut Stream, startup: &[u8], shared: &Shared) -> Result<O
         ));
     }
     let mut search = shared.servers.search();
-    let mut last = None;
+    let (mut last, mut early) = (None, BytesMut::new());
     loop {
-        let chosen = match search.next().await {
+        let chosen = match next(app, &mut early, &mut search, shared).await? {
             Ok(chosen) => chosen,
             // What the servers said is more to the point.
             Err(unserved) => return Err(last.unwrap_or_else(|| unserved.into())),
         };
         let begun = Instant::now();
-        let tried = try_one(app, startup, &chosen, &search, shared).await;
+        let tried = try_one(app, startup, &mut early, &chosen, &search, shared).await;
         let unopened = match tried {
-            Ok((tunnel, answer, early)) => {
+            Ok((tunnel, answer)) => {
                 if !answer.is_empty() {
                     chosen.connected(begun.elapsed());
                 }
@@ -137,13 +137,43 @@ pub async fn open(app: &mut Stream, startup: &[u8], shared: &Shared) -> Result<O
     }
 }
 
+/// The next server, unless the application goes, or this program ends, before there is one.
+async fn next(
+    app: &mut Stream,
+    early: &mut BytesMut,
+    search: &mut Search<'_>,
+    shared: &Shared,
+) -> Result<Result<Chosen, Unserved>, Unopened> {
+    let mut ending = shared.ending.clone();
+    let mut found = pin!(search.next());
+    loop {
+        let read = tokio::select! {
+            biased;
+            found = &mut found => return Ok(found),
+            () = ending.begun() => {
+                let farewell = Farewell::Refusal(refusals::SHUTDOWN);
+                return Err(Unopened { farewell, why: None });
+            }
+            read = daemon::read_chunk(app, early), if early.is_empty() => read,
+        };
+        let why = match read {
+            Ok(1..) => continue,
+            Ok(0) => None,
+            Err(error) => Some(Failed::Application(error)),
+        };
+        let farewell = Farewell::Nothing;
+        return Err(Unopened { farewell, why });
+    }
+}
+
 async fn try_one(
     app: &mut Stream,
     startup: &[u8],
+    early: &mut BytesMut,
     chosen: &Chosen,
     search: &Search<'_>,
     shared: &Shared,
-) -> Result<(Tunnel, BytesMut, BytesMut), Attempt> {
+) -> Result<(Tunnel, BytesMut), Attempt> {
     let mut impatient = pin!(async {
         tokio::select! {
             _ = chosen.leaving() => {}
@@ -171,7 +201,7 @@ async fn try_one(
     };
     sent.await.map_err(lost)?;
 
-    let (mut answer, mut early) = (BytesMut::new(), BytesMut::new());
+    let mut answer = BytesMut::new();
     let mut must_end = OnWake::new(Box::pin(must_end(&tunnel.server.serial, chosen, shared)));
     let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
     let over = |(refusal, why): (_, Option<Failed>)| {
@@ -181,14 +211,14 @@ async fn try_one(
         let farewell = Farewell::Refusal(refusal);
         Attempt::Over(Unopened { farewell, why })
     };
-    loop {
+    // An application that has more to say, or has closed, leaves no way back from this server.
+    while early.is_empty() {
         let read = tokio::select! {
             biased;
             read = daemon::read_chunk(&mut tunnel.stream, &mut answer) => read,
             () = &mut impatient => return Err(slow()),
             told = &mut must_end => return Err(over(told)),
-            early = daemon::read_chunk(app, &mut early) => match early {
-                // It has more to say, or has closed: there is no way back from this server.
+            more = daemon::read_chunk(app, early) => match more {
                 Ok(_) => break,
                 Err(error) => {
                     let why = Some(Failed::Application(error));
@@ -225,7 +255,7 @@ async fn try_one(
         }
     }
     drop(must_end);
-    Ok((tunnel, answer, early))
+    Ok((tunnel, answer))
 }
 
 /// What an answer is, as far as it has come.

@@ -25,7 +25,8 @@ use tunnel::ClientTls;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::servers::driver::Driver;
+use crate::servers::check::check;
+use crate::servers::driver::{Asked, Driver};
 pub use crate::servers::lease::{Chosen, Leaving};
 pub use crate::servers::search::{Search, Unserved};
 use crate::servers::settings::Target;
@@ -86,7 +87,17 @@ impl Servers {
         let list: Vec<_> = addresses.iter().enumerate().map(server).collect();
         let driver = match alone {
             true => None,
-            false => Some(Driver::new(config, checks, &list, metrics.clone())?),
+            false => {
+                let addresses = list.iter().map(|it| it.address.clone()).collect();
+                let servers = list.clone();
+                let ask = move |driver: &Arc<Driver>, asked: Asked| {
+                    if let Some(server) = servers.get(asked.place) {
+                        tokio::spawn(check(server.clone(), driver.clone(), asked));
+                    }
+                };
+                let metrics = metrics.clone();
+                Some(Driver::new(config, checks, addresses, metrics, ask)?)
+            }
         };
         Ok(Self {
             list,

@@ -1,6 +1,7 @@
 //! Drives the balancer: tells it the time and what became of checks and sessions, does what it says,
 //! and passes on what changes to whoever waits for it.
 
+mod verdicts;
 mod waiting;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,16 +18,25 @@ use tokio::sync::{Notify, oneshot, watch};
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::servers::Server;
-use crate::servers::check::check;
 use crate::servers::lease::{Leased, Leaving};
 use crate::servers::report::Databases;
 use crate::servers::settings::{self, OnRoleChange};
 pub use waiting::Waiting;
 
+/// Checks one server, and tells the driver what came of it.
+type Ask = Box<dyn Fn(&Arc<Driver>, Asked) + Send + Sync>;
+
+/// The check of the server at this place.
+pub struct Asked {
+    /// Which.
+    pub place: usize,
+    check: Check,
+}
+
 /// The balancer and what it is told and says.
 pub struct Driver {
-    servers: Vec<Arc<Server>>,
+    /// Of the servers, in the order of the configuration.
+    addresses: Vec<String>,
     /// The balancer's names for them, in the same order.
     endpoints: Vec<EndpointId>,
     listener: ListenerId,
@@ -42,6 +52,7 @@ pub struct Driver {
     leaving: watch::Sender<BTreeMap<EndpointId, Leaving>>,
     /// Counts each server's failed checks.
     doubts: watch::Sender<BTreeMap<EndpointId, u64>>,
+    ask: Ask,
     metrics: Arc<Metrics>,
 }
 
@@ -68,15 +79,16 @@ pub enum Answer {
 }
 
 impl Driver {
-    /// Knows the servers, and has not begun to check them.
+    /// Knows the servers, and has not begun to check them; it will `ask` each.
     ///
     /// # Errors
     /// In a line: a setting that cannot be.
     pub fn new(
         config: &Config,
         checks: balancer::Checks,
-        servers: &[Arc<Server>],
+        addresses: Vec<String>,
         metrics: Arc<Metrics>,
+        ask: impl Fn(&Arc<Self>, Asked) + Send + Sync + 'static,
     ) -> Result<Arc<Self>, String> {
         let now = Instant::now();
         // Of a source that is seeded at random, in each process another.
@@ -91,11 +103,11 @@ impl Driver {
             queue_timeout: config.queue_timeout.0,
             ..Listener::new(config.target.into())
         });
-        let list: Vec<_> = servers
+        let list: Vec<_> = addresses
             .iter()
-            .map(|server| Endpoint {
+            .map(|address| Endpoint {
                 max_connections: config.max_connections.map(settings::number),
-                ..Endpoint::new(server.address.as_str())
+                ..Endpoint::new(address.as_str())
             })
             .collect();
         balancer
@@ -103,23 +115,24 @@ impl Driver {
             .map_err(|error| format!("servers: {error}"))?;
         let endpoints = balancer.endpoints(now).map(|it| it.endpoint).collect();
         Ok(Arc::new(Self {
-            servers: servers.to_vec(),
             endpoints,
             listener,
             on_role_change: config.on_role_change,
             hearing: settings::hearing(&checks),
             state: Mutex::new(Inner {
                 balancer,
-                databases: Databases::new(servers.len()),
-                heard: vec![None; servers.len()],
-                causes: vec![String::new(); servers.len()],
+                databases: Databases::new(addresses.len()),
+                heard: vec![None; addresses.len()],
+                causes: vec![String::new(); addresses.len()],
                 waiting: HashMap::new(),
             }),
             timer: Notify::new(),
             events: watch::Sender::new(0),
             leaving: watch::Sender::default(),
             doubts: watch::Sender::default(),
+            ask: Box::new(ask),
             metrics,
+            addresses,
         }))
     }
 
@@ -184,6 +197,11 @@ impl Driver {
     /// A session could not be opened.
     pub fn connect_failed(self: &Arc<Self>, lease: Lease, place: usize, why: &str) {
         self.metrics.connect_failed(self.address(place));
+        tracing::debug!(
+            server = self.address(place),
+            why,
+            "a server took no session"
+        );
         self.with(|inner, now| {
             note(&mut inner.causes, place, why);
             inner.balancer.failed(now, lease);
@@ -219,6 +237,30 @@ impl Driver {
                 *heard = None;
             }
             inner.balancer.fell_silent(now, *endpoint);
+            // One that was down already is no news to the balancer.
+            self.judge(inner, now);
+        });
+    }
+
+    /// A check has ended: what the server says of itself, if it does, or why it did not answer.
+    pub fn checked(self: &Arc<Self>, asked: &Asked, answer: Result<Option<Standing>, String>) {
+        let Asked { place, check } = asked;
+        if answer.is_err() {
+            self.metrics.check_failed(self.address(*place));
+            self.doubts
+                .send_modify(|doubts| *doubts.entry(check.endpoint).or_default() += 1);
+        }
+        self.with(|inner, now| {
+            let outcome = match &answer {
+                Ok(standing) => {
+                    Outcome::Reported(inner.databases.report(*place, standing.as_ref()))
+                }
+                Err(why) => {
+                    note(&mut inner.causes, *place, why);
+                    Outcome::Failed
+                }
+            };
+            inner.balancer.checked(now, check, outcome);
         });
     }
 
@@ -229,25 +271,6 @@ impl Driver {
         let up: Vec<_> = up.filter(|it| it.state == State::Up).collect();
         let places = up.iter().filter_map(|it| self.place(it.endpoint));
         places.collect()
-    }
-
-    /// Returns when sessions cannot stay at this endpoint.
-    pub async fn leaving(&self, endpoint: EndpointId) -> Leaving {
-        let mut leaving = self.leaving.subscribe();
-        let left = leaving.wait_for(|leaving| leaving.contains_key(&endpoint));
-        // The sender lives as long as `self`, so waiting cannot fail.
-        let left = left.await.ok();
-        let why = left.and_then(|leaving| leaving.get(&endpoint).copied());
-        why.unwrap_or(Leaving::Down)
-    }
-
-    /// Returns when a check of this endpoint has failed.
-    pub async fn doubt(&self, endpoint: EndpointId) {
-        let mut doubts = self.doubts.subscribe();
-        let count = |doubts: &BTreeMap<_, u64>| doubts.get(&endpoint).copied();
-        let before = count(&doubts.borrow());
-        // As above.
-        let _ = doubts.wait_for(|doubts| count(doubts) != before).await;
     }
 
     /// One step of the balancer, and all that follows from it.
@@ -272,7 +295,9 @@ impl Driver {
     fn act(self: &Arc<Self>, output: Output) {
         match output {
             Output::Check(check) => {
-                tokio::spawn(self.clone().check(check));
+                if let Some(place) = self.place(check.endpoint) {
+                    (self.ask)(self, Asked { place, check });
+                }
             }
             Output::Granted(ticket, lease) => {
                 let leased = Leased::new(lease, self.clone());
@@ -288,68 +313,6 @@ impl Driver {
                 self.events.send_modify(|count| *count += 1);
             }
         }
-    }
-
-    async fn check(self: Arc<Self>, asked: Check) {
-        let Some(place) = self.place(asked.endpoint) else {
-            return;
-        };
-        let Some(server) = self.servers.get(place) else {
-            return;
-        };
-        let answer = check(server).await;
-        if let Err(error) = &answer {
-            self.metrics.check_failed(self.address(place));
-            self.doubts
-                .send_modify(|doubts| *doubts.entry(asked.endpoint).or_default() += 1);
-            let error = error.to_string();
-            self.with(|inner, _| note(&mut inner.causes, place, &error));
-        }
-        self.with(|inner, now| {
-            let outcome = match answer {
-                Ok(news) => {
-                    let report = inner.databases.report(place, news.standing.as_ref());
-                    Outcome::Reported(report)
-                }
-                Err(_) => Outcome::Failed,
-            };
-            inner.balancer.checked(now, &asked, outcome);
-        });
-    }
-
-    /// Where sessions cannot stay. A server that speaks is there, whatever connects and checks met:
-    /// one that drains takes neither, and lets its sessions finish.
-    fn judge(&self, inner: &mut Inner, now: Instant) {
-        let states: Vec<_> = inner
-            .balancer
-            .endpoints(now)
-            .map(|it| (it.endpoint, it.state))
-            .collect();
-        let mut leaving = BTreeMap::new();
-        for (endpoint, state) in states {
-            if inner.balancer.keeps(self.listener, endpoint) {
-                continue;
-            }
-            let heard = self
-                .place(endpoint)
-                .and_then(|place| inner.heard.get(place));
-            let speaks = heard
-                .copied()
-                .flatten()
-                .is_some_and(|heard| now.saturating_duration_since(heard) < self.hearing);
-            match (state, self.on_role_change) {
-                (State::Down, _) if !speaks => drop(leaving.insert(endpoint, Leaving::Down)),
-                (State::Up, OnRoleChange::Close) => {
-                    leaving.insert(endpoint, Leaving::Role);
-                }
-                _ => {}
-            }
-        }
-        self.leaving.send_if_modified(|known| {
-            let changed = *known != leaving;
-            *known = leaving;
-            changed
-        });
     }
 
     /// One line for the log, and the metrics.
@@ -381,7 +344,7 @@ impl Driver {
     }
 
     fn address(&self, place: usize) -> &str {
-        self.servers.get(place).map_or("", |server| &server.address)
+        self.addresses.get(place).map_or("", String::as_str)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -394,3 +357,6 @@ fn note(causes: &mut [String], place: usize, why: &str) {
         why.clone_into(cause);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,7 +28,7 @@ pub struct Chosen {
 /// The balancer's permission, which has to find its way back to it.
 pub(super) struct Leased {
     /// There until it is handed back.
-    lease: Option<Lease>,
+    pub(super) lease: Option<Lease>,
     endpoint: EndpointId,
     driver: Arc<Driver>,
 }

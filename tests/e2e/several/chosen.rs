@@ -4,8 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::http::Request;
-use harness::raw::{message, tags};
-use harness::{Ca, Connector, Impostor, Leaf, Several, free_port, until};
+use harness::raw::{Session, message, tags};
+use harness::{Address, Ca, Connector, Impostor, Leaf, Server, Several, Signal, free_port, until};
 
 use super::{all_up, is_up, session};
 
@@ -148,29 +148,53 @@ fn the_local_api_is_answered_by_any_server_that_is_there() {
     assert_eq!(answer.status, 502);
 }
 
+/// A session that waits in a query, and the key that cancels it.
+fn asleep(several: &Several, address: Address) -> (Session, Vec<u8>) {
+    let mut session = address.raw();
+    let greeting = session.start();
+    let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
+    session.send(message::query("select pg_sleep(600)"));
+    until("the query to begin", || {
+        let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
+        (several.database.value(asleep) == "1").then_some(())
+    });
+    (session, key.body.clone())
+}
+
+/// Sends a cancel request, waits until it has been dealt with, and looks what it has hit.
+#[track_caller]
+fn cancels(several: &Several, key: &[u8], session: &mut Session) {
+    let mut cancel = several.address().raw();
+    cancel.send(message::cancel_request(key));
+    assert_eq!(cancel.read_until_closed(), []);
+    let answer = session.read_until_ready();
+    let error = answer.iter().find(|it| it.tag == b'E').unwrap();
+    assert_eq!(error.sqlstate(), "57014");
+}
+
 #[test]
 fn a_cancel_request_finds_the_server_of_its_session() {
-    let several = Several::start(3, &[], &[]);
+    // Nobody is down here: a request that waits for the servers that hang would wait long.
+    let lines = ["checks.timeout = '1h'", "connect_timeout = '1h'"];
+    let several = Several::start(3, &[], &lines);
     all_up(&several);
-    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
-    for round in 1..=6 {
-        let mut session = several.address().raw();
-        let greeting = session.start();
-        let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
-        session.send(message::query("select pg_sleep(600)"));
-        until("the query to begin", || {
-            (several.database.value(asleep) == "1").then_some(())
+    for _ in 0..several.servers.len() {
+        let (mut session, key) = asleep(&several, several.address());
+        let has_it = |it: &&Server| it.counted("sessions") > 0;
+        let others = several.servers.iter().filter(|it| !has_it(it));
+        let others: Vec<_> = others.map(Server::process).collect();
+        assert_eq!(others.len(), 2);
+        others.iter().for_each(|it| it.signal(Signal::STOP));
+        let begun = Instant::now();
+        cancels(&several, &key, &mut session);
+        let after = begun.elapsed();
+        others.iter().for_each(|it| it.signal(Signal::CONT));
+        assert!(after < Duration::from_secs(2), "{after:?}");
+        session.send(message::terminate());
+        until("the session to end", || {
+            let mut sessions = several.servers.iter().map(|it| it.counted("sessions"));
+            sessions.all(|count| count == 0).then_some(())
         });
-        let mut cancel = several.address().raw();
-        cancel.send(message::cancel_request(&key.body));
-        assert_eq!(cancel.read_until_closed(), []);
-        let answer = session.read_until_ready();
-        let error = answer.iter().find(|it| it.tag == b'E').unwrap();
-        assert_eq!(error.sqlstate(), "57014");
-        // The others were not even asked.
-        assert_eq!(several.connector.counted("cancels_total"), round);
-        let found = several.servers.iter().map(|it| it.counted("cancels_total"));
-        assert_eq!(found.sum::<u64>(), round);
     }
 }
 
@@ -178,21 +202,38 @@ fn a_cancel_request_finds_the_server_of_its_session() {
 fn a_cancel_request_of_another_connectors_session_is_put_to_every_server() {
     let several = Several::start(2, &[], &[]);
     all_up(&several);
-    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
     for server in &several.servers {
         let identity = several.keys.client_identity("app");
         let other = Connector::start("other", &identity, server.port(), &[]);
-        let mut session = other.address().raw();
-        let greeting = session.start();
-        let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
-        session.send(message::query("select pg_sleep(600)"));
-        until("the query to begin", || {
-            (several.database.value(asleep) == "1").then_some(())
-        });
-        let mut cancel = several.address().raw();
-        cancel.send(message::cancel_request(&key.body));
-        assert_eq!(cancel.read_until_closed(), []);
-        let answer = session.read_until_ready();
-        assert!(answer.iter().any(|it| it.tag == b'E'), "{answer:?}");
+        let (mut session, key) = asleep(&several, other.address());
+        cancels(&several, &key, &mut session);
     }
+}
+
+#[test]
+fn whoever_waits_for_a_primary_may_go_and_is_told_when_the_connector_ends() {
+    let lines = [
+        "target = 'primary'",
+        "wait_for_primary = '1h'",
+        "drain_timeout = '100ms'",
+    ];
+    let several = Several::start(1, &[], &lines);
+    let waiting = || {
+        let mut session = several.address().raw();
+        session.send(message::startup(&[("user", "postgres")]));
+        session
+    };
+    let sessions = |count| {
+        until("the connector to have so many sessions", || {
+            (several.connector.counted("sessions") == count).then_some(())
+        });
+    };
+    let (mut stays, goes) = (waiting(), waiting());
+    sessions(2);
+    drop(goes);
+    sessions(1);
+    several.connector.process().signal(Signal::TERM);
+    let heard = stays.read_until_closed();
+    assert_eq!(tags(&heard), "E");
+    assert_eq!(heard[0].sqlstate(), "57P01");
 }
