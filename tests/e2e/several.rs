@@ -46,10 +46,7 @@ struct Connect {
 
 fn connect(address: Address) -> Connect {
     let begun = Instant::now();
-    let met = match begin(address) {
-        Ok(()) => None,
-        Err(met) => Some(met),
-    };
+    let met = begin(address).err();
     let took = begun.elapsed();
     Connect { took, met }
 }

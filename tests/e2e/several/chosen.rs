@@ -94,6 +94,50 @@ fn a_name_that_does_not_resolve_is_a_server_that_is_down() {
     }
 }
 
+/// A server of the same keys that cannot reach its database.
+fn without_database(several: &Several) -> Server {
+    let identity = several.keys.server_identity("without");
+    Server::start("without", &identity, &several.keys, "127.0.0.1:1", &[])
+}
+
+#[test]
+fn a_server_that_refuses_for_lack_of_its_database_is_passed_over() {
+    let mut several = Several::start(1, &[], &[]);
+    let refusing = without_database(&several);
+    let good = several.servers[0].port();
+    let list = |ports: &[u16]| {
+        let addresses: Vec<_> = ports.iter().map(|it| format!("'127.0.0.1:{it}'")).collect();
+        format!("servers = [{}]", addresses.join(", "))
+    };
+    several
+        .connector
+        .reconfigure(&[&list(&[refusing.port(), good])]);
+    several.connector.restart();
+    all_up(&several);
+    for _ in 0..6 {
+        assert_eq!(tags(&session(&several).query("select 1")), "TDCZ");
+    }
+    let failed = format!(
+        "connects_failed_total{{server=\"127.0.0.1:{}\"}}",
+        refusing.port()
+    );
+    assert!(several.connector.counted(&failed) > 0);
+    // Where there is no other, its own words are passed on.
+    let another = without_database(&several);
+    let lines = [list(&[refusing.port(), another.port()])];
+    several.connector.reconfigure(&[&lines[0]]);
+    several.connector.restart();
+    let mut session = several.address().raw();
+    session.send(message::startup(&[("user", "postgres")]));
+    let heard = session.read_until_closed();
+    assert_eq!(tags(&heard), "E");
+    let says = heard[0].field(b'M');
+    assert_eq!(
+        says.as_deref(),
+        Some("the pgseal server cannot reach its database")
+    );
+}
+
 #[test]
 fn where_nobody_serves_the_application_is_told_so() {
     let ports = [free_port(), free_port()];
