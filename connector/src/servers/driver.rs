@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::servers::lease::{Leased, Leaving};
 use crate::servers::report::Databases;
-use crate::servers::settings::{self, OnRoleChange};
+use crate::servers::settings::{self, OnRoleChange, Target};
 pub use waiting::Waiting;
 
 /// Checks one server, and tells the driver what came of it.
@@ -40,6 +40,7 @@ pub struct Driver {
     /// The balancer's names for them, in the same order.
     endpoints: Vec<EndpointId>,
     listener: ListenerId,
+    is_for_any: bool,
     on_role_change: OnRoleChange,
     /// For so long after its last word a server counts as speaking.
     hearing: Duration,
@@ -117,6 +118,7 @@ impl Driver {
         Ok(Arc::new(Self {
             endpoints,
             listener,
+            is_for_any: config.target == Target::Any,
             on_role_change: config.on_role_change,
             hearing: settings::hearing(&checks),
             state: Mutex::new(Inner {
@@ -179,6 +181,20 @@ impl Driver {
                 }
             }
         })
+    }
+
+    /// Where none serves: of those that are down and were not tried, the one that was heard last.
+    /// Only for sessions that may go anywhere, since what is down may be anything.
+    pub fn last_resort(&self, tried: &[EndpointId]) -> Option<(usize, EndpointId)> {
+        if !self.is_for_any {
+            return None;
+        }
+        let mut inner = self.lock();
+        let down = inner.balancer.endpoints(Instant::now()).filter(|it| {
+            it.state == State::Down && !it.distrusted && !tried.contains(&it.endpoint)
+        });
+        let latest = down.min_by_key(|it| it.heard_ago.unwrap_or(Duration::MAX))?;
+        Some((self.place(latest.endpoint)?, latest.endpoint))
     }
 
     /// A session does not queue any more.

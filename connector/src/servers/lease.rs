@@ -22,6 +22,8 @@ pub enum Leaving {
 pub struct Chosen {
     /// Which.
     pub server: Arc<Server>,
+    /// Who knows how it is, where there are several.
+    at: Option<(Arc<Driver>, EndpointId)>,
     lease: Option<Leased>,
 }
 
@@ -38,6 +40,7 @@ impl Chosen {
     pub(super) fn alone(server: Arc<Server>) -> Self {
         Self {
             server,
+            at: None,
             lease: None,
         }
     }
@@ -45,7 +48,21 @@ impl Chosen {
     pub(super) fn leased(server: Arc<Server>, leased: Leased) -> Self {
         Self {
             server,
+            at: Some((leased.driver.clone(), leased.endpoint)),
             lease: Some(leased),
+        }
+    }
+
+    /// One that is down, where none is up.
+    pub(super) fn last_resort(
+        server: Arc<Server>,
+        driver: &Arc<Driver>,
+        endpoint: EndpointId,
+    ) -> Self {
+        Self {
+            server,
+            at: Some((driver.clone(), endpoint)),
+            lease: None,
         }
     }
 
@@ -74,22 +91,22 @@ impl Chosen {
 
     /// Returns when the session cannot stay there; never where there is nowhere else to go.
     pub async fn leaving(&self) -> Leaving {
-        match &self.lease {
-            Some(leased) => leased.driver.leaving(leased.endpoint).await,
+        match &self.at {
+            Some((driver, endpoint)) => driver.leaving(*endpoint).await,
             None => std::future::pending().await,
         }
     }
 
     /// Returns when a check of the server has failed.
     pub async fn doubt(&self) {
-        match &self.lease {
-            Some(leased) => leased.driver.doubt(leased.endpoint).await,
+        match &self.at {
+            Some((driver, endpoint)) => driver.doubt(*endpoint).await,
             None => std::future::pending().await,
         }
     }
 
     pub(super) fn endpoint(&self) -> Option<EndpointId> {
-        self.lease.as_ref().map(|leased| leased.endpoint)
+        self.at.as_ref().map(|(_, endpoint)| *endpoint)
     }
 }
 

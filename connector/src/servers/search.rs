@@ -100,7 +100,14 @@ impl<'a> Search<'a> {
                 Answer::NobodyYet => {
                     let _ = timeout(ASK_AGAIN, events.changed()).await;
                 }
-                Answer::Nobody => return Err(Unserved::Nobody),
+                // To be slow is better than to be refused: of all that are down, one may answer.
+                Answer::Nobody => {
+                    let (place, endpoint) =
+                        driver.last_resort(&self.tried).ok_or(Unserved::Nobody)?;
+                    let server = self.servers.list.get(place).ok_or(Unserved::Nobody)?;
+                    self.patient = true;
+                    return Ok(Chosen::last_resort(server.clone(), driver, endpoint));
+                }
             }
         }
     }

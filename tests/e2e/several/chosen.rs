@@ -144,7 +144,7 @@ fn where_nobody_serves_the_application_is_told_so() {
     let list = ports.each_ref().map(|port| format!("127.0.0.1:{port}"));
     let list = list.each_ref().map(String::as_str);
     let several = Several::start(0, &list, &[]);
-    assert_eq!(turned_away(&several), "57P03");
+    assert_eq!(turned_away(&several), "08006");
     assert_eq!(
         several.connector.api(&Request::get("/v1/client")).status,
         502

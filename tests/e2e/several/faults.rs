@@ -1,11 +1,18 @@
 //! A server that is killed, hangs or drains while applications connect.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use harness::raw::{Session, message, tags};
 use harness::{Several, Signal, until};
 
 use super::{all_up, is_up, none_fails, session, under_connects};
+
+/// Each of these tests keeps a machine busy, and measures how long something takes.
+fn in_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Opens sessions until one is on the first server.
 fn session_on_first(several: &Several) -> Session {
@@ -29,6 +36,7 @@ fn ends_with(mut session: Session, code: &str, since: Instant, promise: Duration
 
 #[test]
 fn a_server_that_is_killed_fails_no_connect() {
+    let _turn = in_turn();
     let several = Several::start(2, &[], &[]);
     all_up(&several);
     let lost = session_on_first(&several);
@@ -44,6 +52,7 @@ fn a_server_that_is_killed_fails_no_connect() {
 
 #[test]
 fn a_server_that_hangs_fails_no_connect() {
+    let _turn = in_turn();
     let several = Several::start(2, &[], &[]);
     all_up(&several);
     let lost = session_on_first(&several);
@@ -62,6 +71,7 @@ fn a_server_that_hangs_fails_no_connect() {
 
 #[test]
 fn a_server_that_drains_fails_no_connect_and_finishes_its_sessions() {
+    let _turn = in_turn();
     let several = Several::start(2, &[], &[]);
     all_up(&several);
     let mut running = session_on_first(&several);

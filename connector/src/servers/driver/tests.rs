@@ -122,8 +122,27 @@ fn sessions_stay_with_a_server_that_takes_no_connects_for_as_long_as_it_speaks()
         Answer::Nobody
     ));
     assert_eq!(leaving(&driver, A), None);
+    // Silent, but there is no other: that is where sessions go, too.
     driver.fell_silent(A);
+    assert_eq!(leaving(&driver, A), None);
+    let (a, b) = (driver.endpoints[A], driver.endpoints[B]);
+    assert_eq!(driver.last_resort(&[]), Some((A, a)));
+    assert_eq!(driver.last_resort(&[a]), None);
+    driver.heard(B, None);
     assert_eq!(leaving(&driver, A), Some(Leaving::Down));
+    assert_eq!(leaving(&driver, B), None);
+    assert!(matches!(driver.choose(&[b]), Answer::Nobody));
+}
+
+#[test]
+fn who_needs_a_role_does_not_go_to_a_server_that_is_down() {
+    let driver = driver(json!({ "target": "replica" }));
+    driver.heard(A, Some(&replica(1)));
+    for _ in 0..2 {
+        let lease = used(&driver).lease.take().unwrap();
+        driver.connect_failed(lease, A, "refused");
+    }
+    assert_eq!(driver.last_resort(&[]), None);
 }
 
 #[tokio::test]

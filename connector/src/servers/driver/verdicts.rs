@@ -30,13 +30,15 @@ impl Driver {
     }
 
     /// Where sessions cannot stay. A server that speaks is there, whatever connects and checks met:
-    /// one that drains takes neither, and lets its sessions finish.
+    /// one that drains takes neither, and lets its sessions finish. And where no other is up, there is
+    /// nowhere to go: a host too busy to answer in time keeps its sessions.
     pub(super) fn judge(&self, inner: &mut Inner, now: Instant) {
         let states: Vec<_> = inner
             .balancer
             .endpoints(now)
             .map(|it| (it.endpoint, it.state))
             .collect();
+        let is_elsewhere = states.iter().any(|(_, state)| *state == State::Up);
         let mut leaving = BTreeMap::new();
         for (endpoint, state) in states {
             if inner.balancer.keeps(self.listener, endpoint) {
@@ -50,7 +52,9 @@ impl Driver {
                 .flatten()
                 .is_some_and(|heard| now.saturating_duration_since(heard) < self.hearing);
             match (state, self.on_role_change) {
-                (State::Down, _) if !speaks => drop(leaving.insert(endpoint, Leaving::Down)),
+                (State::Down, _) if is_elsewhere && !speaks => {
+                    drop(leaving.insert(endpoint, Leaving::Down))
+                }
                 (State::Up, OnRoleChange::Close) => {
                     leaving.insert(endpoint, Leaving::Role);
                 }
