@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
 
 use crate::listen::{Address, Addresses};
+use crate::servers::settings::{Checks, LagLimit, OnRoleChange, Policy, Target};
 use crate::users::User;
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -28,7 +29,11 @@ pub struct Config {
     #[serde(default)]
     pub allow_users: Vec<User>,
     /// `server`
-    pub server: HostPort,
+    #[serde(default)]
+    pub server: Option<HostPort>,
+    /// `servers`
+    #[serde(default)]
+    pub servers: Vec<HostPort>,
     /// `control`
     #[serde(default)]
     pub control: Option<HostPort>,
@@ -40,6 +45,36 @@ pub struct Config {
     /// `local_api`
     #[serde(default)]
     pub local_api: LocalApi,
+    /// `target`
+    #[serde(default)]
+    pub target: Target,
+    /// `policy`
+    #[serde(default)]
+    pub policy: Policy,
+    /// `max_lag`
+    #[serde(default)]
+    pub max_lag: Option<LagLimit>,
+    /// `fallback_to_primary`
+    #[serde(default)]
+    pub fallback_to_primary: bool,
+    /// `wait_for_primary`
+    #[serde(default = "default_wait_for_primary")]
+    pub wait_for_primary: Period,
+    /// `on_role_change`
+    #[serde(default)]
+    pub on_role_change: OnRoleChange,
+    /// `max_connections`
+    #[serde(default)]
+    pub max_connections: Option<Count>,
+    /// `max_queue`
+    #[serde(default = "default_max_queue")]
+    pub max_queue: Count,
+    /// `queue_timeout`
+    #[serde(default = "default_queue_timeout")]
+    pub queue_timeout: Period,
+    /// `checks`
+    #[serde(default)]
+    pub checks: Checks,
     /// `connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -101,6 +136,18 @@ fn loopback(port: u16) -> Addresses {
     Addresses(vec![Address::Tcp(([127, 0, 0, 1], port).into())])
 }
 
+fn default_wait_for_primary() -> Period {
+    Period::seconds(10)
+}
+
+fn default_max_queue() -> Count {
+    Count(100)
+}
+
+fn default_queue_timeout() -> Period {
+    Period::seconds(10)
+}
+
 fn default_connect_timeout() -> Period {
     Period::seconds(5)
 }
@@ -144,6 +191,27 @@ const LIVE: &[&str] = &[
 ];
 
 impl Config {
+    /// The servers that sessions may go to.
+    ///
+    /// # Errors
+    /// In a line: none is named, or in two ways.
+    pub fn servers(&self) -> Result<Vec<&HostPort>, String> {
+        match (&self.server, self.servers.as_slice()) {
+            (Some(server), []) => Ok(vec![server]),
+            (None, []) => Err(
+                "`server` is not set: put it into the configuration file, or give --server or \
+                 PGSEAL_SERVER"
+                    .to_owned(),
+            ),
+            (Some(_), _) => Err("server and servers: set one of the two".to_owned()),
+            (None, _) if self.control.is_some() => Err(
+                "control: it is the control API of one server; each of servers has its own"
+                    .to_owned(),
+            ),
+            (None, several) => Ok(several.iter().collect()),
+        }
+    }
+
     /// TCP's options.
     #[must_use]
     pub fn tuning(&self) -> Tuning {
@@ -217,8 +285,14 @@ pub const KEYS: &[Key] = &[
     text(
         "server",
         "ADDRESS",
-        "",
+        "set this or servers",
         "The pgseal server, or the balancer before several: host:port.",
+    ),
+    list(
+        "servers",
+        "ADDRESSES",
+        "set this or server",
+        "Several pgseal servers, host:port each, between which the connector chooses: docs/balancing.md.",
     ),
     text(
         "control",
@@ -257,6 +331,92 @@ pub const KEYS: &[Key] = &[
         default: "false",
         help: "Whether applications may create zones through the local API.",
     },
+    text(
+        "target",
+        "ROLE",
+        "any",
+        "What the database of a session's server must be: primary, replica or any.",
+    ),
+    text(
+        "policy",
+        "POLICY",
+        "round-robin",
+        "How one of the servers that serve is chosen: round-robin, least-connections or peak-ewma.",
+    ),
+    text(
+        "max_lag",
+        "SIZE",
+        "no limit",
+        "How far a replica may be behind its primary to get new sessions: a size of WAL such as 16MiB, or a time such as 10s. A lag that is not known is too long.",
+    ),
+    Key {
+        name: "fallback_to_primary",
+        kind: Kind::Bool,
+        value: "BOOL",
+        default: "false",
+        help: "Whether a primary serves where target is replica and no replica does.",
+    },
+    text(
+        "wait_for_primary",
+        "PERIOD",
+        "10s",
+        "How long a new session waits where target is primary and none is known.",
+    ),
+    text(
+        "on_role_change",
+        "POLICY",
+        "close",
+        "What becomes of sessions whose database is something else than target says: close ends them with an error, keep leaves them. A server that does not answer any more loses its sessions in either case, where there is more than one.",
+    ),
+    text(
+        "max_connections",
+        "COUNT",
+        "no limit",
+        "Sessions that one server may have from this connector; further ones wait.",
+    ),
+    text(
+        "max_queue",
+        "COUNT",
+        "100",
+        "Sessions that wait while all servers that serve have max_connections.",
+    ),
+    text("queue_timeout", "PERIOD", "10s", "How long they wait."),
+    text(
+        "checks.interval",
+        "PERIOD",
+        "500ms",
+        "From the start of one check of a server to the next, while it says nothing by itself.",
+    ),
+    text(
+        "checks.down_interval",
+        "PERIOD",
+        "500ms",
+        "The same of one that is down, or has begun to fail.",
+    ),
+    text(
+        "checks.timeout",
+        "PERIOD",
+        "500ms",
+        "A check without an answer for so long has failed.",
+    ),
+    text(
+        "checks.fall",
+        "COUNT",
+        "2",
+        "So many failures in a row put a server down.",
+    ),
+    text(
+        "checks.rise",
+        "COUNT",
+        "2",
+        "So many successes in a row bring it up.",
+    ),
+    text(
+        "checks.slow_start",
+        "PERIOD",
+        "10s",
+        "For so long after that, its share of sessions grows from nothing to its full one.",
+    ),
     text(
         "connect_timeout",
         "PERIOD",
@@ -324,9 +484,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_server_or_several_are_named_and_not_both() {
+        let read = |lines: &str| {
+            let tls = "tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
+            let config: Config = toml::from_str(&format!("{lines}\n{tls}")).unwrap();
+            let servers = config.servers()?;
+            Ok(servers.iter().map(|it| it.as_str().to_owned()).collect())
+        };
+        let (one, two) = ("server = 'a:1'", "servers = ['a:1', 'b:2']");
+        assert_eq!(read(one), Ok(vec!["a:1".to_owned()]));
+        assert_eq!(read(two), Ok(vec!["a:1".to_owned(), "b:2".to_owned()]));
+        for (lines, why) in [
+            (format!("{one}\n{two}"), "set one of the two"),
+            (
+                format!("control = 'c:1'\n{two}"),
+                "each of servers has its own",
+            ),
+            ("servers = []".to_owned(), "`server` is not set"),
+        ] {
+            let error: Result<Vec<String>, String> = read(&lines);
+            let error = error.unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
-            "server": "s:1",
+            "servers": ["s:1"],
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

@@ -5,11 +5,15 @@
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
 mod api;
+mod cancels;
 mod certificates;
 pub mod config;
 pub mod listen;
 mod metrics;
+mod opening;
 mod refusals;
+mod running;
+mod servers;
 mod session;
 mod shared;
 mod socket;
@@ -27,7 +31,10 @@ use tunnel::{ClientTls, Revoked};
 
 use crate::config::Config;
 use crate::listen::{Addresses, Listener};
-use crate::shared::Shared;
+use crate::metrics::Metrics;
+use crate::servers::Servers;
+use crate::session::Came;
+use crate::shared::{Parts, Shared};
 use crate::users::AllowUsers;
 
 const ABOUT: &str = "\
@@ -61,6 +68,8 @@ pub fn from_command_line() -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let allow_users = AllowUsers::new(&loaded.config.allow_users)
         .map_err(|why| Failure::Usage(format!("allow_users: {why}")))?;
+    let (tls, metrics) = (Arc::new(ClientTls::new(setup)), Arc::new(Metrics::new()));
+    let servers = Servers::new(&loaded.config, &tls, &metrics).map_err(Failure::Usage)?;
     if let Some(address) = beyond_this_host(&loaded.config.api_listen) {
         return Err(Failure::Usage(format!(
             "api_listen: {address} is no loopback address, and whoever reaches the API acts as \
@@ -76,44 +85,45 @@ pub fn from_command_line() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(
-        loaded.config,
-        ClientTls::new(setup),
+    let parts = Parts {
+        servers,
+        tls,
         revoked,
         allow_users,
-        &layers,
-        &log,
-    ))
+        metrics,
+    };
+    runtime.block_on(run(loaded.config, parts, &layers, &log))
 }
 
 async fn run(
     config: Config,
-    tls: ClientTls,
-    revoked: Revoked,
-    allow_users: AllowUsers,
+    parts: Parts,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     daemon::raise_file_limit();
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
+    let shared = Arc::new(Shared::new(&config, parts, ending));
     let listeners = bind("listen", &config.listen).await?;
     let api_listeners = bind("api_listen", &config.api_listen).await?;
     warn_of_open_doors(&config);
     tracing::info!(
-        listen = %config.listen, api = %config.api_listen, server = config.server.as_str(), "ready"
+        listen = %config.listen, api = %config.api_listen, server = shared.servers.to_string(), "ready"
     );
 
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, shared.clone()));
+    for (listener, address) in listeners.into_iter().zip(&config.listen.0) {
+        accepting.spawn(accept(listener, address.to_string().into(), shared.clone()));
     }
     let mut answering = JoinSet::new();
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
-    tokio::spawn(watch::run(shared.clone()));
+    shared.servers.start();
+    for server in shared.servers.list() {
+        tokio::spawn(watch::run(server.clone(), shared.clone()));
+    }
     tokio::spawn(certificates::watch(shared.clone()));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
@@ -132,12 +142,16 @@ async fn run(
     Ok(())
 }
 
-async fn accept(listener: Listener, shared: Arc<Shared>) {
+async fn accept(listener: Listener, address: Arc<str>, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |app, peer, place| {
-        let shared = shared.clone();
+        let (shared, address) = (shared.clone(), address.clone());
         let served = async move {
-            if let Err(reason) = session::serve(app, &peer, place, &shared).await {
+            let came = Came {
+                peer: &peer,
+                listener: &address,
+            };
+            if let Err(reason) = session::serve(app, came, place, &shared).await {
                 tracing::warn!(%reason, "a session ended early");
             }
         };

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
-use prometheus_client::encoding::text;
+use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tunnel::{Certificates, unix_seconds};
@@ -20,6 +21,20 @@ pub struct Levels<'a> {
     pub certificates: &'a Certificates,
 }
 
+/// Which of several servers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ServerLabels {
+    server: String,
+}
+
+impl ServerLabels {
+    fn of(address: &str) -> Self {
+        Self {
+            server: address.to_owned(),
+        }
+    }
+}
+
 /// The connector's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -28,6 +43,9 @@ pub struct Metrics {
     revocation_list_age: Gauge<f64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
+    server_up: Family<ServerLabels, Gauge>,
+    checks_failed: Family<ServerLabels, Counter>,
+    connects_failed: Family<ServerLabels, Counter>,
     /// Sessions ever.
     pub sessions_started: Counter,
     /// Tunnels that could not be opened.
@@ -67,6 +85,24 @@ impl Metrics {
             "When the first of the CA's certificates expires, since 1970",
             ca_expires.clone(),
         );
+        let server_up = Family::<ServerLabels, Gauge>::default();
+        registry.register(
+            "server_up",
+            "Whether a server is up, where there are several",
+            server_up.clone(),
+        );
+        let checks_failed = Family::<ServerLabels, Counter>::default();
+        registry.register(
+            "checks_failed",
+            "Checks that a server failed",
+            checks_failed.clone(),
+        );
+        let connects_failed = Family::<ServerLabels, Counter>::default();
+        registry.register(
+            "connects_failed",
+            "Sessions that a server did not take and that went on to the next",
+            connects_failed.clone(),
+        );
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -87,6 +123,9 @@ impl Metrics {
             revocation_list_age,
             certificate_expires,
             ca_expires,
+            server_up,
+            checks_failed,
+            connects_failed,
             sessions_started,
             tunnels_failed,
             tunnels_lost,
@@ -94,6 +133,24 @@ impl Metrics {
             connections_dropped,
             users_refused,
         }
+    }
+
+    /// A server has come up, or gone down.
+    pub fn server_is(&self, address: &str, up: bool) {
+        let labels = ServerLabels::of(address);
+        self.server_up.get_or_create(&labels).set(up.into());
+    }
+
+    /// A server has failed a check.
+    pub fn check_failed(&self, address: &str) {
+        let labels = ServerLabels::of(address);
+        self.checks_failed.get_or_create(&labels).inc();
+    }
+
+    /// A server has not taken a session.
+    pub fn connect_failed(&self, address: &str) {
+        let labels = ServerLabels::of(address);
+        self.connects_failed.get_or_create(&labels).inc();
     }
 
     /// Takes over what is so now.

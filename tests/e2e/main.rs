@@ -38,6 +38,7 @@ mod same_as_direct;
 mod scripted;
 mod seed_examples;
 mod settings;
+mod several;
 mod sockets;
 mod systemd;
 mod tampered;

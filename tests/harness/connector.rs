@@ -33,7 +33,7 @@ impl Connector {
     /// Starts a connector to the server at this port of 127.0.0.1, with lines of TOML that add to
     /// its configuration or replace parts of it. `label` names it in messages.
     pub fn start(label: &str, identity: &Identity, server: u16, lines: &[&str]) -> Self {
-        Self::start_at(label, identity, server, lines, false)
+        Self::start_at(label, identity, &to(server), lines, false)
     }
 
     /// [`start`](Self::start) one that listens on unix sockets too, in a directory of its own.
@@ -43,13 +43,24 @@ impl Connector {
         server: u16,
         lines: &[&str],
     ) -> Self {
-        Self::start_at(label, identity, server, lines, true)
+        Self::start_at(label, identity, &to(server), lines, true)
+    }
+
+    /// [`start`](Self::start) one that chooses between several servers (`host:port`).
+    pub fn start_among(
+        label: &str,
+        identity: &Identity,
+        servers: &[String],
+        lines: &[&str],
+    ) -> Self {
+        let servers = format!("servers = ['{}']", servers.join("', '"));
+        Self::start_at(label, identity, &servers, lines, false)
     }
 
     fn start_at(
         label: &str,
         identity: &Identity,
-        server: u16,
+        server: &str,
         lines: &[&str],
         by_socket: bool,
     ) -> Self {
@@ -63,7 +74,7 @@ impl Connector {
         let mut config = Config::default();
         config.set(&format!("listen = {}", listen(SOCKET, &port)));
         config.set(&format!("api_listen = {}", listen(API_SOCKET, &api)));
-        config.set(&format!("server = '127.0.0.1:{server}'"));
+        config.set(server);
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
         let ports = vec![port.number(), api.number()];
@@ -128,6 +139,23 @@ impl Connector {
         request.send(self.api_port())
     }
 
+    /// What it has counted, by the name and labels of a line of `/metrics`, such as
+    /// `checks_failed_total{server="127.0.0.1:1"}`. What it does not list yet is 0.
+    #[track_caller]
+    pub fn counted(&self, line: &str) -> u64 {
+        let metrics = self.api(&Request::get("/metrics"));
+        let sample = format!("pgseal_connector_{line} ");
+        let value = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(&sample));
+        value.map_or(0, |value| {
+            value
+                .parse()
+                .unwrap_or_else(|error| panic!("{sample}{value}: {error}"))
+        })
+    }
+
     /// Changes lines of its configuration and asks it to read that again (SIGHUP).
     pub fn reconfigure(&mut self, lines: &[&str]) {
         self.daemon.reconfigure(lines);
@@ -149,4 +177,8 @@ impl Connector {
     pub fn process(&self) -> &Process {
         self.daemon.process()
     }
+}
+
+fn to(server: u16) -> String {
+    format!("server = '127.0.0.1:{server}'")
 }
