@@ -46,11 +46,8 @@ fn addressees(request: &[u8], shared: &Shared) -> Vec<String> {
     if !known.is_empty() {
         return known;
     }
-    shared
-        .servers
-        .up()
-        .map(|server| server.address.clone())
-        .collect()
+    let up = shared.servers.up();
+    up.iter().map(|server| server.address.clone()).collect()
 }
 
 async fn ask(address: &str, request: &[u8], shared: &Shared) -> Result<(), Failed> {

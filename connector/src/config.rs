@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chooser::Listener;
+use chooser::settings::{Checks, LagLimit, Needs, OnRoleChange, Policy, Target};
 use control::{Count, Period};
 use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
 
-use crate::listen::{Address, Addresses};
-use crate::servers::settings::{Checks, LagLimit, OnRoleChange, Policy, Target};
+use crate::address::{Address, Bind, OneOrSeveral};
+use crate::servers::Listed;
 use crate::users::User;
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -21,10 +23,10 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: Addresses,
+    pub listen: OneOrSeveral<Bind>,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
-    pub api_listen: Addresses,
+    pub api_listen: OneOrSeveral<Address>,
     /// `allow_users`
     #[serde(default)]
     pub allow_users: Vec<User>,
@@ -33,7 +35,7 @@ pub struct Config {
     pub server: Option<HostPort>,
     /// `servers`
     #[serde(default)]
-    pub servers: Vec<HostPort>,
+    pub servers: Vec<Listed>,
     /// `control`
     #[serde(default)]
     pub control: Option<HostPort>,
@@ -124,16 +126,19 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> Addresses {
-    loopback(9494)
+fn default_listen() -> OneOrSeveral<Bind> {
+    OneOrSeveral(vec![Bind {
+        address: loopback(9494),
+        needs: Needs::default(),
+    }])
 }
 
-fn default_api_listen() -> Addresses {
-    loopback(9191)
+fn default_api_listen() -> OneOrSeveral<Address> {
+    OneOrSeveral(vec![loopback(9191)])
 }
 
-fn loopback(port: u16) -> Addresses {
-    Addresses(vec![Address::Tcp(([127, 0, 0, 1], port).into())])
+fn loopback(port: u16) -> Address {
+    Address::Tcp(([127, 0, 0, 1], port).into())
 }
 
 fn default_wait_for_primary() -> Period {
@@ -185,19 +190,23 @@ const LIVE: &[&str] = &[
     "log.level",
     "max_crl_age",
     "server_ids",
+    "servers",
     "tls.certificate",
     "tls.private_key",
     "tls.ca",
 ];
 
 impl Config {
-    /// The servers that sessions may go to.
+    /// The servers that sessions may go to: one at least.
     ///
     /// # Errors
     /// In a line: none is named, or in two ways.
-    pub fn servers(&self) -> Result<Vec<&HostPort>, String> {
+    pub fn listed(&self) -> Result<Vec<Listed>, String> {
         match (&self.server, self.servers.as_slice()) {
-            (Some(server), []) => Ok(vec![server]),
+            (Some(server), []) => Ok(vec![Listed {
+                control: self.control.clone(),
+                ..server.clone().into()
+            }]),
             (None, []) => Err(
                 "`server` is not set: put it into the configuration file, or give --server or \
                  PGSEAL_SERVER"
@@ -205,11 +214,41 @@ impl Config {
             ),
             (Some(_), _) => Err("server and servers: set one of the two".to_owned()),
             (None, _) if self.control.is_some() => Err(
-                "control: it is the control API of one server; each of servers has its own"
+                "control: it is the control API of one server; in servers, write control= behind \
+                 each"
                     .to_owned(),
             ),
-            (None, several) => Ok(several.iter().collect()),
+            (None, several) => match twice(several) {
+                None => Ok(several.to_vec()),
+                Some(address) => Err(format!("servers: {address} is listed twice")),
+            },
         }
+    }
+
+    /// What the sessions of each address of `listen` need: what is said there, and else what holds
+    /// for all.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listener> {
+        let listener = |bind: &Bind| {
+            let needs = &bind.needs;
+            Listener {
+                choice: balancer::Listener {
+                    target: needs.target.unwrap_or(self.target).into(),
+                    max_lag: needs
+                        .max_lag
+                        .or(self.max_lag)
+                        .map(Into::into)
+                        .unwrap_or_default(),
+                    fallback_to_primary: needs.fallback_to_primary || self.fallback_to_primary,
+                    policy: needs.policy.unwrap_or(self.policy).into(),
+                    max_queue: self.max_queue.0,
+                    queue_timeout: self.queue_timeout.0,
+                },
+                wait_for_primary: self.wait_for_primary.0,
+                on_role_change: needs.on_role_change.unwrap_or(self.on_role_change),
+            }
+        };
+        self.listen.0.iter().map(listener).collect()
     }
 
     /// TCP's options.
@@ -230,6 +269,13 @@ impl Config {
             _ => Vec::new(),
         }
     }
+}
+
+fn twice(servers: &[Listed]) -> Option<&str> {
+    let mut addresses: Vec<_> = servers.iter().map(|it| it.address.as_str()).collect();
+    addresses.sort_unstable();
+    let mut pairs = addresses.windows(2);
+    pairs.find_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
 }
 
 const fn text(
@@ -268,7 +314,7 @@ pub const KEYS: &[Key] = &[
         "listen",
         "ADDRESSES",
         "127.0.0.1:9494",
-        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them.",
+        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them. Behind each may stand what its sessions need: target=, policy=, max_lag=, fallback_to_primary, on_role_change=, as in 127.0.0.1:9495 target=replica; what is not said there holds as below.",
     ),
     list(
         "api_listen",
@@ -292,7 +338,7 @@ pub const KEYS: &[Key] = &[
         "servers",
         "ADDRESSES",
         "set this or server",
-        "Several pgseal servers, host:port each, between which the connector chooses: docs/balancing.md.",
+        "Several pgseal servers, host:port each, between which the connector chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup, max_connections= and control=, its own address for the control API. Applied on SIGHUP: sessions of a server that is not listed any more go on.",
     ),
     text(
         "control",
@@ -488,24 +534,56 @@ mod tests {
         let read = |lines: &str| {
             let tls = "tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
             let config: Config = toml::from_str(&format!("{lines}\n{tls}")).unwrap();
-            let servers = config.servers()?;
-            Ok(servers.iter().map(|it| it.as_str().to_owned()).collect())
+            let servers = config.listed()?;
+            Ok(servers.iter().map(ToString::to_string).collect())
         };
         let (one, two) = ("server = 'a:1'", "servers = ['a:1', 'b:2']");
         assert_eq!(read(one), Ok(vec!["a:1".to_owned()]));
+        let with_control = format!("{one}\ncontrol = 'c:1'");
+        assert_eq!(read(&with_control), Ok(vec!["a:1 control=c:1".to_owned()]));
         assert_eq!(read(two), Ok(vec!["a:1".to_owned(), "b:2".to_owned()]));
         for (lines, why) in [
             (format!("{one}\n{two}"), "set one of the two"),
             (
                 format!("control = 'c:1'\n{two}"),
-                "each of servers has its own",
+                "write control= behind each",
             ),
             ("servers = []".to_owned(), "`server` is not set"),
+            (
+                "servers = ['a:1', 'b:2', 'a:1 backup']".to_owned(),
+                "servers: a:1 is listed twice",
+            ),
         ] {
             let error: Result<Vec<String>, String> = read(&lines);
             let error = error.unwrap_err();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn what_a_listener_does_not_say_holds_as_for_all() {
+        let lines = "listen = ['127.0.0.1:1', '127.0.0.1:2 target=replica policy=peak-ewma']
+                     server = 'a:1'
+                     target = 'primary'
+                     fallback_to_primary = true
+                     tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
+        let config: Config = toml::from_str(lines).unwrap();
+        let targets = |it: &Listener| (it.choice.target, it.choice.policy);
+        let found: Vec<_> = config.listeners().iter().map(targets).collect();
+        let (primary, replica) = (balancer::Target::Primary, balancer::Target::Replica);
+        assert_eq!(
+            found,
+            [
+                (primary, balancer::Policy::RoundRobin),
+                (replica, balancer::Policy::PeakEwma)
+            ]
+        );
+        assert!(
+            config
+                .listeners()
+                .iter()
+                .all(|it| it.choice.fallback_to_primary)
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub struct Metrics {
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
     server_up: Family<ServerLabels, Gauge>,
+    server_distrusted: Family<ServerLabels, Gauge>,
     checks_failed: Family<ServerLabels, Counter>,
     connects_failed: Family<ServerLabels, Counter>,
     /// Sessions ever.
@@ -91,6 +92,12 @@ impl Metrics {
             "Whether a server is up, where there are several",
             server_up.clone(),
         );
+        let server_distrusted = Family::<ServerLabels, Gauge>::default();
+        registry.register(
+            "server_distrusted",
+            "Whether a server claims that its database is primary although a newer one was promoted",
+            server_distrusted.clone(),
+        );
         let checks_failed = Family::<ServerLabels, Counter>::default();
         registry.register(
             "checks_failed",
@@ -124,6 +131,7 @@ impl Metrics {
             certificate_expires,
             ca_expires,
             server_up,
+            server_distrusted,
             checks_failed,
             connects_failed,
             sessions_started,
@@ -139,6 +147,21 @@ impl Metrics {
     pub fn server_is(&self, address: &str, up: bool) {
         let labels = ServerLabels::of(address);
         self.server_up.get_or_create(&labels).set(up.into());
+    }
+
+    /// A server is not listed any more.
+    pub fn server_removed(&self, address: &str) {
+        let labels = ServerLabels::of(address);
+        self.server_up.remove(&labels);
+        self.server_distrusted.remove(&labels);
+    }
+
+    /// A server's database claims to be a primary that was replaced, or does not any more.
+    pub fn server_is_distrusted(&self, address: &str, distrusted: bool) {
+        let labels = ServerLabels::of(address);
+        self.server_distrusted
+            .get_or_create(&labels)
+            .set(distrusted.into());
     }
 
     /// A server has failed a check.

@@ -8,6 +8,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use chooser::{Leaving, Unserved};
 use daemon::OnWake;
 use tokio::io::AsyncWriteExt;
 use tunnel::{ALPN_POSTGRESQL, Standing, Tunnel};
@@ -17,7 +18,7 @@ use wire::originate::Refusal;
 
 use crate::listen::Stream;
 use crate::refusals;
-use crate::servers::{Chosen, Leaving, Search, Unserved};
+use crate::servers::{Chosen, Way};
 use crate::session::{Failed, must_end};
 use crate::shared::Shared;
 
@@ -92,23 +93,28 @@ impl From<Unserved> for Unopened {
 ///
 /// # Errors
 /// None does, or the session is to end: what the application is told, and the log.
-pub async fn open(app: &mut Stream, startup: &[u8], shared: &Shared) -> Result<Opened, Unopened> {
+pub async fn open(
+    app: &mut Stream,
+    listener: usize,
+    startup: &[u8],
+    shared: &Shared,
+) -> Result<Opened, Unopened> {
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(Unopened::new(
             refusals::REVOCATIONS_UNKNOWN,
             Failed::RevocationsUnknown,
         ));
     }
-    let mut search = shared.servers.search();
+    let mut way = shared.servers.way(listener);
     let (mut last, mut early) = (None, BytesMut::new());
     loop {
-        let chosen = match next(app, &mut early, &mut search, shared).await? {
+        let chosen = match next(app, &mut early, &mut way, shared).await? {
             Ok(chosen) => chosen,
             // What the servers said is more to the point.
             Err(unserved) => return Err(last.unwrap_or_else(|| unserved.into())),
         };
         let begun = Instant::now();
-        let tried = try_one(app, startup, &mut early, &chosen, &search, shared).await;
+        let tried = try_one(app, startup, &mut early, &chosen, &way, shared).await;
         let unopened = match tried {
             Ok((tunnel, answer)) => {
                 if !answer.is_empty() {
@@ -123,11 +129,11 @@ pub async fn open(app: &mut Stream, startup: &[u8], shared: &Shared) -> Result<O
             }
             Err(Attempt::Over(unopened)) => return Err(unopened),
             Err(Attempt::Slow(unopened)) => {
-                search.found_slow(&chosen);
+                way.found_slow(&chosen);
                 unopened
             }
             Err(Attempt::Next(unopened)) => {
-                search.has_tried(&chosen);
+                way.has_tried(&chosen);
                 let why = unopened.why.as_ref().map(ToString::to_string);
                 chosen.failed(&why.unwrap_or_else(|| "it closed without a word".to_owned()));
                 unopened
@@ -141,11 +147,11 @@ pub async fn open(app: &mut Stream, startup: &[u8], shared: &Shared) -> Result<O
 async fn next(
     app: &mut Stream,
     early: &mut BytesMut,
-    search: &mut Search<'_>,
+    way: &mut Way<'_>,
     shared: &Shared,
 ) -> Result<Result<Chosen, Unserved>, Unopened> {
     let mut ending = shared.ending.clone();
-    let mut found = pin!(search.next());
+    let mut found = pin!(way.next());
     loop {
         let read = tokio::select! {
             biased;
@@ -171,13 +177,13 @@ async fn try_one(
     startup: &[u8],
     early: &mut BytesMut,
     chosen: &Chosen,
-    search: &Search<'_>,
+    way: &Way<'_>,
     shared: &Shared,
 ) -> Result<(Tunnel, BytesMut), Attempt> {
     let mut impatient = pin!(async {
         tokio::select! {
             _ = chosen.leaving() => {}
-            () = chosen.doubt(), if !search.is_patient() => {}
+            () = chosen.doubt(), if !way.is_patient() => {}
         }
     });
     let slow = || {

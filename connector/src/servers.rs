@@ -1,54 +1,55 @@
 //! The servers that this connector knows, and which of them is asked: for a session, a cancel
 //! request, the control API.
 //!
-//! `driver` has the balancer and does what it says; `search` is one session's way to a server;
-//! `check` asks one server whether it is there; `report` puts what servers say of themselves into
-//! the balancer's words; `settings` is what an operator says. Which rules hold is `balancer`'s.
+//! Who is up, and who serves best, is `chooser`'s. `fleet` is the list and checks one of it, `way` is
+//! one session's way to a server, `listed` is what an operator writes.
 //!
-//! Where there is one server and it may be anything, there is nothing to choose: no check is made,
-//! and a session goes there whatever is known of it.
+//! Where one `server` is configured and it may be anything, there is nothing to choose: no check is
+//! made, and a session goes there whatever is known of it.
 
-mod check;
-mod driver;
-mod lease;
-mod report;
-mod search;
-pub mod settings;
+mod fleet;
+mod listed;
+mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
 use bytes::Bytes;
+use chooser::settings::Target;
+use chooser::{Chooser, Endpoint, State};
 use control::{Answer, ClientError, Standing};
+use tokio::sync::watch;
 use tunnel::ClientTls;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::servers::check::check;
-use crate::servers::driver::{Asked, Driver};
-pub use crate::servers::lease::{Chosen, Leaving};
-pub use crate::servers::search::{Search, Unserved};
-use crate::servers::settings::Target;
+use crate::servers::fleet::Fleet;
+pub use crate::servers::listed::Listed;
+pub use crate::servers::way::{Chosen, Way};
 
 /// One server.
 pub struct Server {
     /// Where its sessions go: `host:port`.
     pub address: String,
+    /// Where its control API is.
+    control_address: String,
     /// Its control API.
     pub control: control::Client,
     /// The same, for as long as a check may take.
     checked: control::Client,
-    /// Its place in the list.
-    place: usize,
+    /// False once it is not listed any more.
+    listed: watch::Sender<bool>,
 }
 
 /// All of them.
 pub struct Servers {
-    list: Vec<Arc<Server>>,
+    fleet: Arc<Fleet>,
     /// Chooses, where there is something to choose.
-    driver: Option<Arc<Driver>>,
-    wait_for_primary: Duration,
+    chooser: Option<Arc<Chooser<Arc<Fleet>>>>,
+    tls: Arc<ClientTls>,
+    connect_timeout: Duration,
+    check_timeout: Duration,
 }
 
 /// Which of them a request may reach twice.
@@ -71,77 +72,82 @@ impl Servers {
         metrics: &Arc<Metrics>,
     ) -> Result<Self, String> {
         let checks = balancer::Checks::from(&config.checks);
-        let addresses = config.servers()?;
-        let alone = addresses.len() == 1 && config.target == Target::Any;
-        let server = |(place, address): (usize, &&daemon::HostPort)| {
-            let control = config.control.as_ref().unwrap_or(address);
-            let client =
-                |limit| control::Client::new(control.as_str().to_owned(), tls.clone(), limit);
-            Arc::new(Server {
-                address: address.as_str().to_owned(),
-                control: client(config.connect_timeout.0),
-                checked: client(checks.timeout),
-                place,
-            })
+        let listed = config.listed()?;
+        let listeners = config.listeners();
+        let is_any = |it: &chooser::Listener| it.choice.target == Target::Any.into();
+        let alone = config.server.is_some() && listeners.iter().all(is_any);
+        let mut servers = Self {
+            fleet: Fleet::new(Vec::new(), metrics.clone()),
+            chooser: None,
+            tls: tls.clone(),
+            connect_timeout: config.connect_timeout.0,
+            check_timeout: checks.timeout,
         };
-        let list: Vec<_> = addresses.iter().enumerate().map(server).collect();
-        let driver = match alone {
-            true => None,
-            false => {
-                let addresses = list.iter().map(|it| it.address.clone()).collect();
-                let servers = list.clone();
-                let ask = move |driver: &Arc<Driver>, asked: Asked| {
-                    if let Some(server) = servers.get(asked.place) {
-                        tokio::spawn(check(server.clone(), driver.clone(), asked));
-                    }
-                };
-                let metrics = metrics.clone();
-                Some(Driver::new(config, checks, addresses, metrics, ask)?)
-            }
-        };
-        Ok(Self {
-            list,
-            driver,
-            wait_for_primary: config.wait_for_primary.0,
-        })
+        servers.fleet.replace(servers.from_list(&listed));
+        if !alone {
+            let endpoints = endpoints(&listed, config);
+            let chooser = Chooser::new(servers.fleet.clone(), checks, &listeners, &endpoints);
+            servers.chooser = Some(chooser.map_err(|error| format!("servers: {error}"))?);
+        }
+        Ok(servers)
     }
 
     /// Begins to check them. Ends when the program does.
     pub fn start(&self) {
-        if let Some(driver) = &self.driver {
-            tokio::spawn(driver.clone().run());
+        if let Some(chooser) = &self.chooser {
+            tokio::spawn(chooser.clone().run());
         }
+    }
+
+    /// Takes over another list, where there is a list: gives the servers that are new. Those that are
+    /// gone keep the sessions they have.
+    pub fn replace(&self, listed: &[Listed], config: &Config) -> Vec<Arc<Server>> {
+        let Some(chooser) = self.chooser.as_ref().filter(|_| config.server.is_none()) else {
+            return Vec::new();
+        };
+        let (before, list) = (self.list(), self.from_list(listed));
+        // Checks of the new ones begin at once, and find them.
+        self.fleet.replace(list.clone());
+        if let Err(error) = chooser.replace(&endpoints(listed, config)) {
+            tracing::error!(%error, "servers stay as they were");
+            self.fleet.replace(before);
+            return Vec::new();
+        }
+        let gone = before.iter().filter(|server| !is_among(server, &list));
+        gone.for_each(|server| drop(server.listed.send_replace(false)));
+        let is_new = |server: &Arc<Server>| !is_among(server, &before);
+        list.into_iter().filter(is_new).collect()
     }
 
     /// The servers, in the configuration's order.
     #[must_use]
-    pub fn list(&self) -> &[Arc<Server>] {
-        &self.list
+    pub fn list(&self) -> Vec<Arc<Server>> {
+        self.fleet.list()
     }
 
     /// Whether there is more than one way to go.
     #[must_use]
     pub fn has_choice(&self) -> bool {
-        self.driver.is_some()
+        self.chooser.is_some()
     }
 
-    /// A session's way to one of them.
+    /// The way to one of them for a session of this listener, the first being 0.
     #[must_use]
-    pub fn search(&self) -> Search<'_> {
-        Search::new(self)
+    pub fn way(&self, listener: usize) -> Way<'_> {
+        Way::new(self, listener)
     }
 
     /// Takes note of what a server says of itself, or that it is still there.
     pub fn heard(&self, server: &Server, standing: Option<&Standing>) {
-        if let Some(driver) = &self.driver {
-            driver.heard(server.place, standing);
+        if let Some(chooser) = &self.chooser {
+            chooser.heard(&server.address, standing);
         }
     }
 
     /// Takes note that a server has broken off what it was saying.
     pub fn fell_silent(&self, server: &Server) {
-        if let Some(driver) = &self.driver {
-            driver.fell_silent(server.place);
+        if let Some(chooser) = &self.chooser {
+            chooser.fell_silent(&server.address);
         }
     }
 
@@ -156,8 +162,9 @@ impl Servers {
         body: Bytes,
         repeat: Repeat,
     ) -> Result<Answer, ClientError> {
+        let (up, down): (Vec<_>, Vec<_>) = self.by_health();
         let mut last = None;
-        for server in self.by_health() {
+        for server in up.iter().chain(&down) {
             let sent = server.control.send(method.clone(), path, body.clone());
             let error = match sent.await {
                 Ok(answer) => return Ok(answer),
@@ -173,31 +180,77 @@ impl Servers {
     }
 
     /// Those that are up; all of them, where none is or nobody looks.
-    pub fn up(&self) -> impl Iterator<Item = &Arc<Server>> {
-        let up = self.driver.as_ref().map(|driver| driver.up());
-        let up = up.filter(|up| !up.is_empty());
-        let is_up = move |server: &&Arc<Server>| match &up {
-            Some(up) => up.contains(&server.place),
-            None => true,
-        };
-        self.list.iter().filter(is_up)
+    #[must_use]
+    pub fn up(&self) -> Vec<Arc<Server>> {
+        match self.by_health() {
+            (up, down) if up.is_empty() => down,
+            (up, _) => up,
+        }
     }
 
-    /// Those that are up come first.
-    fn by_health(&self) -> Vec<Arc<Server>> {
-        let mut list = self.list.clone();
-        if let Some(driver) = &self.driver {
-            let up = driver.up();
-            list.sort_by_key(|server| !up.contains(&server.place));
-        }
-        list
+    /// Those that are up, and the others.
+    fn by_health(&self) -> (Vec<Arc<Server>>, Vec<Arc<Server>>) {
+        let known = self.chooser.as_ref().map(|it| it.endpoints());
+        let known = known.unwrap_or_default();
+        let is_up = |server: &Arc<Server>| {
+            let mut up = known.iter().filter(|it| it.state == State::Up);
+            up.any(|it| *it.name == server.address)
+        };
+        self.list().into_iter().partition(is_up)
+    }
+
+    /// The servers of a list: where one is known, as it is known.
+    fn from_list(&self, listed: &[Listed]) -> Vec<Arc<Server>> {
+        let known = self.fleet.list();
+        let server = |listed: &Listed| {
+            let address = listed.address.as_str().to_owned();
+            let control = listed.control.as_ref().unwrap_or(&listed.address);
+            let control_address = control.as_str().to_owned();
+            let same =
+                |it: &&Arc<Server>| it.address == address && it.control_address == control_address;
+            if let Some(server) = known.iter().find(same) {
+                return server.clone();
+            }
+            let client =
+                |limit| control::Client::new(control_address.clone(), self.tls.clone(), limit);
+            Arc::new(Server {
+                control: client(self.connect_timeout),
+                checked: client(self.check_timeout),
+                listed: watch::Sender::new(true),
+                address,
+                control_address,
+            })
+        };
+        listed.iter().map(server).collect()
+    }
+}
+
+fn endpoints(listed: &[Listed], config: &Config) -> Vec<Endpoint> {
+    let endpoint = |it: &Listed| {
+        it.share
+            .endpoint(it.address.as_str(), config.max_connections)
+    };
+    listed.iter().map(endpoint).collect()
+}
+
+fn is_among(server: &Arc<Server>, list: &[Arc<Server>]) -> bool {
+    list.iter().any(|it| Arc::ptr_eq(it, server))
+}
+
+impl Server {
+    /// Returns when it is not listed any more.
+    pub async fn is_gone(&self) {
+        let mut listed = self.listed.subscribe();
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = listed.wait_for(|listed| !listed).await;
     }
 }
 
 /// Their addresses, for the log.
 impl std::fmt::Display for Servers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let addresses: Vec<_> = self.list.iter().map(|it| it.address.as_str()).collect();
+        let list = self.list();
+        let addresses: Vec<_> = list.iter().map(|it| it.address.as_str()).collect();
         f.write_str(&addresses.join(", "))
     }
 }

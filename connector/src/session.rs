@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
+use chooser::{Leaving, Unserved};
 use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tunnel::{Serial, Tunnel};
@@ -19,7 +20,7 @@ use crate::listen::{Peer, Source, Stream};
 use crate::opening::{self, Farewell, Opened};
 use crate::refusals;
 use crate::running::{Entered, Greeting};
-use crate::servers::{Chosen, Leaving, Unserved};
+use crate::servers::Chosen;
 use crate::shared::Shared;
 
 /// How long a session may take to say that its server was revoked. With the time that it takes to
@@ -85,8 +86,10 @@ enum Wish {
 pub struct Came<'a> {
     /// Who.
     pub peer: &'a Peer,
-    /// Where: the address that it connected to.
-    pub listener: &'a str,
+    /// Where: the address's place in `listen`,
+    pub listener: usize,
+    /// and the address.
+    pub address: &'a str,
 }
 
 /// Serves one connection to its end.
@@ -143,7 +146,7 @@ async fn session(
 ) -> Result<(), Failed> {
     let _running = shared.sessions.begin();
     shared.metrics.sessions_started.inc();
-    match opening::open(&mut app, startup, shared).await {
+    match opening::open(&mut app, came.listener, startup, shared).await {
         Ok(opened) => carry(app, came, opened, shared).await,
         Err(unopened) => {
             match unopened.farewell {
@@ -243,7 +246,7 @@ async fn carry(app: Stream, came: Came<'_>, opened: Opened, shared: &Shared) -> 
     let address = &chosen.server.address;
     let entered = shared
         .running
-        .enter(address, came.peer.to_string(), came.listener);
+        .enter(address, came.peer.to_string(), came.address);
     let carried = Carried {
         server: &server.serial,
         chosen: &chosen,

@@ -30,16 +30,24 @@ enum Unheard {
     Revoked,
 }
 
-/// Listens to one server, and connects again whenever the connection is lost, until dropped.
+/// Listens to one server, for as long as it is listed.
 pub async fn run(server: Arc<Server>, shared: Arc<Shared>) {
+    tokio::select! {
+        () = go_on(&server, &shared) => {}
+        () = server.is_gone() => {}
+    }
+}
+
+/// Connects again whenever the connection is lost, until dropped.
+async fn go_on(server: &Server, shared: &Shared) {
     let mut wait = FIRST_WAIT;
     let mut well = true;
     loop {
         let mut heard = false;
-        let Err(error) = listen(&server, &shared, &mut heard).await;
+        let Err(error) = listen(server, shared, &mut heard).await;
         if heard {
             wait = FIRST_WAIT;
-            shared.servers.fell_silent(&server);
+            shared.servers.fell_silent(server);
         }
         let server = server.address.as_str();
         if shared.servers.has_choice() {

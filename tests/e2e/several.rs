@@ -3,6 +3,8 @@
 
 mod chosen;
 mod faults;
+mod lists;
+mod roles;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,6 +67,11 @@ fn begin(address: Address) -> Result<(), String> {
             _ => {}
         }
     }
+    // One that has begun finishes its query.
+    session
+        .try_send(message::query("select 1"))
+        .map_err(|error| error.to_string())?;
+    while session.read().map_err(|ended| format!("{ended:?}"))?.tag != b'Z' {}
     let _ = session.try_send(message::terminate());
     Ok(())
 }

@@ -37,7 +37,7 @@ impl Several {
         let ours = servers.iter().map(|it| format!("127.0.0.1:{}", it.port()));
         let list: Vec<_> = ours.chain(others.iter().map(ToString::to_string)).collect();
         let identity = keys.client_identity("app");
-        let connector = Connector::start_among("connector", &identity, &list, lines);
+        let connector = Connector::start_among("connector", &identity, &list, &[""], lines);
         Self {
             connector,
             servers,

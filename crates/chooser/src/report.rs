@@ -1,29 +1,27 @@
-//! What servers say of themselves, in the balancer's words: a replica's lag in bytes is how far it
+//! What endpoints say of themselves, in the balancer's words: a replica's lag in bytes is how far it
 //! is behind the newest primary that was heard.
 
-use balancer::{Availability, Lag, Report, Role};
-use control::{DatabaseRole, DatabaseStanding, Standing};
+use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 use std::time::Duration;
 
-/// The last word of each server on its database.
+use balancer::{Availability, EndpointId, Lag, Report, Role};
+use control::{DatabaseRole, DatabaseStanding, Standing};
+
+/// The last word of each endpoint on its database.
 #[derive(Debug)]
-pub struct Databases(Vec<Option<DatabaseStanding>>);
+pub(crate) struct Databases<K = EndpointId>(HashMap<K, DatabaseStanding>);
 
-impl Databases {
-    /// Of so many servers, nothing heard yet.
-    pub fn new(servers: usize) -> Self {
-        Self(vec![None; servers])
-    }
-
-    /// What the server at `place` says, for the balancer. A server that says nothing of itself takes
-    /// sessions, and its database is of unknown role.
-    pub fn report(&mut self, place: usize, standing: Option<&Standing>) -> Report {
+impl<K: Hash + Eq> Databases<K> {
+    /// What an endpoint says, for the balancer. One that says nothing of itself takes sessions, and its
+    /// database is of unknown role.
+    pub fn report(&mut self, endpoint: K, standing: Option<&Standing>) -> Report {
         let Some(standing) = standing else {
             return Report::default();
         };
         // What is not known now was known: a primary that is silent was still as far as it said.
-        if let (Some(known), Some(database)) = (self.0.get_mut(place), standing.database) {
-            *known = Some(database);
+        if let Some(database) = standing.database {
+            self.0.insert(endpoint, database);
         }
         Report {
             role: standing
@@ -36,6 +34,11 @@ impl Databases {
             },
             sessions: u32::try_from(standing.sessions).ok(),
         }
+    }
+
+    /// Forgets all but these.
+    pub(crate) fn keep(&mut self, listed: &HashSet<K>) {
+        self.0.retain(|endpoint, _| listed.contains(endpoint));
     }
 
     fn role(&self, database: &DatabaseStanding) -> Role {
@@ -57,11 +60,17 @@ impl Databases {
     /// How far the primary on the newest timeline was when it was last heard.
     fn primary(&self) -> Option<u64> {
         self.0
-            .iter()
-            .flatten()
+            .values()
             .filter(|database| database.role == DatabaseRole::Primary)
             .max_by_key(|database| (database.timeline, database.position))
             .map(|primary| primary.position)
+    }
+}
+
+// Not derived: that would ask it of `K`.
+impl<K> Default for Databases<K> {
+    fn default() -> Self {
+        Self(HashMap::new())
     }
 }
 
@@ -90,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_lag_is_counted_from_the_newest_primary_that_was_heard() {
-        let mut databases = Databases::new(3);
+        let mut databases = Databases::default();
         let replica = database(DatabaseRole::Replica, 1, 1000);
         assert_eq!(bytes(&databases.report(2, Some(&replica))), None);
         databases.report(0, Some(&database(DatabaseRole::Primary, 1, 9000)));
@@ -111,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_server_that_says_nothing_of_itself_takes_sessions() {
-        let mut databases = Databases::new(1);
+        let mut databases = Databases::default();
         assert_eq!(databases.report(0, None), Report::default());
         let draining = Standing {
             availability: control::Availability::Draining,

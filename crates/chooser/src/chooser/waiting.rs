@@ -1,42 +1,42 @@
-//! A session that queues for a server.
+//! A session that queues for an endpoint.
 
 use std::sync::Arc;
 
 use balancer::Ticket;
 use tokio::sync::oneshot;
 
-use crate::servers::driver::Driver;
-use crate::servers::lease::Leased;
+use crate::chooser::{Chooser, Owner};
+use crate::chosen::Chosen;
 
 /// Its place in the queue; dropped, it does not wait any more.
-pub struct Waiting {
+pub(crate) struct Waiting<O: Owner> {
     ticket: Ticket,
-    granted: oneshot::Receiver<Leased>,
-    driver: Arc<Driver>,
+    granted: oneshot::Receiver<Chosen<O>>,
+    chooser: Arc<Chooser<O>>,
 }
 
-impl Waiting {
+impl<O: Owner> Waiting<O> {
     pub(super) fn new(
         ticket: Ticket,
-        granted: oneshot::Receiver<Leased>,
-        driver: Arc<Driver>,
+        granted: oneshot::Receiver<Chosen<O>>,
+        chooser: Arc<Chooser<O>>,
     ) -> Self {
         Self {
             ticket,
             granted,
-            driver,
+            chooser,
         }
     }
 
     /// Waits for its turn; nothing after `queue_timeout`.
-    pub async fn granted(mut self) -> Option<Leased> {
+    pub(crate) async fn granted(mut self) -> Option<Chosen<O>> {
         // Whoever holds the other end drops it when the time is over.
         (&mut self.granted).await.ok()
     }
 }
 
-impl Drop for Waiting {
+impl<O: Owner> Drop for Waiting<O> {
     fn drop(&mut self) {
-        self.driver.leave(self.ticket);
+        self.chooser.leave(self.ticket);
     }
 }
