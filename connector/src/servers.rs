@@ -1,32 +1,29 @@
 //! The servers that this connector knows, and which of them is asked: for a session, a cancel
 //! request, the control API.
 //!
-//! Who is up, and who serves best, is `chooser`'s. `fleet` is the list and checks one of it, `way` is
-//! one session's way to a server, `listed` is what an operator writes.
+//! Who is up, and who serves best, is `chooser`'s. `fleet` is the list and checks one of it, `listed` is
+//! what an operator writes.
 //!
 //! Where one `server` is configured and it may be anything, there is nothing to choose: no check is
 //! made, and a session goes there whatever is known of it.
 
 mod fleet;
 mod listed;
-mod way;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Method;
 use bytes::Bytes;
-use chooser::settings::Target;
-use chooser::{Chooser, Endpoint, State};
+use chooser::{Chooser, Endpoint, State, Ways};
 use control::{Answer, ClientError, Standing};
 use tokio::sync::watch;
 use tunnel::ClientTls;
 
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::servers::fleet::Fleet;
+pub use crate::servers::fleet::Fleet;
 pub use crate::servers::listed::Listed;
-pub use crate::servers::way::{Chosen, Way};
 
 /// One server.
 pub struct Server {
@@ -44,9 +41,8 @@ pub struct Server {
 
 /// All of them.
 pub struct Servers {
-    fleet: Arc<Fleet>,
-    /// Chooses, where there is something to choose.
-    chooser: Option<Arc<Chooser<Arc<Fleet>>>>,
+    fleet: Fleet,
+    ways: Ways<Fleet>,
     tls: Arc<ClientTls>,
     connect_timeout: Duration,
     check_timeout: Duration,
@@ -74,27 +70,31 @@ impl Servers {
         let checks = balancer::Checks::from(&config.checks);
         let listed = config.listed()?;
         let listeners = config.listeners();
-        let is_any = |it: &chooser::Listener| it.choice.target == Target::Any.into();
+        let is_any = |it: &chooser::Listener| it.choice.target == balancer::Target::Any;
         let alone = config.server.is_some() && listeners.iter().all(is_any);
-        let mut servers = Self {
-            fleet: Fleet::new(Vec::new(), metrics.clone()),
-            chooser: None,
+        let fleet = Fleet::new(Vec::new(), metrics.clone());
+        let ways = match listed.as_slice() {
+            [one] if alone => Ways::One(one.address.as_str().into()),
+            _ => {
+                let endpoints = endpoints(&listed, config);
+                let chooser = Chooser::new(fleet.clone(), checks, &listeners, &endpoints);
+                Ways::Several(chooser.map_err(|error| format!("servers: {error}"))?)
+            }
+        };
+        let servers = Self {
+            fleet,
+            ways,
             tls: tls.clone(),
             connect_timeout: config.connect_timeout.0,
             check_timeout: checks.timeout,
         };
         servers.fleet.replace(servers.from_list(&listed));
-        if !alone {
-            let endpoints = endpoints(&listed, config);
-            let chooser = Chooser::new(servers.fleet.clone(), checks, &listeners, &endpoints);
-            servers.chooser = Some(chooser.map_err(|error| format!("servers: {error}"))?);
-        }
         Ok(servers)
     }
 
     /// Begins to check them. Ends when the program does.
     pub fn start(&self) {
-        if let Some(chooser) = &self.chooser {
+        if let Some(chooser) = self.ways.chooser() {
             tokio::spawn(chooser.clone().run());
         }
     }
@@ -102,7 +102,7 @@ impl Servers {
     /// Takes over another list, where there is a list: gives the servers that are new. Those that are
     /// gone keep the sessions they have.
     pub fn replace(&self, listed: &[Listed], config: &Config) -> Vec<Arc<Server>> {
-        let Some(chooser) = self.chooser.as_ref().filter(|_| config.server.is_none()) else {
+        let Some(chooser) = self.ways.chooser().filter(|_| config.server.is_none()) else {
             return Vec::new();
         };
         let (before, list) = (self.list(), self.from_list(listed));
@@ -114,7 +114,7 @@ impl Servers {
             return Vec::new();
         }
         let gone = before.iter().filter(|server| !is_among(server, &list));
-        gone.for_each(|server| drop(server.listed.send_replace(false)));
+        gone.for_each(|server| _ = server.listed.send_replace(false));
         let is_new = |server: &Arc<Server>| !is_among(server, &before);
         list.into_iter().filter(is_new).collect()
     }
@@ -128,25 +128,25 @@ impl Servers {
     /// Whether there is more than one way to go.
     #[must_use]
     pub fn has_choice(&self) -> bool {
-        self.chooser.is_some()
+        self.ways.chooser().is_some()
     }
 
-    /// The way to one of them for a session of this listener, the first being 0.
+    /// The ways that sessions can go.
     #[must_use]
-    pub fn way(&self, listener: usize) -> Way<'_> {
-        Way::new(self, listener)
+    pub fn ways(&self) -> &Ways<Fleet> {
+        &self.ways
     }
 
     /// Takes note of what a server says of itself, or that it is still there.
     pub fn heard(&self, server: &Server, standing: Option<&Standing>) {
-        if let Some(chooser) = &self.chooser {
+        if let Some(chooser) = self.ways.chooser() {
             chooser.heard(&server.address, standing);
         }
     }
 
     /// Takes note that a server has broken off what it was saying.
     pub fn fell_silent(&self, server: &Server) {
-        if let Some(chooser) = &self.chooser {
+        if let Some(chooser) = self.ways.chooser() {
             chooser.fell_silent(&server.address);
         }
     }
@@ -190,7 +190,7 @@ impl Servers {
 
     /// Those that are up, and the others.
     fn by_health(&self) -> (Vec<Arc<Server>>, Vec<Arc<Server>>) {
-        let known = self.chooser.as_ref().map(|it| it.endpoints());
+        let known = self.ways.chooser().map(|it| it.endpoints());
         let known = known.unwrap_or_default();
         let is_up = |server: &Arc<Server>| {
             let mut up = known.iter().filter(|it| it.state == State::Up);

@@ -1,16 +1,17 @@
 //! One application's session: what it wants, and the bytes both ways, unchanged. Which server it
 //! goes to, and how it begins there, is `opening`'s.
 
+use std::future::pending;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use chooser::{Leaving, Unserved};
+use chooser::{Chosen, Leaving, Unserved};
 use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tunnel::{Serial, Tunnel};
+use tunnel::Serial;
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
@@ -20,7 +21,7 @@ use crate::listen::{Peer, Source, Stream};
 use crate::opening::{self, Farewell, Opened};
 use crate::refusals;
 use crate::running::{Entered, Greeting};
-use crate::servers::Chosen;
+use crate::servers::Fleet;
 use crate::shared::Shared;
 
 /// How long a session may take to say that its server was revoked. With the time that it takes to
@@ -236,17 +237,22 @@ async fn say(app: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> Result<(), Fa
 }
 
 /// Both directions, until either side ends, or the server is not to be trusted any more.
-async fn carry(app: Stream, came: Came<'_>, opened: Opened, shared: &Shared) -> Result<(), Failed> {
+async fn carry(
+    app: Stream,
+    came: Came<'_>,
+    opened: Opened<'_>,
+    shared: &Shared,
+) -> Result<(), Failed> {
     let Opened {
-        tunnel: Tunnel { stream, server },
         chosen,
+        stream,
+        peer: server,
         answer,
         early,
     } = opened;
-    let address = &chosen.server.address;
     let entered = shared
         .running
-        .enter(address, came.peer.to_string(), came.address);
+        .enter(chosen.name(), came.peer.to_string(), came.address);
     let carried = Carried {
         server: &server.serial,
         chosen: &chosen,
@@ -271,7 +277,7 @@ async fn carry(app: Stream, came: Came<'_>, opened: Opened, shared: &Shared) -> 
 #[derive(Clone, Copy)]
 struct Carried<'a> {
     server: &'a Serial,
-    chosen: &'a Chosen,
+    chosen: &'a Chosen<Fleet>,
     entered: &'a Entered<'a>,
     shared: &'a Shared,
 }
@@ -340,16 +346,31 @@ async fn app_to_server(
     }
 }
 
-/// Returns when the session is to end although neither side has ended it: what the application is
-/// told, and what the log.
+/// What the application is told when its session is to end although neither side has ended it, and what
+/// the log.
+pub type Ending = (Refusal<'static>, Option<Failed>);
+
+/// Returns when that is so, of a session that has got as far as this server.
 pub async fn must_end(
-    server: &Serial,
-    chosen: &Chosen,
+    server: Option<&Serial>,
+    chosen: Option<&Chosen<Fleet>>,
     shared: &Shared,
-) -> (Refusal<'static>, Option<Failed>) {
+) -> Ending {
     let mut ending: Shutdown = shared.ending.clone();
+    let leaving = async {
+        match chosen {
+            Some(chosen) => chosen.leaving().await,
+            None => pending().await,
+        }
+    };
+    let revoked = async {
+        match server {
+            Some(server) => shared.revoked.revoked(server).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
-        why = chosen.leaving() => {
+        why = leaving => {
             let refusal = match why {
                 Leaving::Down => refusals::SERVER_DOWN,
                 Leaving::Role => refusals::ROLE_CHANGED,
@@ -357,7 +378,7 @@ pub async fn must_end(
             (refusal, Some(Failed::Left(why)))
         }
         () = ending.begun() => (refusals::SHUTDOWN, None),
-        () = shared.revoked.revoked(server) => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
+        () = revoked => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
     }
 }
 
@@ -385,7 +406,7 @@ async fn server_to_app(
     };
     let mut chunk = answer;
     pass(&mut boundaries, &mut app, &chunk).await?;
-    let must_end = pin!(must_end(carried.server, carried.chosen, shared));
+    let must_end = pin!(must_end(Some(carried.server), Some(carried.chosen), shared));
     let mut must_end = OnWake::new(must_end);
     let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
     let (refusal, lost) = loop {

@@ -34,7 +34,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pgseal-wire", &[]),
     ("pgseal-tunnel", &[]),
     ("pgseal-balancer", &[]),
-    ("pgseal-chooser", &["pgseal-balancer", "pgseal-control"]),
+    (
+        "pgseal-chooser",
+        &[
+            "pgseal-balancer",
+            "pgseal-control",
+            "pgseal-daemon",
+            "pgseal-wire",
+        ],
+    ),
     ("pgseal-control", &["pgseal-tunnel"]),
     ("pgseal-daemon", &[]),
     ("pgseal-examples", &["pgseal-envelope"]),

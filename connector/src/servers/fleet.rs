@@ -10,18 +10,19 @@ use crate::metrics::Metrics;
 use crate::servers::Server;
 
 /// The list, shared by who chooses and who asks.
+#[derive(Clone)]
 pub struct Fleet {
-    list: RwLock<Vec<Arc<Server>>>,
+    list: Arc<RwLock<Vec<Arc<Server>>>>,
     metrics: Arc<Metrics>,
 }
 
 impl Fleet {
     /// Of these servers.
-    pub fn new(list: Vec<Arc<Server>>, metrics: Arc<Metrics>) -> Arc<Self> {
-        Arc::new(Self {
-            list: RwLock::new(list),
+    pub fn new(list: Vec<Arc<Server>>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            list: Arc::new(RwLock::new(list)),
             metrics,
-        })
+        }
     }
 
     /// All of them, in the configuration's order.
@@ -44,7 +45,7 @@ impl Fleet {
     }
 }
 
-impl Owner for Arc<Fleet> {
+impl Owner for Fleet {
     const NAME: &'static str = "server";
 
     fn check(&self, chooser: &Arc<Chooser<Self>>, check: Check) {

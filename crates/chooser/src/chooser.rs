@@ -16,7 +16,7 @@ use balancer::{
 use control::Standing;
 use tokio::sync::{Notify, oneshot, watch};
 
-use crate::chosen::{Chosen, Leaving};
+use crate::lease::{Leased, Leaving};
 use crate::report::Databases;
 use crate::search::Search;
 use crate::settings::OnRoleChange;
@@ -86,12 +86,12 @@ struct Inner<O: Owner> {
     /// What was last met where one did not answer.
     causes: HashMap<EndpointId, String>,
     /// Sessions that queue.
-    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Chosen<O>>)>,
+    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Leased<O>>)>,
 }
 
 /// What a session is told that asks for an endpoint.
 pub(crate) enum Answer<O: Owner> {
-    Use(Chosen<O>),
+    Use(Leased<O>),
     Queued(Waiting<O>),
     QueueFull,
     NoPrimary,
@@ -179,7 +179,7 @@ impl<O: Owner> Chooser<O> {
     /// # Panics
     /// Where there is no such listener.
     #[must_use]
-    pub fn search(self: &Arc<Self>, listener: usize) -> Search<O> {
+    pub(crate) fn search(self: &Arc<Self>, listener: usize) -> Search<O> {
         let (id, settings) = self.listeners[listener];
         Search::new(self.clone(), id, settings)
     }
@@ -267,7 +267,7 @@ impl<O: Owner> Chooser<O> {
         self.with(|inner, now| {
             let choice = inner.balancer.choose(now, listener, tried);
             match choice {
-                Choice::Use(lease) => Answer::Use(Chosen::new(listener, lease, self.clone())),
+                Choice::Use(lease) => Answer::Use(Leased::new(listener, lease, self.clone())),
                 Choice::Queued(ticket) => {
                     let (sender, receiver) = oneshot::channel();
                     inner.waiting.insert(ticket, (listener, sender));
@@ -292,13 +292,13 @@ impl<O: Owner> Chooser<O> {
         self: &Arc<Self>,
         listener: ListenerId,
         tried: &[EndpointId],
-    ) -> Option<Chosen<O>> {
+    ) -> Option<Leased<O>> {
         let mut inner = self.lock();
         let down = inner.balancer.endpoints(Instant::now()).filter(|it| {
             it.state == State::Down && !it.distrusted && !tried.contains(&it.endpoint)
         });
         let latest = down.min_by_key(|it| it.heard_ago.unwrap_or(Duration::MAX))?;
-        Some(Chosen::last_resort(listener, &latest, self.clone()))
+        Some(Leased::last_resort(listener, &latest, self.clone()))
     }
 
     /// A session does not queue any more.
@@ -366,7 +366,7 @@ impl<O: Owner> Chooser<O> {
         match waiting {
             // Where it does not wait any more it hands this back by dropping it.
             Some((listener, waiting)) => {
-                drop(waiting.send(Chosen::new(listener, lease, self.clone())));
+                drop(waiting.send(Leased::new(listener, lease, self.clone())));
             }
             None => self.ended(lease, Ending::Finished),
         }

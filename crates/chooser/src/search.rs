@@ -7,7 +7,7 @@ use balancer::{EndpointId, ListenerId, Target};
 use tokio::time::{Instant, timeout};
 
 use crate::chooser::{Answer, Chooser, Listener, Owner};
-use crate::chosen::Chosen;
+use crate::lease::Leased;
 
 /// How often a session that waits asks again, whatever happens.
 const ASK_AGAIN: Duration = Duration::from_millis(500);
@@ -55,20 +55,19 @@ impl<O: Owner> Search<O> {
     }
 
     /// Whether to stay with an endpoint that is doubted: there is no other left.
-    #[must_use]
-    pub fn is_patient(&self) -> bool {
+    pub(crate) fn is_patient(&self) -> bool {
         self.patient
     }
 
     /// Takes note that the session could not begin there.
-    pub fn has_tried(&mut self, chosen: &Chosen<O>) {
-        self.tried.push(chosen.endpoint());
+    pub(crate) fn has_tried(&mut self, leased: &Leased<O>) {
+        self.tried.push(leased.endpoint());
     }
 
     /// Takes note that the session did not wait there any longer.
-    pub fn found_slow(&mut self, chosen: &Chosen<O>) {
-        self.slow.push(chosen.endpoint());
-        self.has_tried(chosen);
+    pub(crate) fn found_slow(&mut self, leased: &Leased<O>) {
+        self.slow.push(leased.endpoint());
+        self.has_tried(leased);
     }
 
     /// The endpoint to try next. Waits for a primary, for a place, and after the program's start for
@@ -76,11 +75,11 @@ impl<O: Owner> Search<O> {
     ///
     /// # Errors
     /// There is none.
-    pub async fn next(&mut self) -> Result<Chosen<O>, Unserved> {
+    pub(crate) async fn next(&mut self) -> Result<Leased<O>, Unserved> {
         loop {
             let mut events = self.chooser.events();
             match self.chooser.choose(self.listener, &self.tried) {
-                Answer::Use(chosen) => return Ok(chosen),
+                Answer::Use(leased) => return Ok(leased),
                 Answer::Queued(waiting) => {
                     return waiting.granted().await.ok_or(Unserved::QueueTimeout);
                 }
@@ -103,13 +102,13 @@ impl<O: Owner> Search<O> {
     }
 
     /// To be slow is better than to be refused: of all that are down, one may answer.
-    fn last_resort(&mut self) -> Result<Chosen<O>, Unserved> {
+    fn last_resort(&mut self) -> Result<Leased<O>, Unserved> {
         if self.settings.choice.target != Target::Any {
             return Err(Unserved::Nobody);
         }
         self.patient = true;
-        let chosen = self.chooser.last_resort(self.listener, &self.tried);
-        chosen.ok_or(Unserved::Nobody)
+        let leased = self.chooser.last_resort(self.listener, &self.tried);
+        leased.ok_or(Unserved::Nobody)
     }
 
     fn tries_slow_ones_again(&mut self) -> bool {

@@ -55,7 +55,7 @@ fn replica(position: u64) -> Standing {
 
 /// What the first listener's session gets.
 #[track_caller]
-fn used(chooser: &Arc<Chooser<Nobody>>) -> Chosen<Nobody> {
+fn used(chooser: &Arc<Chooser<Nobody>>) -> Leased<Nobody> {
     match asked(chooser, &[]) {
         Answer::Use(chosen) => chosen,
         _ => panic!("there is an endpoint to use"),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use balancer::{EndpointId, ListenerId, State, Status};
 
 use crate::chooser::{Chooser, Inner, Listener, Owner};
-use crate::chosen::Leaving;
+use crate::lease::Leaving;
 use crate::settings::OnRoleChange;
 
 impl<O: Owner> Chooser<O> {

@@ -1,4 +1,4 @@
-//! An endpoint that a session was given, until it is handed back.
+//! The balancer's permission for one session, until it is handed back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +16,8 @@ pub enum Leaving {
     Role,
 }
 
-/// The endpoint that one session goes to. Dropped, it is handed back as one whose session has ended in
-/// good order.
-pub struct Chosen<O: Owner> {
+/// A place on an endpoint. Dropped, it is handed back as one whose session has ended in good order.
+pub struct Leased<O: Owner> {
     name: Arc<str>,
     endpoint: EndpointId,
     listener: ListenerId,
@@ -27,7 +26,7 @@ pub struct Chosen<O: Owner> {
     chooser: Arc<Chooser<O>>,
 }
 
-impl<O: Owner> Chosen<O> {
+impl<O: Owner> Leased<O> {
     pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<O>>) -> Self {
         Self {
             name: lease.name().into(),
@@ -53,38 +52,31 @@ impl<O: Owner> Chosen<O> {
         }
     }
 
-    /// Its name in the list.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &Arc<str> {
         &self.name
     }
 
-    /// A session was opened there, and that took so long.
-    pub fn connected(&self, latency: Duration) {
+    pub(crate) fn connected(&self, latency: Duration) {
         if let Some(lease) = &self.lease {
             self.chooser.connected(lease, latency);
         }
     }
 
-    /// No session could be opened there, for this reason.
-    pub fn failed(mut self, why: &str) {
+    pub(crate) fn failed(mut self, why: &str) {
         if let Some(lease) = self.lease.take() {
             self.chooser.connect_failed(lease, why);
         }
     }
 
-    /// Its session was lost.
-    pub fn lost(mut self) {
+    pub(crate) fn lost(mut self) {
         self.end(Ending::Lost);
     }
 
-    /// Returns when the session cannot stay there.
-    pub async fn leaving(&self) -> Leaving {
+    pub(crate) async fn leaving(&self) -> Leaving {
         self.chooser.leaving(self.listener, self.endpoint).await
     }
 
-    /// Returns when a check of the endpoint has failed.
-    pub async fn doubt(&self) {
+    pub(crate) async fn doubt(&self) {
         self.chooser.doubt(self.endpoint).await;
     }
 
@@ -99,7 +91,7 @@ impl<O: Owner> Chosen<O> {
     }
 }
 
-impl<O: Owner> Drop for Chosen<O> {
+impl<O: Owner> Drop for Leased<O> {
     fn drop(&mut self) {
         self.end(Ending::Finished);
     }
