@@ -2,13 +2,10 @@
 //! `listen`'s.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use chooser::settings::{Needs, Written};
-use serde::de::{Error, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::socket;
 
@@ -70,109 +67,10 @@ impl Address {
     }
 }
 
-/// An address of `listen`, and what the sessions need that come there: `127.0.0.1:9495 target=replica`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Bind {
-    /// The address.
-    pub address: Address,
-    /// What is said of its sessions.
-    pub needs: Needs,
-}
-
-impl TryFrom<String> for Bind {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let written = Written::from(text.as_str());
-        let address = Address::try_from(written.name.to_owned())?;
-        let mut needs = Needs::default();
-        for (word, value) in written.words() {
-            let known = needs.take(word, value);
-            if !known.map_err(|why| format!("`{}`: {why}", written.name))? {
-                return Err(format!(
-                    "`{}`: `{word}` is none of target=, policy=, max_lag=, fallback_to_primary, \
-                     on_role_change=",
-                    written.name
-                ));
-            }
-        }
-        Ok(Self { address, needs })
-    }
-}
-
-impl From<Bind> for String {
-    fn from(bind: Bind) -> Self {
-        bind.to_string()
-    }
-}
-
-impl fmt::Display for Bind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{}", self.address, self.needs)
-    }
-}
-
-/// `listen` and `api_listen`: one, or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OneOrSeveral<T>(pub Vec<T>);
-
-impl<T: fmt::Display> fmt::Display for OneOrSeveral<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, address) in self.0.iter().enumerate() {
-            write!(f, "{}{address}", if at == 0 { "" } else { ", " })?;
-        }
-        Ok(())
-    }
-}
-
-/// As it is written: a single one without a list around it.
-impl<T: Serialize> Serialize for OneOrSeveral<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0.as_slice() {
-            [one] => one.serialize(serializer),
-            several => several.serialize(serializer),
-        }
-    }
-}
-
-impl<'de, T: TryFrom<String, Error = String>> Deserialize<'de> for OneOrSeveral<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Texts(PhantomData))
-    }
-}
-
-/// A text, or a list of them.
-struct Texts<T>(PhantomData<T>);
-
-impl<'de, T: TryFrom<String, Error = String>> Visitor<'de> for Texts<T> {
-    type Value = OneOrSeveral<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an address to listen on, or a list of them")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<OneOrSeveral<T>, E> {
-        let one = T::try_from(text.to_owned()).map_err(E::custom)?;
-        Ok(OneOrSeveral(vec![one]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrSeveral<T>, A::Error> {
-        let mut several = Vec::new();
-        while let Some(text) = list.next_element::<String>()? {
-            several.push(T::try_from(text).map_err(A::Error::custom)?);
-        }
-        if several.is_empty() {
-            return Err(A::Error::custom(
-                "the list is empty; name one address at least",
-            ));
-        }
-        Ok(OneOrSeveral(several))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use chooser::settings::{Bind, OneOrSeveral};
+
     use super::*;
 
     #[test]
@@ -216,7 +114,7 @@ mod tests {
     #[test]
     fn what_sessions_need_is_said_behind_the_address() {
         let text = r#"["/run/a target=primary","[::1]:2 target=replica fallback_to_primary"]"#;
-        let read: OneOrSeveral<Bind> = serde_json::from_str(text).unwrap();
+        let read: OneOrSeveral<Bind<Address>> = serde_json::from_str(text).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), text);
         for (text, why) in [
             (
@@ -229,7 +127,7 @@ mod tests {
             ),
             ("127.0.0.1 target=any", "write 127.0.0.1:9494"),
         ] {
-            let error = Bind::try_from(text.to_owned()).unwrap_err();
+            let error = Bind::<Address>::try_from(text.to_owned()).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
     }

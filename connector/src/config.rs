@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chooser::Listener;
-use chooser::settings::{Checks, LagLimit, Needs, OnRoleChange, Policy, Target};
+use chooser::settings::{self, Balance, Bind, Checks, Needs, OneOrSeveral, twice};
 use control::{Count, Period};
 use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
 
-use crate::address::{Address, Bind, OneOrSeveral};
+use crate::address::Address;
 use crate::servers::Listed;
 use crate::users::User;
 
@@ -23,7 +23,7 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: OneOrSeveral<Bind>,
+    pub listen: OneOrSeveral<Bind<Address>>,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
     pub api_listen: OneOrSeveral<Address>,
@@ -47,33 +47,9 @@ pub struct Config {
     /// `local_api`
     #[serde(default)]
     pub local_api: LocalApi,
-    /// `target`
+    /// `balance`
     #[serde(default)]
-    pub target: Target,
-    /// `policy`
-    #[serde(default)]
-    pub policy: Policy,
-    /// `max_lag`
-    #[serde(default)]
-    pub max_lag: Option<LagLimit>,
-    /// `fallback_to_primary`
-    #[serde(default)]
-    pub fallback_to_primary: bool,
-    /// `wait_for_primary`
-    #[serde(default = "default_wait_for_primary")]
-    pub wait_for_primary: Period,
-    /// `on_role_change`
-    #[serde(default)]
-    pub on_role_change: OnRoleChange,
-    /// `max_connections`
-    #[serde(default)]
-    pub max_connections: Option<Count>,
-    /// `max_queue`
-    #[serde(default = "default_max_queue")]
-    pub max_queue: Count,
-    /// `queue_timeout`
-    #[serde(default = "default_queue_timeout")]
-    pub queue_timeout: Period,
+    pub balance: Balance,
     /// `checks`
     #[serde(default)]
     pub checks: Checks,
@@ -126,7 +102,7 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> OneOrSeveral<Bind> {
+fn default_listen() -> OneOrSeveral<Bind<Address>> {
     OneOrSeveral(vec![Bind {
         address: loopback(9494),
         needs: Needs::default(),
@@ -139,18 +115,6 @@ fn default_api_listen() -> OneOrSeveral<Address> {
 
 fn loopback(port: u16) -> Address {
     Address::Tcp(([127, 0, 0, 1], port).into())
-}
-
-fn default_wait_for_primary() -> Period {
-    Period::seconds(10)
-}
-
-fn default_max_queue() -> Count {
-    Count(100)
-}
-
-fn default_queue_timeout() -> Period {
-    Period::seconds(10)
 }
 
 fn default_connect_timeout() -> Period {
@@ -218,7 +182,7 @@ impl Config {
                  each"
                     .to_owned(),
             ),
-            (None, several) => match twice(several) {
+            (None, several) => match twice(several.iter().map(|it| it.address.as_str())) {
                 None => Ok(several.to_vec()),
                 Some(address) => Err(format!("servers: {address} is listed twice")),
             },
@@ -229,25 +193,7 @@ impl Config {
     /// for all.
     #[must_use]
     pub fn listeners(&self) -> Vec<Listener> {
-        let listener = |bind: &Bind| {
-            let needs = &bind.needs;
-            Listener {
-                choice: balancer::Listener {
-                    target: needs.target.unwrap_or(self.target).into(),
-                    max_lag: needs
-                        .max_lag
-                        .or(self.max_lag)
-                        .map(Into::into)
-                        .unwrap_or_default(),
-                    fallback_to_primary: needs.fallback_to_primary || self.fallback_to_primary,
-                    policy: needs.policy.unwrap_or(self.policy).into(),
-                    max_queue: self.max_queue.0,
-                    queue_timeout: self.queue_timeout.0,
-                },
-                wait_for_primary: self.wait_for_primary.0,
-                on_role_change: needs.on_role_change.unwrap_or(self.on_role_change),
-            }
-        };
+        let listener = |bind: &Bind<Address>| self.balance.listener(&bind.needs);
         self.listen.0.iter().map(listener).collect()
     }
 
@@ -269,13 +215,6 @@ impl Config {
             _ => Vec::new(),
         }
     }
-}
-
-fn twice(servers: &[Listed]) -> Option<&str> {
-    let mut addresses: Vec<_> = servers.iter().map(|it| it.address.as_str()).collect();
-    addresses.sort_unstable();
-    let mut pairs = addresses.windows(2);
-    pairs.find_map(|pair| (pair.first() == pair.last()).then(|| pair.first().copied())?)
 }
 
 const fn text(
@@ -309,7 +248,9 @@ const fn list(
 }
 
 /// Every key, in the order of the reference.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &daemon::join::<{ OWN.len() + settings::KEYS.len() }>(OWN, settings::KEYS);
+
+const OWN: &[Key] = &[
     list(
         "listen",
         "ADDRESSES",
@@ -377,92 +318,6 @@ pub const KEYS: &[Key] = &[
         default: "false",
         help: "Whether applications may create zones through the local API.",
     },
-    text(
-        "target",
-        "ROLE",
-        "any",
-        "What the database of a session's server must be: primary, replica or any.",
-    ),
-    text(
-        "policy",
-        "POLICY",
-        "round-robin",
-        "How one of the servers that serve is chosen: round-robin, least-connections or peak-ewma.",
-    ),
-    text(
-        "max_lag",
-        "SIZE",
-        "no limit",
-        "How far a replica may be behind its primary to get new sessions: a size of WAL such as 16MiB, or a time such as 10s. A lag that is not known is too long.",
-    ),
-    Key {
-        name: "fallback_to_primary",
-        kind: Kind::Bool,
-        value: "BOOL",
-        default: "false",
-        help: "Whether a primary serves where target is replica and no replica does.",
-    },
-    text(
-        "wait_for_primary",
-        "PERIOD",
-        "10s",
-        "How long a new session waits where target is primary and none is known.",
-    ),
-    text(
-        "on_role_change",
-        "POLICY",
-        "close",
-        "What becomes of sessions whose database is something else than target says: close ends them with an error, keep leaves them. A server that does not answer any more loses its sessions in either case, where there is more than one.",
-    ),
-    text(
-        "max_connections",
-        "COUNT",
-        "no limit",
-        "Sessions that one server may have from this connector; further ones wait.",
-    ),
-    text(
-        "max_queue",
-        "COUNT",
-        "100",
-        "Sessions that wait while all servers that serve have max_connections.",
-    ),
-    text("queue_timeout", "PERIOD", "10s", "How long they wait."),
-    text(
-        "checks.interval",
-        "PERIOD",
-        "500ms",
-        "From the start of one check of a server to the next, while it says nothing by itself.",
-    ),
-    text(
-        "checks.down_interval",
-        "PERIOD",
-        "500ms",
-        "The same of one that is down, or has begun to fail.",
-    ),
-    text(
-        "checks.timeout",
-        "PERIOD",
-        "500ms",
-        "A check without an answer for so long has failed.",
-    ),
-    text(
-        "checks.fall",
-        "COUNT",
-        "2",
-        "So many failures in a row put a server down.",
-    ),
-    text(
-        "checks.rise",
-        "COUNT",
-        "2",
-        "So many successes in a row bring it up.",
-    ),
-    text(
-        "checks.slow_start",
-        "PERIOD",
-        "10s",
-        "For so long after that, its share of sessions grows from nothing to its full one.",
-    ),
     text(
         "connect_timeout",
         "PERIOD",
@@ -558,32 +413,6 @@ mod tests {
             let error = error.unwrap_err();
             assert!(error.contains(why), "{error}");
         }
-    }
-
-    #[test]
-    fn what_a_listener_does_not_say_holds_as_for_all() {
-        let lines = "listen = ['127.0.0.1:1', '127.0.0.1:2 target=replica policy=peak-ewma']
-                     server = 'a:1'
-                     target = 'primary'
-                     fallback_to_primary = true
-                     tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
-        let config: Config = toml::from_str(lines).unwrap();
-        let targets = |it: &Listener| (it.choice.target, it.choice.policy);
-        let found: Vec<_> = config.listeners().iter().map(targets).collect();
-        let (primary, replica) = (balancer::Target::Primary, balancer::Target::Replica);
-        assert_eq!(
-            found,
-            [
-                (primary, balancer::Policy::RoundRobin),
-                (replica, balancer::Policy::PeakEwma)
-            ]
-        );
-        assert!(
-            config
-                .listeners()
-                .iter()
-                .all(|it| it.choice.fallback_to_primary)
-        );
     }
 
     #[test]

@@ -25,12 +25,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chooser::settings::{Bind, OneOrSeveral};
 use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, Status, start_logging};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tunnel::{ClientTls, Revoked};
 
-use crate::address::{Address, Bind, OneOrSeveral};
+use crate::address::Address;
 use crate::config::Config;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
@@ -166,7 +167,7 @@ async fn accept(listener: Listener, number: usize, address: Arc<str>, shared: Ar
     .await;
 }
 
-fn addresses(listen: &OneOrSeveral<Bind>) -> Vec<Address> {
+fn addresses(listen: &OneOrSeveral<Bind<Address>>) -> Vec<Address> {
     listen.0.iter().map(|bind| bind.address.clone()).collect()
 }
 

@@ -228,7 +228,7 @@ impl Servers {
 fn endpoints(listed: &[Listed], config: &Config) -> Vec<Endpoint> {
     let endpoint = |it: &Listed| {
         it.share
-            .endpoint(it.address.as_str(), config.max_connections)
+            .endpoint(it.address.as_str(), config.balance.max_connections)
     };
     listed.iter().map(endpoint).collect()
 }

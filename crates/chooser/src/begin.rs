@@ -312,7 +312,7 @@ mod tests {
         assert!(matches!(judge(b"R"), Some(Judged::Taken)));
         let endless = [b"E".as_slice(), &u32::MAX.to_be_bytes()].concat();
         assert!(matches!(judge(&endless), Some(Judged::Taken)));
-        let long = [b"E".as_slice(), &(1 << 20_u32).to_be_bytes()].concat();
+        let long = [b"E".as_slice(), &(1_u32 << 20).to_be_bytes()].concat();
         assert!(matches!(judge(&long), Some(Judged::Taken)));
     }
 }

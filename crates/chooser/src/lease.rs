@@ -52,7 +52,7 @@ impl<O: Owner> Leased<O> {
         }
     }
 
-    pub(crate) fn name(&self) -> &Arc<str> {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 

@@ -1,11 +1,16 @@
 //! What an operator says of the choice between endpoints, as it is written in the configuration. What
 //! it means is `balancer`'s.
 
-use std::fmt;
+mod keys;
+mod written;
 
-use balancer::{Endpoint, MAX_WEIGHT, MaxLag};
+use balancer::MaxLag;
 use control::{ByteSize, Count, Period};
 use serde::{Deserialize, Serialize};
+
+use crate::chooser::Listener;
+pub use keys::KEYS;
+pub use written::{Bind, Needs, OneOrSeveral, Share, Written, twice, value};
 
 /// A choice is written as one of a few words.
 macro_rules! words {
@@ -192,183 +197,66 @@ fn number(count: Count) -> u32 {
     u32::try_from(count.0).unwrap_or(u32::MAX)
 }
 
-/// One of a list, or an address to listen on, as it is written: a name and words behind it, such as
-/// `db-2:9393 weight=2 backup`.
-#[derive(Debug, Clone, Copy)]
-pub struct Written<'a> {
-    /// The name.
-    pub name: &'a str,
-    words: &'a str,
-}
-
-impl<'a> From<&'a str> for Written<'a> {
-    fn from(text: &'a str) -> Self {
-        let text = text.trim();
-        let (name, words) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
-        Self { name, words }
-    }
-}
-
-impl<'a> Written<'a> {
-    /// The words behind the name, each with its value if it has one.
-    pub fn words(&self) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
-        self.words
-            .split_whitespace()
-            .map(|word| match word.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (word, None),
-            })
-    }
-}
-
-/// Reads the value of a word, and says which word it is that cannot be read.
-///
-/// # Errors
-/// In a line: there is no value, or it is none of those that can be.
-pub fn value<T: TryFrom<String>>(word: &str, value: Option<&str>) -> Result<T, String>
-where
-    T::Error: fmt::Display,
-{
-    let value = value.ok_or_else(|| format!("{word} needs a value: {word}=…"))?;
-    T::try_from(value.to_owned()).map_err(|why| format!("{word}: {why}"))
-}
-
-/// Takes note of a word that is there or not, and has no value.
-///
-/// # Errors
-/// In a line: it has one.
-pub fn flag(word: &str, value: Option<&str>) -> Result<bool, String> {
-    match value {
-        None => Ok(true),
-        Some(value) => Err(format!("{word} has no value, and `{value}` was given")),
-    }
-}
-
-/// How much one of a list gets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// `weight`: relative to the others'.
-    pub weight: u32,
-    /// `backup`: only while no other can.
-    pub backup: bool,
-    /// `max_connections`, where it is not what holds for all.
+/// `balance`: what sessions need of the endpoints there are, and how long they wait for it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Balance {
+    /// `balance.target`
+    pub target: Target,
+    /// `balance.policy`
+    pub policy: Policy,
+    /// `balance.max_lag`
+    pub max_lag: Option<LagLimit>,
+    /// `balance.fallback_to_primary`
+    pub fallback_to_primary: bool,
+    /// `balance.wait_for_primary`
+    pub wait_for_primary: Period,
+    /// `balance.on_role_change`
+    pub on_role_change: OnRoleChange,
+    /// `balance.max_connections`
     pub max_connections: Option<Count>,
+    /// `balance.max_queue`
+    pub max_queue: Count,
+    /// `balance.queue_timeout`
+    pub queue_timeout: Period,
 }
 
-impl Default for Share {
+impl Default for Balance {
     fn default() -> Self {
         Self {
-            weight: 1,
-            backup: false,
+            target: Target::default(),
+            policy: Policy::default(),
+            max_lag: None,
+            fallback_to_primary: false,
+            wait_for_primary: Period::seconds(10),
+            on_role_change: OnRoleChange::default(),
             max_connections: None,
+            max_queue: Count(100),
+            queue_timeout: Period::seconds(10),
         }
     }
 }
 
-impl Share {
-    /// Takes a word if it is one of these. False where it is none.
-    ///
-    /// # Errors
-    /// In a line: its value cannot be.
-    pub fn take(&mut self, word: &str, given: Option<&str>) -> Result<bool, String> {
-        match word {
-            "weight" => {
-                let weight = given.and_then(|text| text.parse().ok());
-                let fits = weight.filter(|weight| *weight <= MAX_WEIGHT);
-                self.weight =
-                    fits.ok_or_else(|| format!("weight: write a number from 0 to {MAX_WEIGHT}"))?;
-            }
-            "backup" => self.backup = flag(word, given)?,
-            "max_connections" => {
-                let count = given.and_then(|text| text.parse().ok());
-                let fits = count.filter(|count| *count > 0);
-                let count = fits.ok_or("max_connections: write a number above 0")?;
-                self.max_connections = Some(Count(count));
-            }
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-
-    /// The endpoint of this name; `max_connections` holds where it has none of its own.
+impl Balance {
+    /// What the sessions of a listener need that says this of them: that, and else what holds for all.
     #[must_use]
-    pub fn endpoint(&self, name: &str, max_connections: Option<Count>) -> Endpoint {
-        Endpoint {
-            name: name.to_owned(),
-            weight: self.weight,
-            backup: self.backup,
-            max_connections: self.max_connections.or(max_connections).map(number),
+    pub fn listener(&self, needs: &Needs) -> Listener {
+        Listener {
+            choice: balancer::Listener {
+                target: needs.target.unwrap_or(self.target).into(),
+                max_lag: needs
+                    .max_lag
+                    .or(self.max_lag)
+                    .map(Into::into)
+                    .unwrap_or_default(),
+                fallback_to_primary: needs.fallback_to_primary || self.fallback_to_primary,
+                policy: needs.policy.unwrap_or(self.policy).into(),
+                max_queue: self.max_queue.0,
+                queue_timeout: self.queue_timeout.0,
+            },
+            wait_for_primary: self.wait_for_primary.0,
+            on_role_change: needs.on_role_change.unwrap_or(self.on_role_change),
         }
-    }
-}
-
-/// As it was written: what is as it is by default is left out.
-impl fmt::Display for Share {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.weight != 1 {
-            write!(f, " weight={}", self.weight)?;
-        }
-        if self.backup {
-            f.write_str(" backup")?;
-        }
-        match self.max_connections {
-            Some(count) => write!(f, " max_connections={}", count.0),
-            None => Ok(()),
-        }
-    }
-}
-
-/// What one listener's sessions need, as it is written; what is not said holds as for all.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Needs {
-    /// `target`
-    pub target: Option<Target>,
-    /// `policy`
-    pub policy: Option<Policy>,
-    /// `max_lag`
-    pub max_lag: Option<LagLimit>,
-    /// `fallback_to_primary`
-    pub fallback_to_primary: bool,
-    /// `on_role_change`
-    pub on_role_change: Option<OnRoleChange>,
-}
-
-impl Needs {
-    /// Takes a word if it is one of these. False where it is none.
-    ///
-    /// # Errors
-    /// In a line: its value cannot be.
-    pub fn take(&mut self, word: &str, given: Option<&str>) -> Result<bool, String> {
-        match word {
-            "target" => self.target = Some(value(word, given)?),
-            "policy" => self.policy = Some(value(word, given)?),
-            "max_lag" => self.max_lag = Some(value(word, given)?),
-            "fallback_to_primary" => self.fallback_to_primary = flag(word, given)?,
-            "on_role_change" => self.on_role_change = Some(value(word, given)?),
-            _ => return Ok(false),
-        }
-        Ok(true)
-    }
-}
-
-/// As they were written.
-impl fmt::Display for Needs {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words = [
-            ("target", self.target.map(String::from)),
-            ("policy", self.policy.map(String::from)),
-            ("max_lag", self.max_lag.map(String::from)),
-            ("on_role_change", self.on_role_change.map(String::from)),
-        ];
-        for (word, value) in words {
-            if let Some(value) = value {
-                write!(f, " {word}={value}")?;
-            }
-        }
-        if self.fallback_to_primary {
-            f.write_str(" fallback_to_primary")?;
-        }
-        Ok(())
     }
 }
 
@@ -392,55 +280,32 @@ mod tests {
     }
 
     #[test]
-    fn what_one_of_a_list_gets_is_read_and_written_as_it_was() {
-        let read = |text| {
-            let mut share = Share::default();
-            let written = Written::from(text);
-            for (word, value) in written.words() {
-                assert!(share.take(word, value)?, "{word}");
-            }
-            Ok::<_, String>((written.name, share))
+    fn what_a_listener_does_not_say_holds_as_for_all() {
+        let balance = Balance {
+            target: Target::Primary,
+            fallback_to_primary: true,
+            ..Balance::default()
         };
-        for text in [
-            "db:1",
-            "db:1 weight=0",
-            "db:1 weight=256 backup max_connections=7",
-        ] {
-            let (name, share) = read(text).unwrap();
-            assert_eq!(format!("{name}{share}"), text);
-        }
-        assert_eq!(read(" db:1   backup ").unwrap().0, "db:1");
-        for (text, why) in [
-            ("db:1 weight=257", "from 0 to 256"),
-            ("db:1 weight", "from 0 to 256"),
-            ("db:1 weight=-1", "from 0 to 256"),
-            ("db:1 backup=yes", "has no value"),
-            ("db:1 max_connections", "a number above 0"),
-            ("db:1 max_connections=0", "a number above 0"),
-        ] {
-            let error = read(text).unwrap_err();
-            assert!(error.contains(why), "{text}: {error}");
-        }
-        assert_eq!(Share::default().take("colour", None), Ok(false));
+        let needs = Needs {
+            target: Some(Target::Replica),
+            policy: Some(Policy::PeakEwma),
+            ..Needs::default()
+        };
+        let listener = balance.listener(&needs).choice;
+        assert_eq!(listener.target, balancer::Target::Replica);
+        assert_eq!(listener.policy, balancer::Policy::PeakEwma);
+        assert!(listener.fallback_to_primary);
+        let plain = balance.listener(&Needs::default()).choice;
+        assert_eq!(plain.target, balancer::Target::Primary);
+        assert_eq!(plain.policy, balancer::Policy::RoundRobin);
     }
 
     #[test]
-    fn what_a_listener_needs_is_read_and_written_as_it_was() {
-        let text = " target=replica policy=peak-ewma max_lag=16MiB on_role_change=keep \
-                    fallback_to_primary";
-        let mut needs = Needs::default();
-        for (word, value) in Written::from(format!("a{text}").as_str()).words() {
-            assert!(needs.take(word, value).unwrap(), "{word}");
-        }
-        assert_eq!(needs.to_string(), text);
-        assert_eq!(Needs::default().to_string(), "");
-        let error = needs.take("target", Some("master")).unwrap_err();
-        assert_eq!(error, "target: `master` is none of any, primary, replica");
-        assert!(
-            needs
-                .take("max_lag", None)
-                .unwrap_err()
-                .contains("needs a value")
-        );
+    fn the_table_of_keys_and_the_settings_agree() {
+        let defaults = serde_json::json!({
+            "balance": Balance::default(),
+            "checks": Checks::default(),
+        });
+        assert_eq!(daemon::differences(KEYS, &defaults), Vec::<String>::new());
     }
 }

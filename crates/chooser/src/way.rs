@@ -63,7 +63,7 @@ impl<O: Owner> Way<O> {
             }
             Self::Several(search) => {
                 let leased = search.next().await?;
-                let name = leased.name().clone();
+                let name = leased.name().into();
                 Ok(Chosen {
                     name,
                     leased: Some(leased),
