@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use chooser::Counts;
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use tunnel::{Certificates, unix_seconds};
@@ -21,20 +21,6 @@ pub struct Levels<'a> {
     pub certificates: &'a Certificates,
 }
 
-/// Which of several servers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct ServerLabels {
-    server: String,
-}
-
-impl ServerLabels {
-    fn of(address: &str) -> Self {
-        Self {
-            server: address.to_owned(),
-        }
-    }
-}
-
 /// The connector's counters.
 #[derive(Debug)]
 pub struct Metrics {
@@ -43,10 +29,8 @@ pub struct Metrics {
     revocation_list_age: Gauge<f64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
-    server_up: Family<ServerLabels, Gauge>,
-    server_distrusted: Family<ServerLabels, Gauge>,
-    checks_failed: Family<ServerLabels, Counter>,
-    connects_failed: Family<ServerLabels, Counter>,
+    /// What is counted of each server, where there are several.
+    pub servers: Counts,
     /// Sessions ever.
     pub sessions_started: Counter,
     /// Tunnels that could not be opened.
@@ -86,30 +70,8 @@ impl Metrics {
             "When the first of the CA's certificates expires, since 1970",
             ca_expires.clone(),
         );
-        let server_up = Family::<ServerLabels, Gauge>::default();
-        registry.register(
-            "server_up",
-            "Whether a server is up, where there are several",
-            server_up.clone(),
-        );
-        let server_distrusted = Family::<ServerLabels, Gauge>::default();
-        registry.register(
-            "server_distrusted",
-            "Whether a server claims that its database is primary although a newer one was promoted",
-            server_distrusted.clone(),
-        );
-        let checks_failed = Family::<ServerLabels, Counter>::default();
-        registry.register(
-            "checks_failed",
-            "Checks that a server failed",
-            checks_failed.clone(),
-        );
-        let connects_failed = Family::<ServerLabels, Counter>::default();
-        registry.register(
-            "connects_failed",
-            "Sessions that a server did not take and that went on to the next",
-            connects_failed.clone(),
-        );
+        let servers = Counts::new("server");
+        servers.register(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -130,10 +92,7 @@ impl Metrics {
             revocation_list_age,
             certificate_expires,
             ca_expires,
-            server_up,
-            server_distrusted,
-            checks_failed,
-            connects_failed,
+            servers,
             sessions_started,
             tunnels_failed,
             tunnels_lost,
@@ -141,39 +100,6 @@ impl Metrics {
             connections_dropped,
             users_refused,
         }
-    }
-
-    /// A server has come up, or gone down.
-    pub fn server_is(&self, address: &str, up: bool) {
-        let labels = ServerLabels::of(address);
-        self.server_up.get_or_create(&labels).set(up.into());
-    }
-
-    /// A server is not listed any more.
-    pub fn server_removed(&self, address: &str) {
-        let labels = ServerLabels::of(address);
-        self.server_up.remove(&labels);
-        self.server_distrusted.remove(&labels);
-    }
-
-    /// A server's database claims to be a primary that was replaced, or does not any more.
-    pub fn server_is_distrusted(&self, address: &str, distrusted: bool) {
-        let labels = ServerLabels::of(address);
-        self.server_distrusted
-            .get_or_create(&labels)
-            .set(distrusted.into());
-    }
-
-    /// A server has failed a check.
-    pub fn check_failed(&self, address: &str) {
-        let labels = ServerLabels::of(address);
-        self.checks_failed.get_or_create(&labels).inc();
-    }
-
-    /// A server has not taken a session.
-    pub fn connect_failed(&self, address: &str) {
-        let labels = ServerLabels::of(address);
-        self.connects_failed.get_or_create(&labels).inc();
     }
 
     /// Takes over what is so now.

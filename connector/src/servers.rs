@@ -62,22 +62,19 @@ impl Servers {
     ///
     /// # Errors
     /// In a line: what is wrong with it.
-    pub fn new(
-        config: &Config,
-        tls: &Arc<ClientTls>,
-        metrics: &Arc<Metrics>,
-    ) -> Result<Self, String> {
+    pub fn new(config: &Config, tls: &Arc<ClientTls>, metrics: &Metrics) -> Result<Self, String> {
         let checks = balancer::Checks::from(&config.checks);
         let listed = config.listed()?;
         let listeners = config.listeners();
         let is_any = |it: &chooser::Listener| it.choice.target == balancer::Target::Any;
         let alone = config.server.is_some() && listeners.iter().all(is_any);
-        let fleet = Fleet::new(Vec::new(), metrics.clone());
+        let fleet = Fleet::default();
         let ways = match listed.as_slice() {
             [one] if alone => Ways::One(one.address.as_str().into()),
             _ => {
                 let endpoints = endpoints(&listed, config);
-                let chooser = Chooser::new(fleet.clone(), checks, &listeners, &endpoints);
+                let counts = metrics.servers.clone();
+                let chooser = Chooser::new(fleet.clone(), counts, checks, &listeners, &endpoints);
                 Ways::Several(chooser.map_err(|error| format!("servers: {error}"))?)
             }
         };

@@ -70,18 +70,27 @@ impl From<Network> for Source {
     }
 }
 
+/// One of `listen`, the first being 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerNumber(pub usize);
+
 /// Takes connections until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |tcp, peer, place| {
         let span = tracing::info_span!("connection", %peer);
-        let served = serve_one(tcp, place, shared.clone());
+        let served = serve_one(tcp, number, place, shared.clone());
         tokio::spawn(served.instrument(span));
     })
     .await;
 }
 
-async fn serve_one(tcp: TcpStream, place: Place<Source>, shared: Arc<Shared>) {
+async fn serve_one(
+    tcp: TcpStream,
+    number: ListenerNumber,
+    place: Place<Source>,
+    shared: Arc<Shared>,
+) {
     let received = tokio::time::timeout(shared.startup_timeout, receive(tcp, &place, &shared));
     let peer = tokio::select! {
         peer = received => peer,
@@ -94,7 +103,7 @@ async fn serve_one(tcp: TcpStream, place: Place<Source>, shared: Arc<Shared>) {
         Ok(Ok(Peer::Data(stream, client, serial, startup))) => {
             drop(place);
             // Of its own, so that a connection that has not begun takes no room for it.
-            Box::pin(data(*stream, client, serial, &startup, shared)).await;
+            Box::pin(data(*stream, (client, serial), number, &startup, shared)).await;
         }
         Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
             // The session waits for its end, whether or not the peer does.
@@ -115,7 +124,7 @@ async fn serve_one(tcp: TcpStream, place: Place<Source>, shared: Arc<Shared>) {
         }
         Ok(Ok(Peer::Control(stream, peer))) => {
             drop(place);
-            Box::pin(control(*stream, peer, shared)).await;
+            Box::pin(control(*stream, peer, number, shared)).await;
         }
         Ok(Err(Turned::Probe)) => {}
         Ok(Err(turned)) => {
@@ -130,11 +139,16 @@ async fn serve_one(tcp: TcpStream, place: Place<Source>, shared: Arc<Shared>) {
 }
 
 /// The control API, for as long as its peer may use it.
-async fn control(stream: TlsStream<TcpStream>, peer: PeerCertificate, shared: Arc<Shared>) {
+async fn control(
+    stream: TlsStream<TcpStream>,
+    peer: PeerCertificate,
+    number: ListenerNumber,
+    shared: Arc<Shared>,
+) {
     let place = shared.controlling.enter(peer.identity.clone());
     let revoked = shared.revoked.clone();
     tokio::select! {
-        () = control::serve(stream, peer.identity, shared.clone()) => {}
+        () = control::serve(stream, peer.identity, number, shared.clone()) => {}
         () = revoked.revoked(&peer.serial) => {
             tracing::info!("the peer's certificate was revoked: its connection is closed");
         }
@@ -298,15 +312,15 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
 
 async fn data(
     mut stream: TlsStream<TcpStream>,
-    client: ClientId,
-    serial: Serial,
+    (client, serial): (ClientId, Serial),
+    number: ListenerNumber,
     startup: &[u8],
     shared: Arc<Shared>,
 ) {
     let Ok(Packet::Startup { parameters }) = Packet::parse(startup) else {
         return;
     };
-    let session = Session::new(shared.clone(), client, serial, parameters);
+    let session = Session::new(shared.clone(), client, serial, number, parameters);
     shared.metrics.sessions_started.inc();
     let running = shared.sessions.begin();
     let overdue = pin!(overdue(&session));
@@ -341,17 +355,20 @@ async fn overdue(session: &Session) {
 
 /// Sends a cancel request on, and returns when PostgreSQL has dealt with it.
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
-    let Some(flow) = shared.cancels.find(pid, secret, client) else {
+    let Some(session) = shared.cancels.find(pid, secret, client) else {
         tracing::debug!(%client, "a cancel request means no session here");
         return;
     };
     shared.metrics.cancels.inc();
-    let in_flight = flow.cancel_begins();
+    let in_flight = session.flow.cancel_begins();
     let Some(_turn) = in_flight.turn().await else {
         return;
     };
     let request = wire::originate::cancel_request(pid, secret);
-    if let Err(error) = shared.database.cancel(&request).await {
+    let Some(node) = shared.databases.at(&session.database) else {
+        return;
+    };
+    if let Err(error) = node.database.cancel(&request).await {
         tracing::warn!(%error, "a cancel request did not reach the database");
     }
 }

@@ -15,13 +15,15 @@ use control::{DatabaseRole, DatabaseStanding};
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Config;
+use crate::database::Database;
+use crate::databases::Node;
 use crate::shared::Shared;
 
 use login::Login;
 use problem::Problem;
 use session::Session;
 
-pub use export::OfDatabase;
+pub use export::OfDatabases;
 
 /// How often it is tried whether the database takes new connections: those that it has may go on when it
 /// does not. Each try costs it a process.
@@ -100,7 +102,7 @@ impl Monitor {
     async fn ask(
         &self,
         session: &mut Option<Session>,
-        shared: &Shared,
+        database: &Database,
     ) -> Result<DatabaseStanding, Problem> {
         if let Some(mut open) = session.take() {
             match self.in_time(open.ask()).await {
@@ -112,7 +114,7 @@ impl Monitor {
                 Err(_) => {}
             }
         }
-        let opened = Session::open(&shared.database, &self.login);
+        let opened = Session::open(database, &self.login);
         let mut opened = self.in_time(opened).await?;
         let standing = self.in_time(opened.ask()).await?;
         *session = Some(opened);
@@ -197,20 +199,27 @@ impl State {
     }
 }
 
-/// Asks at each interval, until dropped.
-pub async fn watch(monitor: Arc<Monitor>, shared: Arc<Shared>) {
-    tokio::join!(knock(&monitor, &shared), question(&monitor, &shared));
+/// Asks a database at each interval, until dropped. Returns at once where it is not to be watched.
+pub async fn watch(node: Arc<Node>, shared: Arc<Shared>) {
+    if let Some(monitor) = &node.monitor {
+        tokio::join!(
+            knock(monitor, &node, &shared),
+            question(monitor, &node, &shared)
+        );
+    }
 }
 
-async fn question(monitor: &Monitor, shared: &Shared) {
+async fn question(monitor: &Monitor, node: &Node, shared: &Shared) {
     let mut session = None;
     let mut ticks = tokio::time::interval(monitor.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = monitor.ask(&mut session, shared).await;
+        let answer = monitor.ask(&mut session, &node.database).await;
         let refused = answer.as_ref().is_err_and(|problem| !problem.is_absence());
-        if monitor.heard.answered(answer) {
+        let is_news = monitor.heard.answered(answer);
+        shared.databases.heard(node);
+        if is_news {
             shared.publish();
         }
         if refused {
@@ -219,10 +228,11 @@ async fn question(monitor: &Monitor, shared: &Shared) {
     }
 }
 
-async fn knock(monitor: &Monitor, shared: &Shared) {
+async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
     loop {
-        let knocked = tokio::time::timeout(monitor.limit, shared.database.answers()).await;
+        let knocked = tokio::time::timeout(monitor.limit, node.database.answers()).await;
         if monitor.heard.knocked(knocked.unwrap_or(false)) {
+            shared.databases.heard(node);
             shared.publish();
         }
         tokio::time::sleep(KNOCK).await;

@@ -55,11 +55,7 @@ async fn down(shared: &Shared) -> Option<Cow<'static, str>> {
     if shared.revoked.contains(&own.certificates.serial) {
         return Some("this server's certificate was revoked\n".into());
     }
-    let answers = match &shared.monitor {
-        Some(monitor) => monitor.heard().standing().is_some(),
-        None => shared.database.answers().await,
-    };
-    if !answers {
+    if !shared.databases.answers().await {
         return Some("the database does not answer\n".into());
     }
     None

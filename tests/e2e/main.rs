@@ -10,6 +10,7 @@ mod cancel;
 mod certificates;
 mod control_api;
 mod database_tls;
+mod databases;
 mod denied;
 mod drivers;
 mod fleet;

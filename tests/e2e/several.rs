@@ -6,8 +6,8 @@ mod faults;
 mod lists;
 mod roles;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,9 +39,15 @@ fn session(several: &Several) -> Session {
     session
 }
 
+/// Each of these tests keeps a machine busy, and measures how long something takes.
+pub fn in_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// One connect: how long it took until a query could be asked, or what it met instead.
 #[derive(Debug)]
-struct Connect {
+pub struct Connect {
     took: Duration,
     met: Option<String>,
 }
@@ -78,7 +84,7 @@ fn begin(address: Address) -> Result<(), String> {
 
 /// Connects every 10 ms while `fault` is brought about and for so long after it; gives what all of
 /// them met.
-fn under_connects(address: Address, after: Duration, fault: impl FnOnce()) -> Vec<Connect> {
+pub fn under_connects(address: Address, after: Duration, fault: impl FnOnce()) -> Vec<Connect> {
     /// Between two connects.
     const PAUSE: Duration = Duration::from_millis(10);
     let (done, connects) = (AtomicBool::new(false), Mutex::new(Vec::new()));
@@ -109,7 +115,7 @@ fn under_connects(address: Address, after: Duration, fault: impl FnOnce()) -> Ve
 
 /// None of them failed, and none took longer than promised.
 #[track_caller]
-fn none_fails(connects: &[Connect], promise: Duration) {
+pub fn none_fails(connects: &[Connect], promise: Duration) {
     assert!(connects.len() > 50, "only {} connects", connects.len());
     let failed: Vec<_> = connects.iter().filter(|it| it.met.is_some()).collect();
     assert!(

@@ -161,7 +161,7 @@ impl Connector {
     }
 
     /// What it has counted, by the name and labels of a line of `/metrics`, such as
-    /// `checks_failed_total{server="127.0.0.1:1"}`. What it does not list yet is 0.
+    /// `server_checks_failed_total{server="127.0.0.1:1"}`. What it does not list yet is 0.
     #[track_caller]
     pub fn counted(&self, line: &str) -> u64 {
         let metrics = self.api(&Request::get("/metrics"));

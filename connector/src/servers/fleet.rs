@@ -1,30 +1,20 @@
 //! The servers that are listed at this moment, and what the chooser has done about them: checks, over
-//! TLS with certificates on both sides, and metrics.
+//! TLS with certificates on both sides.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use chooser::{Check, Chooser, Owner};
 use control::{ClientError, News};
 
-use crate::metrics::Metrics;
 use crate::servers::Server;
 
 /// The list, shared by who chooses and who asks.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Fleet {
     list: Arc<RwLock<Vec<Arc<Server>>>>,
-    metrics: Arc<Metrics>,
 }
 
 impl Fleet {
-    /// Of these servers.
-    pub fn new(list: Vec<Arc<Server>>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            list: Arc::new(RwLock::new(list)),
-            metrics,
-        }
-    }
-
     /// All of them, in the configuration's order.
     pub fn list(&self) -> Vec<Arc<Server>> {
         self.list
@@ -57,26 +47,6 @@ impl Owner for Fleet {
                 chooser.checked(&check, news.map_err(|error| error.to_string()));
             });
         }
-    }
-
-    fn is_up(&self, name: &str, up: bool) {
-        self.metrics.server_is(name, up);
-    }
-
-    fn is_distrusted(&self, name: &str, distrusted: bool) {
-        self.metrics.server_is_distrusted(name, distrusted);
-    }
-
-    fn check_failed(&self, name: &str) {
-        self.metrics.check_failed(name);
-    }
-
-    fn connect_failed(&self, name: &str) {
-        self.metrics.connect_failed(name);
-    }
-
-    fn removed(&self, name: &str) {
-        self.metrics.server_removed(name);
     }
 }
 

@@ -16,6 +16,7 @@ use balancer::{
 use control::Standing;
 use tokio::sync::{Notify, oneshot, watch};
 
+use crate::counts::Counts;
 use crate::lease::{Leased, Leaving};
 use crate::report::Databases;
 use crate::search::Search;
@@ -33,21 +34,6 @@ pub trait Owner: Send + Sync + 'static {
     fn check(&self, chooser: &Arc<Chooser<Self>>, check: Check)
     where
         Self: Sized;
-
-    /// One has come up, or gone down.
-    fn is_up(&self, name: &str, up: bool);
-
-    /// One claims to be primary although a newer one was promoted, or does not any more.
-    fn is_distrusted(&self, name: &str, distrusted: bool);
-
-    /// One has failed a check.
-    fn check_failed(&self, name: &str);
-
-    /// One has not taken a session.
-    fn connect_failed(&self, name: &str);
-
-    /// One is not listed any more.
-    fn removed(&self, name: &str);
 }
 
 /// What sessions of one listener need, and how long they wait for it.
@@ -64,6 +50,7 @@ pub struct Listener {
 /// The balancer and what it is told and says.
 pub struct Chooser<O: Owner> {
     owner: O,
+    counts: Counts,
     listeners: Vec<(ListenerId, Listener)>,
     /// For so long after its last word an endpoint counts as speaking.
     hearing: Duration,
@@ -107,6 +94,7 @@ impl<O: Owner> Chooser<O> {
     /// A setting that cannot be.
     pub fn new(
         owner: O,
+        counts: Counts,
         checks: Checks,
         listeners: &[Listener],
         endpoints: &[Endpoint],
@@ -122,6 +110,7 @@ impl<O: Owner> Chooser<O> {
         balancer.replace(now, endpoints)?;
         Ok(Arc::new(Self {
             owner,
+            counts,
             listeners,
             hearing: checks.interval.saturating_add(checks.timeout),
             state: Mutex::new(Inner {
@@ -211,7 +200,7 @@ impl<O: Owner> Chooser<O> {
     pub fn checked(self: &Arc<Self>, check: &Check, answer: Result<Option<Standing>, String>) {
         let endpoint = check.endpoint;
         if answer.is_err() {
-            self.owner.check_failed(&check.name);
+            self.counts.check_failed(&check.name);
             self.doubts
                 .send_modify(|doubts| *doubts.entry(endpoint).or_default() += 1);
         }
@@ -246,11 +235,6 @@ impl<O: Owner> Chooser<O> {
     pub fn queued(&self, listener: usize) -> usize {
         let listener = self.listeners.get(listener);
         listener.map_or(0, |(id, _)| self.lock().balancer.queued(*id))
-    }
-
-    /// Whose endpoints they are.
-    pub fn owner(&self) -> &O {
-        &self.owner
     }
 
     /// Counts on with each change.
@@ -316,7 +300,7 @@ impl<O: Owner> Chooser<O> {
 
     /// A session could not be opened.
     pub(crate) fn connect_failed(self: &Arc<Self>, lease: Lease, why: &str) {
-        self.owner.connect_failed(lease.name());
+        self.counts.connect_failed(lease.name());
         let name = lease.name();
         tracing::debug!(name, why, "a {} took no session", O::NAME);
         self.with(|inner, now| {
@@ -372,7 +356,7 @@ impl<O: Owner> Chooser<O> {
         }
     }
 
-    /// One line for the log, and the owner's metrics.
+    /// One line for the log, and the metrics.
     fn tell(&self, event: &Event) {
         let (kind, name) = (O::NAME, &event.name);
         match &event.change {
@@ -387,11 +371,11 @@ impl<O: Owner> Chooser<O> {
             _ => tracing::info!("the {kind} {event}"),
         }
         match event.change {
-            Change::Up => self.owner.is_up(name, true),
-            Change::Down { .. } => self.owner.is_up(name, false),
-            Change::Conflict { .. } => self.owner.is_distrusted(name, true),
-            Change::ConflictOver => self.owner.is_distrusted(name, false),
-            Change::Removed => self.owner.removed(name),
+            Change::Up => self.counts.is_up(name, true),
+            Change::Down { .. } => self.counts.is_up(name, false),
+            Change::Conflict { .. } => self.counts.is_distrusted(name, true),
+            Change::ConflictOver => self.counts.is_distrusted(name, false),
+            Change::Removed => self.counts.removed(name),
             _ => {}
         }
     }

@@ -12,6 +12,7 @@
 
 mod begin;
 mod chooser;
+mod counts;
 mod lease;
 mod report;
 mod search;
@@ -21,6 +22,7 @@ mod way;
 pub use balancer::{Availability, Check, Endpoint, EndpointId, Role, State, Status};
 pub use begin::{Beginner, Begun, Unbegun, begin};
 pub use chooser::{Chooser, Listener, ListenerId, Owner};
+pub use counts::Counts;
 pub use lease::Leaving;
 pub use search::Unserved;
 pub use way::{Chosen, Way, Ways};

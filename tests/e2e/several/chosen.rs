@@ -63,7 +63,7 @@ fn a_wrong_certificate_is_told_once_and_sessions_go_elsewhere() {
         let mut session = session(&several);
         assert_eq!(tags(&session.query("select 1")), "TDCZ");
     }
-    let failed = format!("checks_failed_total{{server=\"{address}\"}}");
+    let failed = format!("server_checks_failed_total{{server=\"{address}\"}}");
     until("a second check", || {
         (several.connector.counted(&failed) > 1).then_some(())
     });
@@ -118,7 +118,7 @@ fn a_server_that_refuses_for_lack_of_its_database_is_passed_over() {
         assert_eq!(tags(&session(&several).query("select 1")), "TDCZ");
     }
     let failed = format!(
-        "connects_failed_total{{server=\"127.0.0.1:{}\"}}",
+        "server_connects_failed_total{{server=\"127.0.0.1:{}\"}}",
         refusing.port()
     );
     assert!(several.connector.counted(&failed) > 0);
@@ -154,7 +154,7 @@ fn where_nobody_serves_the_application_is_told_so() {
 #[test]
 fn a_session_waits_for_a_primary_and_no_longer_than_it_should() {
     let promise = Duration::from_millis(700);
-    let lines = ["target = 'primary'", "wait_for_primary = '700ms'"];
+    let lines = ["balance.target = 'primary'", "balance.wait_for_primary = '700ms'"];
     // A server whose role nobody knows is none.
     let several = Several::start(0, &["127.0.0.1:1"], &lines);
     let begun = Instant::now();
@@ -165,7 +165,7 @@ fn a_session_waits_for_a_primary_and_no_longer_than_it_should() {
 
 #[test]
 fn sessions_over_max_connections_wait_for_a_place() {
-    let lines = ["max_connections = 1", "queue_timeout = '1s'"];
+    let lines = ["balance.max_connections = 1", "balance.queue_timeout = '1s'"];
     let several = Several::start(2, &[], &lines);
     all_up(&several);
     let first = session(&several);
@@ -257,8 +257,8 @@ fn a_cancel_request_of_another_connectors_session_is_put_to_every_server() {
 #[test]
 fn whoever_waits_for_a_primary_may_go_and_is_told_when_the_connector_ends() {
     let lines = [
-        "target = 'primary'",
-        "wait_for_primary = '1h'",
+        "balance.target = 'primary'",
+        "balance.wait_for_primary = '1h'",
         "drain_timeout = '100ms'",
     ];
     let several = Several::start(1, &[], &lines);

@@ -1,18 +1,11 @@
 //! A server that is killed, hangs or drains while applications connect.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use harness::raw::{Session, message, tags};
 use harness::{Several, Signal, until};
 
-use super::{all_up, is_up, none_fails, session, under_connects};
-
-/// Each of these tests keeps a machine busy, and measures how long something takes.
-fn in_turn() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use super::{all_up, in_turn, is_up, none_fails, session, under_connects};
 
 /// Opens sessions until one is on the first server.
 fn session_on_first(several: &Several) -> Session {

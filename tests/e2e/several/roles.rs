@@ -108,7 +108,7 @@ fn when_a_second_primary_appears_the_newer_one_is_believed_and_the_older_loses_i
 
 #[test]
 fn sessions_that_come_while_there_is_no_primary_get_the_next_one() {
-    let mut nodes = Nodes::start(&NEEDS, &["wait_for_primary = '30s'"]);
+    let mut nodes = Nodes::start(&NEEDS, &["balance.wait_for_primary = '30s'"]);
     known(&nodes);
     let writer = nodes.session(PRIMARY);
     nodes.pair.primary.kill();

@@ -12,11 +12,6 @@ impl Owner for Nobody {
     const NAME: &'static str = "endpoint";
 
     fn check(&self, _chooser: &Arc<Chooser<Self>>, _check: Check) {}
-    fn is_up(&self, _name: &str, _up: bool) {}
-    fn is_distrusted(&self, _name: &str, _distrusted: bool) {}
-    fn check_failed(&self, _name: &str) {}
-    fn connect_failed(&self, _name: &str) {}
-    fn removed(&self, _name: &str) {}
 }
 
 fn listener(target: Target) -> Listener {
@@ -30,7 +25,14 @@ fn listener(target: Target) -> Listener {
 /// Endpoints `a` and `b`.
 fn chooser(listeners: &[Listener]) -> Arc<Chooser<Nobody>> {
     let endpoints = [Endpoint::new("a"), Endpoint::new("b")];
-    Chooser::new(Nobody, Checks::default(), listeners, &endpoints).unwrap()
+    Chooser::new(
+        Nobody,
+        Counts::new("endpoint"),
+        Checks::default(),
+        listeners,
+        &endpoints,
+    )
+    .unwrap()
 }
 
 fn is(role: DatabaseRole, timeline: u32, position: u64) -> Standing {
