@@ -106,6 +106,13 @@ impl Stand {
         watch(&self.keys, &self.server)
     }
 
+    /// Whether the database answers (1) or not (0), as a metric.
+    fn answers(&self) -> u64 {
+        let address = self.database.address();
+        let answers = format!("database_answers{{database=\"{address}\"}}");
+        self.server.counted(&answers)
+    }
+
     /// Lines of the server's log of what it heard of its database.
     fn said(&self) -> Vec<String> {
         let log = self.server.process().log();

@@ -52,39 +52,57 @@ pub struct Connect {
     met: Option<String>,
 }
 
-fn connect(address: Address) -> Connect {
+fn connect(address: Address, then: Then) -> Connect {
     let begun = Instant::now();
-    let met = begin(address).err();
+    let met = begin(address, then).err();
     let took = begun.elapsed();
     Connect { took, met }
 }
 
-fn begin(address: Address) -> Result<(), String> {
+/// What becomes of a session once it has begun.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// It ends.
+    End,
+    /// A query is asked, and has to be answered.
+    Query,
+}
+
+fn begin(address: Address, then: Then) -> Result<(), String> {
     let mut session = Session::try_connect(address.socket()).map_err(|error| error.to_string())?;
     let startup = message::startup(&[("user", "postgres")]);
     session
         .try_send(startup)
         .map_err(|error| error.to_string())?;
-    loop {
-        let message = session.read().map_err(|ended| format!("{ended:?}"))?;
-        match message.tag {
-            b'Z' => break,
-            b'E' => return Err(format!("{message:?}")),
-            _ => {}
-        }
+    is_ready(&mut session)?;
+    if then == Then::Query {
+        let sent = session.try_send(message::query("select 1"));
+        sent.map_err(|error| error.to_string())?;
+        is_ready(&mut session)?;
     }
-    // One that has begun finishes its query.
-    session
-        .try_send(message::query("select 1"))
-        .map_err(|error| error.to_string())?;
-    while session.read().map_err(|ended| format!("{ended:?}"))?.tag != b'Z' {}
     let _ = session.try_send(message::terminate());
     Ok(())
 }
 
+fn is_ready(session: &mut Session) -> Result<(), String> {
+    loop {
+        let message = session.read().map_err(|ended| format!("{ended:?}"))?;
+        match message.tag {
+            b'Z' => return Ok(()),
+            b'E' => return Err(format!("{message:?}")),
+            _ => {}
+        }
+    }
+}
+
 /// Connects every 10 ms while `fault` is brought about and for so long after it; gives what all of
 /// them met.
-pub fn under_connects(address: Address, after: Duration, fault: impl FnOnce()) -> Vec<Connect> {
+pub fn under_connects(
+    address: Address,
+    then: Then,
+    after: Duration,
+    fault: impl FnOnce(),
+) -> Vec<Connect> {
     /// Between two connects.
     const PAUSE: Duration = Duration::from_millis(10);
     let (done, connects) = (AtomicBool::new(false), Mutex::new(Vec::new()));
@@ -94,7 +112,7 @@ pub fn under_connects(address: Address, after: Duration, fault: impl FnOnce()) -
             let mut next = Instant::now();
             while !done.load(Ordering::Relaxed) {
                 scope.spawn(move || {
-                    let connect = connect(address);
+                    let connect = connect(address, then);
                     connects.lock().unwrap().push(connect);
                 });
                 next += PAUSE;

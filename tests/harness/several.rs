@@ -26,7 +26,10 @@ impl Several {
     pub fn start(count: usize, others: &[&str], lines: &[&str]) -> Self {
         let keys = Keys::new();
         keys.add_client("app");
-        let database = Settings::new().start_cluster();
+        // Where sessions come faster than they end, it is not PostgreSQL that refuses.
+        let database = Settings::new()
+            .line("max_connections = 500")
+            .start_cluster();
         let start = |number| {
             let name = format!("server-{number}");
             let identity = keys.server_identity(&name);

@@ -109,8 +109,10 @@ pub async fn begin<O: Owner, B: Beginner<O>>(
     loop {
         let chosen = match next(beginner, app, &mut early, &mut way).await? {
             Ok(chosen) => chosen,
+            // It has waited for another since.
+            Err(none @ Unserved::NoPrimary) => return Err(Unbegun::Unserved(none)),
             // What an endpoint said is more to the point.
-            Err(unserved) => return Err(last.unwrap_or(Unbegun::Unserved(unserved))),
+            Err(none) => return Err(last.unwrap_or(Unbegun::Unserved(none))),
         };
         let begun = Instant::now();
         let tried = attempt(beginner, app, startup, &mut early, &chosen, &way).await;

@@ -6,7 +6,7 @@ use harness::{Cluster, Signal, until};
 use rustix::process::{Pid, Signal as Kernel, kill_process};
 
 use super::{ANY, REPLICA, Stand, ends, is_replica};
-use crate::several::{in_turn, none_fails, under_connects};
+use crate::several::{Then, in_turn, none_fails, under_connects};
 
 /// Stops all processes of a database, or lets them go on.
 fn all(database: &Cluster, signal: Kernel) {
@@ -25,7 +25,7 @@ fn a_replica_that_is_killed_fails_no_connect() {
     let promise = Duration::from_secs(1);
     let address = stand.address_of(REPLICA);
     let replica = &mut stand.pair.replica;
-    let connects = under_connects(address, 2 * promise, || {
+    let connects = under_connects(address, Then::End, 2 * promise, || {
         let begun = Instant::now();
         replica.crash();
         assert_eq!(ends(lost), "57P01");
@@ -46,17 +46,22 @@ fn a_replica_that_hangs_fails_no_connect() {
     let stand = Stand::start(&[]);
     let lost = stand.session(REPLICA);
     let replica = &stand.pair.replica;
-    let connects = under_connects(stand.address_of(REPLICA), Duration::from_secs(3), || {
-        let begun = Instant::now();
-        all(replica, Kernel::STOP);
-        assert_eq!(ends(lost), "57P01");
-        let promise = Duration::from_secs(3);
-        assert!(
-            begun.elapsed() < promise,
-            "only after {:?}",
-            begun.elapsed()
-        );
-    });
+    let connects = under_connects(
+        stand.address_of(REPLICA),
+        Then::End,
+        Duration::from_secs(3),
+        || {
+            let begun = Instant::now();
+            all(replica, Kernel::STOP);
+            assert_eq!(ends(lost), "57P01");
+            let promise = Duration::from_secs(3);
+            assert!(
+                begun.elapsed() < promise,
+                "only after {:?}",
+                begun.elapsed()
+            );
+        },
+    );
     all(replica, Kernel::CONT);
     none_fails(&connects, Duration::from_secs(2));
     // It comes back by itself.

@@ -154,7 +154,10 @@ fn where_nobody_serves_the_application_is_told_so() {
 #[test]
 fn a_session_waits_for_a_primary_and_no_longer_than_it_should() {
     let promise = Duration::from_millis(700);
-    let lines = ["balance.target = 'primary'", "balance.wait_for_primary = '700ms'"];
+    let lines = [
+        "balance.target = 'primary'",
+        "balance.wait_for_primary = '700ms'",
+    ];
     // A server whose role nobody knows is none.
     let several = Several::start(0, &["127.0.0.1:1"], &lines);
     let begun = Instant::now();
@@ -165,7 +168,10 @@ fn a_session_waits_for_a_primary_and_no_longer_than_it_should() {
 
 #[test]
 fn sessions_over_max_connections_wait_for_a_place() {
-    let lines = ["balance.max_connections = 1", "balance.queue_timeout = '1s'"];
+    let lines = [
+        "balance.max_connections = 1",
+        "balance.queue_timeout = '1s'",
+    ];
     let several = Several::start(2, &[], &lines);
     all_up(&several);
     let first = session(&several);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use harness::raw::{Session, message, tags};
 use harness::{Several, Signal, until};
 
-use super::{all_up, in_turn, is_up, none_fails, session, under_connects};
+use super::{Then, all_up, in_turn, is_up, none_fails, session, under_connects};
 
 /// Opens sessions until one is on the first server.
 fn session_on_first(several: &Several) -> Session {
@@ -34,7 +34,7 @@ fn a_server_that_is_killed_fails_no_connect() {
     all_up(&several);
     let lost = session_on_first(&several);
     let promise = Duration::from_secs(1);
-    let connects = under_connects(several.address(), 2 * promise, || {
+    let connects = under_connects(several.address(), Then::End, 2 * promise, || {
         let begun = Instant::now();
         several.servers[0].process().kill();
         ends_with(lost, "57P01", begun, promise);
@@ -50,7 +50,7 @@ fn a_server_that_hangs_fails_no_connect() {
     all_up(&several);
     let lost = session_on_first(&several);
     let hung = several.servers[0].process();
-    let connects = under_connects(several.address(), Duration::from_secs(3), || {
+    let connects = under_connects(several.address(), Then::End, Duration::from_secs(3), || {
         let begun = Instant::now();
         hung.signal(Signal::STOP);
         ends_with(lost, "57P01", begun, Duration::from_secs(3));
@@ -70,7 +70,7 @@ fn a_server_that_drains_fails_no_connect_and_finishes_its_sessions() {
     let mut running = session_on_first(&several);
     running.send(message::query("select pg_sleep(4)"));
     let drained = several.servers[0].process();
-    let connects = under_connects(several.address(), Duration::from_secs(3), || {
+    let connects = under_connects(several.address(), Then::End, Duration::from_secs(3), || {
         drained.signal(Signal::TERM);
     });
     none_fails(&connects, Duration::from_secs(1));

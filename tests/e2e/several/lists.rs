@@ -130,17 +130,22 @@ fn servers_restart_one_after_the_other_and_no_connect_and_no_query_fails() {
         let address = several.address();
         let servers = &mut several.servers;
         let connector = &several.connector;
-        super::under_connects(address, std::time::Duration::from_secs(1), || {
-            for server in servers {
-                server.process().signal(Signal::TERM);
-                assert_eq!(server.process().wait().code(), Some(0));
-                server.restart();
-                let line = format!("server_up{{server=\"127.0.0.1:{}\"}}", server.port());
-                until("the connector to know that it is back", || {
-                    (connector.counted(&line) == 1).then_some(())
-                });
-            }
-        })
+        super::under_connects(
+            address,
+            super::Then::Query,
+            std::time::Duration::from_secs(1),
+            || {
+                for server in servers {
+                    server.process().signal(Signal::TERM);
+                    assert_eq!(server.process().wait().code(), Some(0));
+                    server.restart();
+                    let line = format!("server_up{{server=\"127.0.0.1:{}\"}}", server.port());
+                    until("the connector to know that it is back", || {
+                        (connector.counted(&line) == 1).then_some(())
+                    });
+                }
+            },
+        )
     };
-    super::none_fails(&connects, std::time::Duration::from_secs(1));
+    super::none_fails(&connects, harness::PATIENCE);
 }

@@ -102,7 +102,7 @@ fn when_a_second_primary_appears_the_newer_one_is_believed_and_the_older_loses_i
     assert_eq!(nodes.connector.counted(&metric(&old)), 1);
     assert_eq!(nodes.connector.counted(&metric(&new)), 0);
     // It is gone, and no listener is worse off for it.
-    drop(nodes.servers[0].process().kill());
+    nodes.servers[0].process().kill();
     assert!(!is_replica(&mut nodes.session(PRIMARY)));
 }
 
@@ -113,10 +113,6 @@ fn sessions_that_come_while_there_is_no_primary_get_the_next_one() {
     let writer = nodes.session(PRIMARY);
     nodes.pair.primary.kill();
     drop(writer);
-    let gone = format!(
-        "server_up{{server=\"127.0.0.1:{}\"}}",
-        nodes.servers[0].port()
-    );
     thread::scope(|scope| {
         let waiting: Vec<_> = (0..5)
             .map(|_| scope.spawn(|| is_replica(&mut nodes.session(PRIMARY))))
@@ -129,8 +125,6 @@ fn sessions_that_come_while_there_is_no_primary_get_the_next_one() {
             assert!(!session.join().unwrap());
         }
     });
-    // Its server is there, and its database is not.
-    assert_eq!(nodes.connector.counted(&gone), 1);
 }
 
 #[test]
@@ -176,7 +170,7 @@ fn a_replica_that_is_too_far_behind_gets_no_sessions_within_a_second_and_gets_th
     }
     let mut turned_away = nodes.address_of(strict).raw();
     turned_away.send(message::startup(&[("user", "postgres")]));
-    assert_eq!(ends(turned_away), "08006");
+    assert_eq!(ends(turned_away), "57P03");
     // A lag ends no session.
     assert!(is_replica(&mut stays));
     replica.query("select pg_wal_replay_resume()");
