@@ -253,6 +253,7 @@ async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
     const FORMAT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     shared.metrics.set(&Levels {
         sessions: shared.sessions.count(),
+        warm_tunnels: shared.servers.list().iter().map(|it| it.warm.count()).sum(),
         revocation_list_age: shared.revoked.age(Instant::now()),
         certificates: &shared.tls.setup().certificates,
     });

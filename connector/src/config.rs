@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chooser::Listener;
 use chooser::settings::{self, Balance, Bind, Checks, Needs, OneOrSeveral, twice};
-use control::{Count, Period};
+use control::{Count, CountOrNone, Period};
 use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
@@ -53,6 +53,9 @@ pub struct Config {
     /// `checks`
     #[serde(default)]
     pub checks: Checks,
+    /// `warm_tunnels`
+    #[serde(default = "default_warm_tunnels")]
+    pub warm_tunnels: CountOrNone,
     /// `connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -115,6 +118,10 @@ fn default_api_listen() -> OneOrSeveral<Address> {
 
 fn loopback(port: u16) -> Address {
     Address::Tcp(([127, 0, 0, 1], port).into())
+}
+
+fn default_warm_tunnels() -> CountOrNone {
+    CountOrNone(4)
 }
 
 fn default_connect_timeout() -> Period {
@@ -318,6 +325,12 @@ const OWN: &[Key] = &[
         default: "false",
         help: "Whether applications may create zones through the local API.",
     },
+    text(
+        "warm_tunnels",
+        "COUNT",
+        "4",
+        "Tunnels to each server that are kept open for sessions to come, so that these wait for no handshake. 0: none.",
+    ),
     text(
         "connect_timeout",
         "PERIOD",

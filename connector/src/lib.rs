@@ -35,7 +35,7 @@ use crate::address::Address;
 use crate::config::Config;
 use crate::listen::Listener;
 use crate::metrics::Metrics;
-use crate::servers::Servers;
+use crate::servers::{Server, Servers, warm};
 use crate::session::Came;
 use crate::shared::{Parts, Shared};
 use crate::users::AllowUsers;
@@ -127,7 +127,7 @@ async fn run(
     }
     shared.servers.start();
     for server in shared.servers.list() {
-        tokio::spawn(watch::run(server, shared.clone()));
+        attend(server, &shared);
     }
     tokio::spawn(certificates::watch(shared.clone()));
     daemon::notify(Status::Ready);
@@ -169,6 +169,12 @@ async fn accept(listener: Listener, number: usize, address: Arc<str>, shared: Ar
 
 fn addresses(listen: &OneOrSeveral<Bind<Address>>) -> Vec<Address> {
     listen.0.iter().map(|bind| bind.address.clone()).collect()
+}
+
+/// What is done for a server all the time, for as long as it is listed.
+fn attend(server: Arc<Server>, shared: &Arc<Shared>) {
+    tokio::spawn(watch::run(server.clone(), shared.clone()));
+    tokio::spawn(warm::keep(server, shared.clone()));
 }
 
 async fn bind(key: &str, addresses: &[Address]) -> Result<Vec<Listener>, Failure> {
@@ -231,7 +237,7 @@ fn read_again(layers: &Layers, shared: &Arc<Shared>) -> Result<Config, Failure> 
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
     for server in shared.servers.replace(&listed, &config) {
-        tokio::spawn(watch::run(server, shared.clone()));
+        attend(server, shared);
     }
     Ok(config)
 }

@@ -15,6 +15,8 @@ use tunnel::{Certificates, unix_seconds};
 pub struct Levels<'a> {
     /// Sessions open.
     pub sessions: usize,
+    /// Tunnels that wait for one.
+    pub warm_tunnels: usize,
     /// How long ago the list of revoked certificates was confirmed.
     pub revocation_list_age: Duration,
     /// The connector's own certificate, and its CA's.
@@ -26,6 +28,7 @@ pub struct Levels<'a> {
 pub struct Metrics {
     registry: Registry,
     sessions: Gauge<i64, AtomicI64>,
+    warm_tunnels: Gauge<i64, AtomicI64>,
     revocation_list_age: Gauge<f64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
@@ -33,6 +36,8 @@ pub struct Metrics {
     pub servers: Counts,
     /// Sessions ever.
     pub sessions_started: Counter,
+    /// Of these the ones that began on a tunnel that was open already.
+    pub sessions_on_warm_tunnels: Counter,
     /// Tunnels that could not be opened.
     pub tunnels_failed: Counter,
     /// Sessions whose tunnel broke under them.
@@ -52,6 +57,12 @@ impl Metrics {
         let mut registry = Registry::with_prefix("pgseal_connector");
         let sessions = Gauge::default();
         registry.register("sessions", "Sessions open now", sessions.clone());
+        let warm_tunnels = Gauge::default();
+        registry.register(
+            "warm_tunnels",
+            "Tunnels open now that wait for a session",
+            warm_tunnels.clone(),
+        );
         let revocation_list_age = Gauge::<f64, AtomicU64>::default();
         let certificate_expires = Gauge::<u64, AtomicU64>::default();
         let ca_expires = Gauge::<u64, AtomicU64>::default();
@@ -78,6 +89,10 @@ impl Metrics {
             counter
         };
         let sessions_started = counter("sessions_started", "Sessions ever");
+        let sessions_on_warm_tunnels = counter(
+            "sessions_on_warm_tunnels",
+            "Sessions that took a tunnel that was open already",
+        );
         let tunnels_failed = counter("tunnels_failed", "Tunnels that could not be opened");
         let tunnels_lost = counter("tunnels_lost", "Sessions whose tunnel broke under them");
         let cancels = counter("cancels", "Cancel requests carried");
@@ -89,11 +104,13 @@ impl Metrics {
         Self {
             registry,
             sessions,
+            warm_tunnels,
             revocation_list_age,
             certificate_expires,
             ca_expires,
             servers,
             sessions_started,
+            sessions_on_warm_tunnels,
             tunnels_failed,
             tunnels_lost,
             cancels,
@@ -104,8 +121,9 @@ impl Metrics {
 
     /// Takes over what is so now.
     pub fn set(&self, levels: &Levels<'_>) {
-        self.sessions
-            .set(i64::try_from(levels.sessions).unwrap_or(i64::MAX));
+        let number = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        self.sessions.set(number(levels.sessions));
+        self.warm_tunnels.set(number(levels.warm_tunnels));
         self.revocation_list_age
             .set(levels.revocation_list_age.as_secs_f64());
         self.certificate_expires

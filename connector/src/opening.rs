@@ -37,22 +37,45 @@ pub enum Farewell {
 /// Begins sessions by tunnels.
 pub struct Tunnels<'a>(&'a Shared);
 
+/// Who answers at the other end of a tunnel.
+pub struct Answering {
+    /// The server.
+    pub server: PeerCertificate,
+    /// The tunnel was open before there was a session for it.
+    was_kept: bool,
+}
+
 impl Beginner<Fleet> for Tunnels<'_> {
     type Stream = TunnelStream;
-    type Peer = PeerCertificate;
+    type Peer = Answering;
     type Error = Failed;
     type Ending = Ending;
 
     async fn connect(
         &self,
         chosen: &Chosen<Fleet>,
-    ) -> Result<(Self::Stream, Self::Peer), Self::Error> {
-        let Tunnel { stream, server } = open_tunnel(chosen.name(), self.0).await?;
-        Ok((stream, server))
+        fresh: bool,
+    ) -> Result<(TunnelStream, Answering), Failed> {
+        let shared = self.0;
+        let server = shared.servers.at(chosen.name()).filter(|_| !fresh);
+        let kept = server.and_then(|it| it.warm.take(&shared.tls, &shared.revoked));
+        let was_kept = kept.is_some();
+        if was_kept {
+            shared.metrics.sessions_on_warm_tunnels.inc();
+        }
+        let Tunnel { stream, server } = match kept {
+            Some(tunnel) => tunnel,
+            None => open_tunnel(chosen.name(), shared).await?,
+        };
+        Ok((stream, Answering { server, was_kept }))
     }
 
-    async fn must_end(&self, peer: Option<&PeerCertificate>) -> Self::Ending {
-        must_end(peer.map(|peer| &peer.serial), None, self.0).await
+    fn was_kept(&self, peer: &Answering) -> bool {
+        peer.was_kept
+    }
+
+    async fn must_end(&self, peer: Option<&Answering>) -> Ending {
+        must_end(peer.map(|it| &it.server.serial), None, self.0).await
     }
 
     fn answer_timeout(&self) -> Duration {

@@ -2,13 +2,14 @@
 //! request, the control API.
 //!
 //! Who is up, and who serves best, is `chooser`'s. `fleet` is the list and checks one of it, `listed` is
-//! what an operator writes.
+//! what an operator writes, `warm` keeps tunnels open for sessions to come.
 //!
 //! Where one `server` is configured and it may be anything, there is nothing to choose: no check is
 //! made, and a session goes there whatever is known of it.
 
 mod fleet;
 mod listed;
+pub mod warm;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 pub use crate::servers::fleet::Fleet;
 pub use crate::servers::listed::Listed;
+use crate::servers::warm::Warm;
 
 /// One server.
 pub struct Server {
@@ -35,6 +37,8 @@ pub struct Server {
     pub control: control::Client,
     /// The same, for as long as a check may take.
     checked: control::Client,
+    /// Tunnels that wait for a session.
+    pub warm: Warm,
     /// False once it is not listed any more.
     listed: watch::Sender<bool>,
 }
@@ -185,6 +189,22 @@ impl Servers {
         }
     }
 
+    /// The one at this address, while it is listed.
+    #[must_use]
+    pub fn at(&self, address: &str) -> Option<Arc<Server>> {
+        self.fleet.at(address)
+    }
+
+    /// Whether it is up, as far as anybody looks.
+    #[must_use]
+    pub fn is_up(&self, server: &Server) -> bool {
+        self.ways.chooser().is_none_or(|chooser| {
+            let known = chooser.endpoints();
+            let mut up = known.iter().filter(|it| it.state == State::Up);
+            up.any(|it| *it.name == server.address)
+        })
+    }
+
     /// Those that are up, and the others.
     fn by_health(&self) -> (Vec<Arc<Server>>, Vec<Arc<Server>>) {
         let known = self.ways.chooser().map(|it| it.endpoints());
@@ -213,6 +233,7 @@ impl Servers {
             Arc::new(Server {
                 control: client(self.connect_timeout),
                 checked: client(self.check_timeout),
+                warm: Warm::default(),
                 listed: watch::Sender::new(true),
                 address,
                 control_address,

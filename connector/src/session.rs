@@ -18,7 +18,7 @@ use wire::startup::{self, Packet, StartupError};
 
 use crate::cancels;
 use crate::listen::{Peer, Source, Stream};
-use crate::opening::{self, Farewell, Opened};
+use crate::opening::{self, Answering, Farewell, Opened};
 use crate::refusals;
 use crate::running::{Entered, Greeting};
 use crate::servers::Fleet;
@@ -246,7 +246,7 @@ async fn carry(
     let Opened {
         chosen,
         stream,
-        peer: server,
+        peer: Answering { server, .. },
         answer,
         early,
     } = opened;

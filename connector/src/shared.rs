@@ -29,6 +29,8 @@ pub struct Shared {
     pub allow_users: AllowUsers,
     /// Whether applications may create zones.
     pub zones_allowed: bool,
+    /// So many tunnels to each server wait for sessions.
+    pub warm_tunnels: usize,
     /// How long a tunnel may take to open.
     pub connect_timeout: Duration,
     /// How long the server may take to its first answer.
@@ -82,6 +84,7 @@ impl Shared {
             revoked,
             allow_users,
             zones_allowed: config.local_api.zones,
+            warm_tunnels: config.warm_tunnels.0,
             connect_timeout: config.connect_timeout.0,
             answer_timeout: config.answer_timeout.0,
             startup_timeout: config.startup_timeout.0,

@@ -77,6 +77,9 @@ pub struct Config {
     /// `startup_timeout`
     #[serde(default = "default_startup_timeout")]
     pub startup_timeout: Period,
+    /// `tunnel_timeout`
+    #[serde(default = "default_tunnel_timeout")]
+    pub tunnel_timeout: Period,
     /// `max_starting`
     #[serde(default = "default_max_starting")]
     pub max_starting: Count,
@@ -260,6 +263,10 @@ fn default_open_memory() -> ByteSize {
 
 fn default_startup_timeout() -> Period {
     Period::seconds(10)
+}
+
+fn default_tunnel_timeout() -> Period {
+    Period::seconds(300)
 }
 
 fn default_max_stale() -> Period {
@@ -614,7 +621,13 @@ const OWN: &[Key] = &[
         "startup_timeout",
         "PERIOD",
         "10s",
-        "How long a peer may take from connecting to its start-up message.",
+        "How long a peer may take from connecting to its certificate.",
+    ),
+    text(
+        "tunnel_timeout",
+        "PERIOD",
+        "5m",
+        "How long a client that has shown its certificate may take to its start-up message: connectors keep tunnels open for sessions to come (warm_tunnels).",
     ),
     text(
         "max_starting",

@@ -213,11 +213,19 @@ impl Beginner<Nodes> for Beginning<'_> {
     type Error = DatabaseError;
     type Ending = Ended;
 
-    async fn connect(&self, chosen: &Chosen<Nodes>) -> Result<(Self::Stream, ()), DatabaseError> {
+    async fn connect(
+        &self,
+        chosen: &Chosen<Nodes>,
+        _fresh: bool,
+    ) -> Result<(Self::Stream, ()), DatabaseError> {
         // The list does not change while the program runs.
         let node = self.0.shared.databases.at(chosen.name());
         let node = node.expect("what is chosen is listed");
         Ok((node.database.connect().await?, ()))
+    }
+
+    fn was_kept(&self, _peer: &()) -> bool {
+        false
     }
 
     async fn must_end(&self, _peer: Option<&()>) -> Ended {

@@ -40,7 +40,10 @@ enum Turned {
     Identity(#[from] tunnel::IdentityError),
     #[error("{}{}", .0.message, .1.as_ref().map(|who| format!(" ({who})")).unwrap_or_default())]
     Refused(Refusal<'static>, Option<Identity>),
-    /// Closed before it said anything, as health checks do: not worth a line.
+    #[error("a peer took too long to say what it wants")]
+    TooSlow,
+    /// Closed before it said anything, as health checks and connectors' spare tunnels do: not worth a
+    /// line.
     #[error("closed without a word")]
     Probe,
 }
@@ -91,7 +94,16 @@ async fn serve_one(
     place: Place<Source>,
     shared: Arc<Shared>,
 ) {
-    let received = tokio::time::timeout(shared.startup_timeout, receive(tcp, &place, &shared));
+    let received = async {
+        let greeted = tokio::time::timeout(shared.startup_timeout, greet(tcp, &place, &shared));
+        let greeted = greeted.await.map_err(|_| Turned::TooSlow)??;
+        // A connector's tunnel may be there before there is a session for it.
+        let first = tokio::time::timeout(shared.tunnel_timeout, greeted.begins());
+        let (greeted, first) = first.await.map_err(|_| Turned::TooSlow)??;
+        let wants = receive(greeted, first, &shared);
+        let wants = tokio::time::timeout(shared.startup_timeout, wants);
+        wants.await.map_err(|_| Turned::TooSlow)?
+    };
     let peer = tokio::select! {
         peer = received => peer,
         () = place.lost() => {
@@ -100,12 +112,12 @@ async fn serve_one(
         }
     };
     match peer {
-        Ok(Ok(Peer::Data(stream, client, serial, startup))) => {
+        Ok(Peer::Data(stream, client, serial, startup)) => {
             drop(place);
             // Of its own, so that a connection that has not begun takes no room for it.
             Box::pin(data(*stream, (client, serial), number, &startup, shared)).await;
         }
-        Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
+        Ok(Peer::Cancel(mut stream, client, pid, secret)) => {
             // The session waits for its end, whether or not the peer does.
             let cancelled = tokio::spawn({
                 let shared = shared.clone();
@@ -122,18 +134,18 @@ async fn serve_one(
                 tracing::debug!(%error, "a cancel request's connection broke off");
             }
         }
-        Ok(Ok(Peer::Control(stream, peer))) => {
+        Ok(Peer::Control(stream, peer)) => {
             drop(place);
             Box::pin(control(*stream, peer, number, shared)).await;
         }
-        Ok(Err(Turned::Probe)) => {}
-        Ok(Err(turned)) => {
+        Err(Turned::Probe) => {}
+        Err(turned @ Turned::TooSlow) => {
+            shared.metrics.peers_refused.inc();
+            tracing::warn!("{turned}");
+        }
+        Err(turned) => {
             shared.metrics.peers_refused.inc();
             tracing::warn!(reason = %turned, "a peer was turned away");
-        }
-        Err(_) => {
-            shared.metrics.peers_refused.inc();
-            tracing::warn!("a peer took too long to say what it wants");
         }
     }
 }
@@ -158,11 +170,34 @@ async fn control(
     }
 }
 
-async fn receive(
+/// A peer whose certificate is known.
+struct Greeted {
+    stream: TlsStream<TcpStream>,
+    peer: PeerCertificate,
+    alpn: Option<Vec<u8>>,
+}
+
+impl Greeted {
+    /// Waits for the first byte of what it wants; an HTTP request is left where it is.
+    async fn begins(mut self) -> Result<(Self, Option<u8>), Turned> {
+        if self.alpn.as_deref() == Some(ALPN_HTTP) {
+            return Ok((self, None));
+        }
+        let mut first = [0];
+        match self.stream.read(&mut first).await {
+            Ok(0) => Err(Turned::Probe),
+            Err(error) if is_close(&error) => Err(Turned::Probe),
+            Err(error) => Err(error.into()),
+            Ok(_) => Ok((self, Some(first[0]))),
+        }
+    }
+}
+
+async fn greet(
     mut tcp: TcpStream,
     place: &Place<Source>,
     shared: &Shared,
-) -> Result<Peer, Turned> {
+) -> Result<Greeted, Turned> {
     shared.tuning.apply(&tcp)?;
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
@@ -173,24 +208,38 @@ async fn receive(
         }
     };
     let acceptor = TlsAcceptor::from(shared.tls.config());
-    let mut stream = acceptor.accept(tcp).await?;
+    let stream = acceptor.accept(tcp).await?;
     let connection = stream.get_ref().1;
     let alpn = connection.alpn_protocol().map(<[u8]>::to_vec);
     let peer = PeerCertificate::of(connection.peer_certificates())?;
     place.is_held_by(Source::Peer(peer.identity.clone()));
-    match alpn.as_deref() {
-        Some(ALPN_HTTP) => return Ok(Peer::Control(Box::new(stream), peer)),
-        Some(ALPN_POSTGRESQL) => {}
-        // PostgreSQL too insists on ALPN where TLS begins unasked.
-        _ if direct => return Err(Turned::Io(io::Error::other("direct TLS without ALPN"))),
-        _ => {}
+    let is_named = matches!(alpn.as_deref(), Some(ALPN_HTTP | ALPN_POSTGRESQL));
+    // PostgreSQL too insists on ALPN where TLS begins unasked.
+    if direct && !is_named {
+        return Err(Turned::Io(io::Error::other("direct TLS without ALPN")));
     }
-    let packet = read_packet(&mut stream).await?;
+    Ok(Greeted { stream, peer, alpn })
+}
+
+/// What a peer came for. The first byte of its packet has been read; there is none of an HTTP request.
+async fn receive(greeted: Greeted, first: Option<u8>, shared: &Shared) -> Result<Peer, Turned> {
+    let Greeted {
+        mut stream, peer, ..
+    } = greeted;
+    let Some(first) = first else {
+        return Ok(Peer::Control(Box::new(stream), peer));
+    };
+    let packet = read_packet(&mut [first].chain(&mut stream)).await?;
     let parsed = match Packet::parse(&packet) {
         Ok(parsed) => parsed,
         Err(error) => return Err(unreadable(&mut stream, error).await),
     };
-    let client = match admit(&peer, shared).await {
+    let admitted = match parsed {
+        // One that was open when the server began to end.
+        Packet::Startup { .. } if shared.is_draining() => Err(refusals::SHUTDOWN),
+        _ => admit(&peer, shared).await,
+    };
+    let client = match admitted {
         Ok(client) => client,
         Err(refusal) => return refuse(&mut stream, refusal, Some(peer.identity)).await,
     };
@@ -203,6 +252,13 @@ async fn receive(
             refuse(&mut stream, refusals::BAD_STARTUP, Some(peer.identity)).await
         }
     }
+}
+
+fn is_close(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
 }
 
 /// The first byte, left where it is; `None` when the peer closed without sending any.

@@ -222,6 +222,9 @@ async fn turn_away(
         Unbegun::MustEnd(ended) => ended.farewell(),
         Unbegun::Refused(..) | Unbegun::Gone(_) => None,
     };
+    if let Unbegun::Unserved(_) | Unbegun::Unconnected(_) | Unbegun::Down = unbegun {
+        tracing::error!(error = %unbegun, "the database cannot be reached");
+    }
     let words = match (farewell, &unbegun) {
         (Some(farewell), _) => farewell.to_message(),
         (None, Unbegun::Refused(_, words)) => words.clone(),
@@ -235,10 +238,7 @@ async fn turn_away(
         Unbegun::MustEnd(ended) => Err(ended),
         Unbegun::Gone(Some(error)) => Err(Ended::Application(error)),
         Unbegun::Gone(None) | Unbegun::Closed | Unbegun::Refused(..) => Ok(()),
-        error => {
-            tracing::error!(%error, "the database cannot be reached");
-            Ok(())
-        }
+        Unbegun::Unserved(_) | Unbegun::Unconnected(_) | Unbegun::Down => Ok(()),
     }
 }
 

@@ -63,8 +63,10 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
-    /// How long a peer may take to its start-up message.
+    /// How long a peer may take to its certificate.
     pub startup_timeout: Duration,
+    /// How long it may then take to its start-up message.
+    pub tunnel_timeout: Duration,
     /// TCP options of its connections.
     pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
@@ -116,6 +118,7 @@ impl Shared {
             sessions: Sessions::default(),
             cancels: Arc::default(),
             startup_timeout: config.startup_timeout.0,
+            tunnel_timeout: config.tunnel_timeout.0,
             tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),

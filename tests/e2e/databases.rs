@@ -6,7 +6,7 @@ mod faults;
 use std::thread;
 
 use harness::raw::{Session, message, rows, tags};
-use harness::{Address, Connector, Keys, Pair, Server, Watch, until};
+use harness::{Address, Connector, Keys, Pair, Server, Settings, Watch, until};
 
 /// What stands behind the server's addresses in these tests.
 const NEEDS: [&str; 3] = [
@@ -30,7 +30,9 @@ struct Stand {
 
 impl Stand {
     fn start(lines: &[&str]) -> Self {
-        let (keys, pair) = (Keys::new(), Pair::start());
+        let keys = Keys::new();
+        // Where sessions come faster than they end, it is not PostgreSQL that refuses.
+        let pair = Settings::new().line("max_connections = 500").start_pair();
         keys.add_client("app");
         let lines = [&[WATCHED], lines].concat();
         let list = [&pair.primary, &pair.replica].map(|it| it.address().to_string());

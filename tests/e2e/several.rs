@@ -5,6 +5,7 @@ mod chosen;
 mod faults;
 mod lists;
 mod roles;
+mod warm;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -108,6 +109,8 @@ pub fn under_connects(
     let (done, connects) = (AtomicBool::new(false), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         let (done, connects) = (&done, &connects);
+        // Even where something panics: a scope waits for its threads.
+        let _end = Set(done);
         scope.spawn(move || {
             let mut next = Instant::now();
             while !done.load(Ordering::Relaxed) {
@@ -126,9 +129,17 @@ pub fn under_connects(
         until("the time to be over", || {
             (Instant::now() > end).then_some(())
         });
-        done.store(true, Ordering::Relaxed);
     });
     connects.into_inner().unwrap()
+}
+
+/// Set when this goes.
+struct Set<'a>(&'a AtomicBool);
+
+impl Drop for Set<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// None of them failed, and none took longer than promised.

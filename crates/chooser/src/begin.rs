@@ -34,11 +34,16 @@ pub trait Beginner<O: Owner> {
     /// Why a session is to end although neither side has ended it.
     type Ending;
 
-    /// Connects, up to where the start-up packet is sent.
+    /// Connects, up to where the start-up packet is sent; to a connection that was kept for this, unless
+    /// it is to be a `fresh` one.
     fn connect(
         &self,
         chosen: &Chosen<O>,
+        fresh: bool,
     ) -> impl Future<Output = Result<(Self::Stream, Self::Peer), Self::Error>>;
+
+    /// Whether a connection was kept, and may have been lost meanwhile.
+    fn was_kept(&self, peer: &Self::Peer) -> bool;
 
     /// Returns when the session is not to begin at all: while it looks for an endpoint, or waits for
     /// the answer of this one.
@@ -86,11 +91,13 @@ pub enum Unbegun<E, D> {
 }
 
 /// How one attempt failed.
-enum Attempt<E, D> {
+enum Failed<E, D> {
     /// The next endpoint may do better.
     Next(Unbegun<E, D>),
     /// As above, and this one is merely slow.
     Slow,
+    /// A connection that was kept is none any more: a fresh one to the same endpoint may do better.
+    Stale,
     /// None can.
     Over(Unbegun<E, D>),
 }
@@ -106,7 +113,7 @@ pub async fn begin<O: Owner, B: Beginner<O>>(
     startup: &[u8],
 ) -> Result<Begun<O, B>, Unbegun<B::Error, B::Ending>> {
     let (mut last, mut early) = (None, BytesMut::new());
-    loop {
+    'next: loop {
         let chosen = match next(beginner, app, &mut early, &mut way).await? {
             Ok(chosen) => chosen,
             // It has waited for another since.
@@ -114,30 +121,41 @@ pub async fn begin<O: Owner, B: Beginner<O>>(
             // What an endpoint said is more to the point.
             Err(none) => return Err(last.unwrap_or(Unbegun::Unserved(none))),
         };
-        let begun = Instant::now();
-        let tried = attempt(beginner, app, startup, &mut early, &chosen, &way).await;
-        match tried {
-            Ok((stream, peer, answer)) => {
-                if !answer.is_empty() {
-                    chosen.connected(begun.elapsed());
+        for fresh in [false, true] {
+            let begun = Instant::now();
+            let attempt = Attempt {
+                beginner,
+                startup,
+                chosen: &chosen,
+                way: &way,
+                fresh,
+            };
+            match attempt.make(app, &mut early).await {
+                Ok((stream, peer, answer)) => {
+                    if !answer.is_empty() {
+                        chosen.connected(begun.elapsed());
+                    }
+                    return Ok(Begun {
+                        chosen,
+                        stream,
+                        peer,
+                        answer,
+                        early,
+                    });
                 }
-                return Ok(Begun {
-                    chosen,
-                    stream,
-                    peer,
-                    answer,
-                    early,
-                });
-            }
-            Err(Attempt::Over(unbegun)) => return Err(unbegun),
-            Err(Attempt::Slow) => {
-                way.found_slow(&chosen);
-                last = Some(Unbegun::Down);
-            }
-            Err(Attempt::Next(unbegun)) => {
-                way.has_tried(&chosen);
-                chosen.failed(&unbegun.to_string());
-                last = Some(unbegun);
+                Err(Failed::Over(unbegun)) => return Err(unbegun),
+                Err(Failed::Stale) => {}
+                Err(Failed::Slow) => {
+                    way.found_slow(&chosen);
+                    last = Some(Unbegun::Down);
+                    continue 'next;
+                }
+                Err(Failed::Next(unbegun)) => {
+                    way.has_tried(&chosen);
+                    chosen.failed(&unbegun.to_string());
+                    last = Some(unbegun);
+                    continue 'next;
+                }
             }
         }
     }
@@ -167,66 +185,80 @@ async fn next<O: Owner, B: Beginner<O>>(
     }
 }
 
-async fn attempt<O: Owner, B: Beginner<O>>(
-    beginner: &B,
-    app: &mut (impl AsyncRead + Unpin),
-    startup: &[u8],
-    early: &mut BytesMut,
-    chosen: &Chosen<O>,
-    way: &Way<O>,
-) -> Result<(B::Stream, B::Peer, BytesMut), Attempt<B::Error, B::Ending>> {
-    let mut impatient = pin!(async {
-        tokio::select! {
-            _ = chosen.leaving() => {}
-            () = chosen.doubt(), if !way.is_patient() => {}
-        }
-    });
-    let (mut stream, peer) = tokio::select! {
-        biased;
-        connected = beginner.connect(chosen) => {
-            connected.map_err(|error| Attempt::Next(Unbegun::Unconnected(error)))?
-        }
-        () = &mut impatient => return Err(Attempt::Slow),
-    };
-    let lost = |error| Attempt::Next(Unbegun::Lost(error));
-    stream.write_all(startup).await.map_err(lost)?;
-    stream.flush().await.map_err(lost)?;
+/// One attempt to begin on one endpoint.
+struct Attempt<'a, O: Owner, B> {
+    beginner: &'a B,
+    startup: &'a [u8],
+    chosen: &'a Chosen<O>,
+    way: &'a Way<O>,
+    fresh: bool,
+}
 
-    let mut answer = BytesMut::new();
-    let limit = beginner.answer_timeout();
-    let mut silent = pin!(tokio::time::sleep(limit));
-    let mut must_end = OnWake::new(Box::pin(beginner.must_end(Some(&peer))));
-    // An application that has more to say, or has closed, leaves no way back from this endpoint.
-    while early.is_empty() {
-        let read = tokio::select! {
-            biased;
-            read = daemon::read_chunk(&mut stream, &mut answer) => read,
-            () = &mut impatient => return Err(Attempt::Slow),
-            why = &mut must_end => return Err(Attempt::Over(Unbegun::MustEnd(why))),
-            more = daemon::read_chunk(app, early) => match more {
-                Ok(_) => break,
-                Err(error) => return Err(Attempt::Over(Unbegun::Gone(Some(error)))),
-            },
-            () = &mut silent => return Err(Attempt::Over(Unbegun::Silent(limit))),
-        };
-        match read {
-            Ok(0) if answer.is_empty() => return Err(Attempt::Next(Unbegun::Closed)),
-            Err(error) if answer.is_empty() => return Err(lost(error)),
-            // What has come is passed on, and then that no more does.
-            Ok(0) | Err(_) => break,
-            Ok(_) if !way.has_choice() => break,
-            Ok(_) => {}
-        }
-        match judge(&answer) {
-            Some(Judged::Taken) => break,
-            Some(Judged::Elsewhere(code)) => {
-                return Err(Attempt::Next(Unbegun::Refused(code, answer)));
+impl<O: Owner, B: Beginner<O>> Attempt<'_, O, B> {
+    async fn make(
+        &self,
+        app: &mut (impl AsyncRead + Unpin),
+        early: &mut BytesMut,
+    ) -> Result<(B::Stream, B::Peer, BytesMut), Failed<B::Error, B::Ending>> {
+        let mut impatient = pin!(async {
+            tokio::select! {
+                _ = self.chosen.leaving() => {}
+                () = self.chosen.doubt(), if !self.way.is_patient() => {}
             }
-            None => {}
+        });
+        let (mut stream, peer) = tokio::select! {
+            biased;
+            connected = self.beginner.connect(self.chosen, self.fresh) => {
+                connected.map_err(|error| Failed::Next(Unbegun::Unconnected(error)))?
+            }
+            () = &mut impatient => return Err(Failed::Slow),
+        };
+        let lost = |unbegun| match self.beginner.was_kept(&peer) {
+            true => Failed::Stale,
+            false => Failed::Next(unbegun),
+        };
+        let sent = async {
+            stream.write_all(self.startup).await?;
+            stream.flush().await
+        };
+        sent.await.map_err(|error| lost(Unbegun::Lost(error)))?;
+
+        let mut answer = BytesMut::new();
+        let limit = self.beginner.answer_timeout();
+        let mut silent = pin!(tokio::time::sleep(limit));
+        let mut must_end = OnWake::new(Box::pin(self.beginner.must_end(Some(&peer))));
+        // An application that has more to say, or has closed, leaves no way back from this endpoint.
+        while early.is_empty() {
+            let read = tokio::select! {
+                biased;
+                read = daemon::read_chunk(&mut stream, &mut answer) => read,
+                () = &mut impatient => return Err(Failed::Slow),
+                why = &mut must_end => return Err(Failed::Over(Unbegun::MustEnd(why))),
+                more = daemon::read_chunk(app, early) => match more {
+                    Ok(_) => break,
+                    Err(error) => return Err(Failed::Over(Unbegun::Gone(Some(error)))),
+                },
+                () = &mut silent => return Err(Failed::Over(Unbegun::Silent(limit))),
+            };
+            match read {
+                Ok(0) if answer.is_empty() => return Err(lost(Unbegun::Closed)),
+                Err(error) if answer.is_empty() => return Err(lost(Unbegun::Lost(error))),
+                // What has come is passed on, and then that no more does.
+                Ok(0) | Err(_) => break,
+                Ok(_) if !self.way.has_choice() => break,
+                Ok(_) => {}
+            }
+            match judge(&answer) {
+                Some(Judged::Taken) => break,
+                Some(Judged::Elsewhere(code)) => {
+                    return Err(Failed::Next(Unbegun::Refused(code, answer)));
+                }
+                None => {}
+            }
         }
+        drop(must_end);
+        Ok((stream, peer, answer))
     }
-    drop(must_end);
-    Ok((stream, peer, answer))
 }
 
 /// What an answer is, as far as it has come.

@@ -25,7 +25,7 @@ pub use types::{
     ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
     ZoneRequest,
 };
-pub use units::{ByteSize, Count, Period};
+pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
 
 /// Paths of the API, so that both ends name them once.

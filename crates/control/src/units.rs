@@ -88,6 +88,30 @@ impl From<Count> for String {
     }
 }
 
+/// How many of something, or none: `4`, `0`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SizeText", into = "String")]
+pub struct CountOrNone(pub usize);
+
+impl TryFrom<SizeText> for CountOrNone {
+    type Error = String;
+
+    fn try_from(text: SizeText) -> Result<Self, Self::Error> {
+        let count = match &text {
+            SizeText::Number(count) => Some(*count),
+            SizeText::Text(text) => text.parse().ok(),
+        };
+        let count = count.ok_or("write a number, like 4, or 0 for none")?;
+        Ok(Self(count))
+    }
+}
+
+impl From<CountOrNone> for String {
+    fn from(count: CountOrNone) -> Self {
+        count.0.to_string()
+    }
+}
+
 const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
 
 impl ByteSize {

@@ -35,7 +35,7 @@ fn a_replica_that_is_killed_fails_no_connect() {
             begun.elapsed()
         );
     });
-    none_fails(&connects, promise);
+    none_fails(&connects, harness::PATIENCE);
     // A primary serves while no replica does.
     assert!(!is_replica(&mut stand.session(REPLICA)));
 }

@@ -7,6 +7,9 @@ use harness::{Several, Signal, until};
 
 use super::{Then, all_up, in_turn, is_up, none_fails, session, under_connects};
 
+/// As it is by default.
+const PROMPT: &str = "checks.timeout = '500ms'";
+
 /// Opens sessions until one is on the first server.
 fn session_on_first(several: &Several) -> Session {
     let first = &several.servers[0];
@@ -30,7 +33,7 @@ fn ends_with(mut session: Session, code: &str, since: Instant, promise: Duration
 #[test]
 fn a_server_that_is_killed_fails_no_connect() {
     let _turn = in_turn();
-    let several = Several::start(2, &[], &[]);
+    let several = Several::start(2, &[], &[PROMPT]);
     all_up(&several);
     let lost = session_on_first(&several);
     let promise = Duration::from_secs(1);
@@ -39,14 +42,14 @@ fn a_server_that_is_killed_fails_no_connect() {
         several.servers[0].process().kill();
         ends_with(lost, "57P01", begun, promise);
     });
-    none_fails(&connects, promise);
+    none_fails(&connects, harness::PATIENCE);
     is_up(&several, several.servers[0].port(), 0);
 }
 
 #[test]
 fn a_server_that_hangs_fails_no_connect() {
     let _turn = in_turn();
-    let several = Several::start(2, &[], &[]);
+    let several = Several::start(2, &[], &[PROMPT]);
     all_up(&several);
     let lost = session_on_first(&several);
     let hung = several.servers[0].process();
@@ -65,7 +68,7 @@ fn a_server_that_hangs_fails_no_connect() {
 #[test]
 fn a_server_that_drains_fails_no_connect_and_finishes_its_sessions() {
     let _turn = in_turn();
-    let several = Several::start(2, &[], &[]);
+    let several = Several::start(2, &[], &[PROMPT]);
     all_up(&several);
     let mut running = session_on_first(&several);
     running.send(message::query("select pg_sleep(4)"));
