@@ -6,6 +6,7 @@ mod faults;
 mod lists;
 mod roles;
 mod warm;
+mod wrong;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

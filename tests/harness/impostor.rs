@@ -31,6 +31,16 @@ struct Heard {
 impl Impostor {
     /// Listens, with this certificate and ALPN `postgresql` and `http/1.1`.
     pub fn start(identity: &Identity) -> Self {
+        Self::start_at(identity, None)
+    }
+
+    /// [`start`](Self::start) one that answers the first that it hears with these bytes, and nothing
+    /// more until its peer closes.
+    pub fn saying(identity: &Identity, answer: Vec<u8>) -> Self {
+        Self::start_at(identity, Some(answer))
+    }
+
+    fn start_at(identity: &Identity, answer: Option<Vec<u8>>) -> Self {
         let port = free_port();
         let listener = TcpListener::bind(("127.0.0.1", port.number()))
             .unwrap_or_else(|error| panic!("listening on port {port}: {error}"));
@@ -38,7 +48,8 @@ impl Impostor {
         let heard = Arc::new(Mutex::new(Heard::default()));
         let acceptor = thread::spawn({
             let heard = Arc::clone(&heard);
-            move || accept(&listener, &config, &heard)
+            let answer = Arc::new(answer);
+            move || accept(&listener, &config, &answer, &heard)
         });
         Self {
             port,
@@ -96,15 +107,21 @@ fn config(identity: &Identity) -> ServerConfig {
     config
 }
 
-fn accept(listener: &TcpListener, config: &Arc<ServerConfig>, heard: &Arc<Mutex<Heard>>) {
+fn accept(
+    listener: &TcpListener,
+    config: &Arc<ServerConfig>,
+    answer: &Arc<Option<Vec<u8>>>,
+    heard: &Arc<Mutex<Heard>>,
+) {
     for tcp in listener.incoming() {
         let tcp = tcp.unwrap_or_else(|error| panic!("accepting: {error}"));
         if heard.lock().unwrap_or_else(PoisonError::into_inner).closed {
             return;
         }
         let (config, heard) = (Arc::clone(config), Arc::clone(heard));
+        let answer = Arc::clone(answer);
         thread::spawn(move || {
-            let bytes = listen_to(tcp, config);
+            let bytes = listen_to(tcp, config, answer.as_deref());
             let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
             heard.connections += 1;
             heard.bytes.extend(bytes);
@@ -113,7 +130,7 @@ fn accept(listener: &TcpListener, config: &Arc<ServerConfig>, heard: &Arc<Mutex<
 }
 
 /// Shakes hands and hears the first that the peer has to say, if it says anything.
-fn listen_to(tcp: TcpStream, config: Arc<ServerConfig>) -> Vec<u8> {
+fn listen_to(tcp: TcpStream, config: Arc<ServerConfig>, answer: Option<&[u8]>) -> Vec<u8> {
     let connection = ServerConnection::new(config).expect("the configuration is whole");
     tcp.set_read_timeout(Some(PATIENCE))
         .expect("a positive timeout is taken");
@@ -121,6 +138,11 @@ fn listen_to(tcp: TcpStream, config: Arc<ServerConfig>) -> Vec<u8> {
     let mut buffer = vec![0; 64 * 1024];
     let count = stream.read(&mut buffer).unwrap_or(0);
     let _ = stream.flush();
+    if let Some(answer) = answer {
+        // The peer may have enough of it.
+        let _ = stream.write_all(answer).and_then(|()| stream.flush());
+        while matches!(stream.read(&mut [0; 4096]), Ok(1..)) {}
+    }
     buffer.truncate(count);
     buffer
 }

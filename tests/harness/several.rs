@@ -24,7 +24,11 @@ impl Several {
     /// Starts so many, with client `app`. The connector's list has them first and then `others`;
     /// `lines` of TOML add to its configuration.
     pub fn start(count: usize, others: &[&str], lines: &[&str]) -> Self {
-        let keys = Keys::new();
+        Self::start_with(Keys::new(), count, others, lines)
+    }
+
+    /// [`start`](Self::start) with these keys.
+    pub fn start_with(keys: Keys, count: usize, others: &[&str], lines: &[&str]) -> Self {
         keys.add_client("app");
         // Where sessions come faster than they end, it is not PostgreSQL that refuses.
         let database = Settings::new()
