@@ -89,7 +89,7 @@ impl Servers {
             connect_timeout: config.connect_timeout.0,
             check_timeout: checks.timeout,
         };
-        servers.fleet.replace(servers.from_list(&listed));
+        servers.fleet.replace(servers.known_or_new(&listed));
         Ok(servers)
     }
 
@@ -106,7 +106,7 @@ impl Servers {
         let Some(chooser) = self.ways.chooser().filter(|_| config.server.is_none()) else {
             return Vec::new();
         };
-        let (before, list) = (self.list(), self.from_list(listed));
+        let (before, list) = (self.list(), self.known_or_new(listed));
         // Checks of the new ones begin at once, and find them.
         self.fleet.replace(list.clone());
         if let Err(error) = chooser.replace(&endpoints(listed, config)) {
@@ -217,7 +217,7 @@ impl Servers {
     }
 
     /// The servers of a list: where one is known, as it is known.
-    fn from_list(&self, listed: &[Listed]) -> Vec<Arc<Server>> {
+    fn known_or_new(&self, listed: &[Listed]) -> Vec<Arc<Server>> {
         let known = self.fleet.list();
         let server = |listed: &Listed| {
             let address = listed.address.as_str().to_owned();
