@@ -218,6 +218,8 @@ async fn run(
     daemon::notify(Status::Stopping);
     shared.drain();
     accepting.abort();
+    // From here on the port is closed, and who connects is told so.
+    let _ = accepting.await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     let limit = shared.settings.live().drain_timeout.0;
     shared.sessions.ended(limit).await;
