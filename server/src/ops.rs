@@ -32,7 +32,8 @@ use role::Wanted;
 /// A path by which it is asked whether sessions are to come.
 #[derive(Debug, Clone, Copy)]
 enum Check {
-    /// In the words that check scripts of old have.
+    /// In the words that check scripts of old look for. Where nobody reads them, the code has to say
+    /// it: as to [`Wanted::Primary`], which is also what Patroni takes this path for.
     MasterOrSlave,
     /// By the role of its database.
     Role(Wanted),
@@ -67,9 +68,13 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 impl Check {
     fn route(self) -> MethodRouter<Arc<Shared>> {
         let answer = move |State(shared): State<Arc<Shared>>, method: Method, uri: Uri| async move {
-            let response = self.answer(&shared, uri.query()).await;
+            let check = match self {
+                Self::MasterOrSlave if method != Method::GET => Self::Role(Wanted::Primary),
+                check => check,
+            };
+            let response = check.answer(&shared, uri.query()).await;
             match method {
-                // A status and nothing more; HEAD is seen to by the router.
+                // A code and nothing more; HEAD is seen to by the router.
                 Method::OPTIONS => response.status().into_response(),
                 _ => response,
             }

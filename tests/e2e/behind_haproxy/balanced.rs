@@ -67,6 +67,46 @@ fn sessions_go_where_the_primary_and_the_replica_are_and_follow_a_promotion() {
 }
 
 #[test]
+fn checks_that_were_written_for_other_daemons_find_the_primary_and_the_replica() {
+    let stand = Stand::start(&[]);
+    let of_primary = "option httpchk OPTIONS /primary";
+    let of_replica = "option httpchk OPTIONS /replica?lag=16MB";
+    for (primary, replica) in [
+        // Patroni's, as HAProxy asks by itself, and as it is asked by path.
+        ("option httpchk", "option httpchk HEAD /replica"),
+        (
+            "option httpchk HEAD /",
+            "option httpchk GET /replica?lag=1048576",
+        ),
+        // Scripts that answer in words.
+        (
+            "option httpchk GET /\n    http-check expect string OK\\ :\\ master",
+            "option httpchk GET /\n    http-check expect string OK\\ :\\ slave",
+        ),
+    ] {
+        let other = [(of_primary, primary), (of_replica, replica)];
+        let balancer = Balancer::start(&stand.keys, stand.servers.each_ref(), &other);
+        balancer.haproxy.wait_until_up("primary", &["server-1"]);
+        balancer.haproxy.wait_until_up("replicas", &["server-2"]);
+        assert!(!is_on_replica(&mut balancer.writer()), "{primary}");
+        assert!(is_on_replica(&mut balancer.reader()), "{replica}");
+    }
+    let anybody = [
+        (of_primary, "option httpchk GET /patroni"),
+        (
+            of_replica,
+            "option httpchk GET /\n    http-check expect string OK\\ :",
+        ),
+    ];
+    let balancer = Balancer::start(&stand.keys, stand.servers.each_ref(), &anybody);
+    for backend in ["primary", "replicas"] {
+        balancer
+            .haproxy
+            .wait_until_up(backend, &["server-1", "server-2"]);
+    }
+}
+
+#[test]
 fn a_replica_that_is_too_far_behind_gets_no_sessions_until_it_has_caught_up() {
     let stand = Stand::start(&[("lag=16MB", "lag=64kB")]);
     let Pair { primary, replica } = &stand.pair;
