@@ -19,6 +19,7 @@ use tunnel::Standing;
 
 use crate::listen::{Listener, Peer};
 use crate::metrics::Levels;
+use crate::servers::Repeat;
 use crate::shared::Shared;
 
 /// Longest request body, in bytes.
@@ -32,6 +33,7 @@ pub async fn serve(listener: Listener, shared: Arc<Shared>) {
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .route(path::SESSIONS, get(sessions))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such path") })
@@ -116,11 +118,26 @@ fn is_local_host(headers: &HeaderMap) -> bool {
             .is_ok_and(|address| address.is_loopback())
 }
 
+/// To whichever server answers. What makes a zone is not asked of a second one that the first may
+/// have made already.
 async fn pass_on(shared: &Shared, method: Method, path: &str, body: Bytes) -> Response {
-    match shared.control.send(method, path, body).await {
+    let makes = method != Method::GET || path == path::GET_NEW_ZONE;
+    let repeat = if makes {
+        Repeat::Unsafe
+    } else {
+        Repeat::Harmless
+    };
+    match shared.servers.send(method, path, body, repeat).await {
         Ok(answer) => as_it_came(answer),
         Err(error) => unanswered(&error),
     }
+}
+
+async fn ask(shared: &Shared, path: &str) -> Result<Answer, ClientError> {
+    let servers = &shared.servers;
+    servers
+        .send(Method::GET, path, Bytes::new(), Repeat::Harmless)
+        .await
 }
 
 fn as_it_came(answer: Answer) -> Response {
@@ -138,11 +155,7 @@ fn unanswered(error: &ClientError) -> Response {
 
 /// The server's status, and this connector's own beside it.
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
-    let answer = match shared
-        .control
-        .send(Method::GET, path::STATUS, Bytes::new())
-        .await
-    {
+    let answer = match ask(&shared, path::STATUS).await {
         Ok(answer) => answer,
         Err(error) => return unanswered(&error),
     };
@@ -210,6 +223,11 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
     })
 }
 
+/// The sessions that run through this connector, the oldest first.
+async fn sessions(State(shared): State<Arc<Shared>>) -> Response {
+    Json(serde_json::json!({ "sessions": shared.running.view() })).into_response()
+}
+
 /// 200 when it is known who is revoked, and the server answers and knows this connector's client.
 async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str) {
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
@@ -218,11 +236,7 @@ async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, &'static str)
             "the list of revoked certificates is too old\n",
         );
     }
-    match shared
-        .control
-        .send(Method::GET, path::CLIENT, Bytes::new())
-        .await
-    {
+    match ask(&shared, path::CLIENT).await {
         Ok(answer) if answer.status.is_success() => (StatusCode::OK, "ok\n"),
         Ok(_) => (
             StatusCode::SERVICE_UNAVAILABLE,

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chooser::Listener;
+use chooser::settings::{self, Balance, Bind, Checks, Needs, OneOrSeveral, twice};
 use control::{Count, Period};
 use daemon::{HostPort, Key, Kind, LogSettings};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
 
-use crate::listen::{Address, Addresses};
+use crate::address::Address;
+use crate::servers::Listed;
 use crate::users::User;
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -20,15 +23,19 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/connector.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: Addresses,
+    pub listen: OneOrSeveral<Bind<Address>>,
     /// `api_listen`
     #[serde(default = "default_api_listen")]
-    pub api_listen: Addresses,
+    pub api_listen: OneOrSeveral<Address>,
     /// `allow_users`
     #[serde(default)]
     pub allow_users: Vec<User>,
     /// `server`
-    pub server: HostPort,
+    #[serde(default)]
+    pub server: Option<HostPort>,
+    /// `servers`
+    #[serde(default)]
+    pub servers: Vec<Listed>,
     /// `control`
     #[serde(default)]
     pub control: Option<HostPort>,
@@ -40,6 +47,12 @@ pub struct Config {
     /// `local_api`
     #[serde(default)]
     pub local_api: LocalApi,
+    /// `balance`
+    #[serde(default)]
+    pub balance: Balance,
+    /// `checks`
+    #[serde(default)]
+    pub checks: Checks,
     /// `connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -89,16 +102,19 @@ pub struct LocalApi {
     pub zones: bool,
 }
 
-fn default_listen() -> Addresses {
-    loopback(9494)
+fn default_listen() -> OneOrSeveral<Bind<Address>> {
+    OneOrSeveral(vec![Bind {
+        address: loopback(9494),
+        needs: Needs::default(),
+    }])
 }
 
-fn default_api_listen() -> Addresses {
-    loopback(9191)
+fn default_api_listen() -> OneOrSeveral<Address> {
+    OneOrSeveral(vec![loopback(9191)])
 }
 
-fn loopback(port: u16) -> Addresses {
-    Addresses(vec![Address::Tcp(([127, 0, 0, 1], port).into())])
+fn loopback(port: u16) -> Address {
+    Address::Tcp(([127, 0, 0, 1], port).into())
 }
 
 fn default_connect_timeout() -> Period {
@@ -138,12 +154,49 @@ const LIVE: &[&str] = &[
     "log.level",
     "max_crl_age",
     "server_ids",
+    "servers",
     "tls.certificate",
     "tls.private_key",
     "tls.ca",
 ];
 
 impl Config {
+    /// The servers that sessions may go to: one at least.
+    ///
+    /// # Errors
+    /// In a line: none is named, or in two ways.
+    pub fn listed(&self) -> Result<Vec<Listed>, String> {
+        match (&self.server, self.servers.as_slice()) {
+            (Some(server), []) => Ok(vec![Listed {
+                control: self.control.clone(),
+                ..server.clone().into()
+            }]),
+            (None, []) => Err(
+                "`server` is not set: put it into the configuration file, or give --server or \
+                 PGSEAL_SERVER"
+                    .to_owned(),
+            ),
+            (Some(_), _) => Err("server and servers: set one of the two".to_owned()),
+            (None, _) if self.control.is_some() => Err(
+                "control: it is the control API of one server; in servers, write control= behind \
+                 each"
+                    .to_owned(),
+            ),
+            (None, several) => match twice(several.iter().map(|it| it.address.as_str())) {
+                None => Ok(several.to_vec()),
+                Some(address) => Err(format!("servers: {address} is listed twice")),
+            },
+        }
+    }
+
+    /// What the sessions of each address of `listen` need: what is said there, and else what holds
+    /// for all.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listener> {
+        let listener = |bind: &Bind<Address>| self.balance.listener(&bind.needs);
+        self.listen.0.iter().map(listener).collect()
+    }
+
     /// TCP's options.
     #[must_use]
     pub fn tuning(&self) -> Tuning {
@@ -195,12 +248,14 @@ const fn list(
 }
 
 /// Every key, in the order of the reference.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &daemon::join::<{ OWN.len() + settings::KEYS.len() }>(OWN, settings::KEYS);
+
+const OWN: &[Key] = &[
     list(
         "listen",
         "ADDRESSES",
         "127.0.0.1:9494",
-        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them.",
+        "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them. Behind each may stand what its sessions need: target=, policy=, max_lag=, fallback_to_primary, on_role_change=, as in 127.0.0.1:9495 target=replica; what is not said there holds as below.",
     ),
     list(
         "api_listen",
@@ -217,8 +272,14 @@ pub const KEYS: &[Key] = &[
     text(
         "server",
         "ADDRESS",
-        "",
+        "set this or servers",
         "The pgseal server, or the balancer before several: host:port.",
+    ),
+    list(
+        "servers",
+        "ADDRESSES",
+        "set this or server",
+        "Several pgseal servers, host:port each, between which the connector chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup, max_connections= and control=, its own address for the control API. Applied on SIGHUP: sessions of a server that is not listed any more go on.",
     ),
     text(
         "control",
@@ -324,9 +385,40 @@ mod tests {
     use super::*;
 
     #[test]
+    fn one_server_or_several_are_named_and_not_both() {
+        let read = |lines: &str| {
+            let tls = "tls = { certificate = 'c', private_key = 'k', ca = 'a' }";
+            let config: Config = toml::from_str(&format!("{lines}\n{tls}")).unwrap();
+            let servers = config.listed()?;
+            Ok(servers.iter().map(ToString::to_string).collect())
+        };
+        let (one, two) = ("server = 'a:1'", "servers = ['a:1', 'b:2']");
+        assert_eq!(read(one), Ok(vec!["a:1".to_owned()]));
+        let with_control = format!("{one}\ncontrol = 'c:1'");
+        assert_eq!(read(&with_control), Ok(vec!["a:1 control=c:1".to_owned()]));
+        assert_eq!(read(two), Ok(vec!["a:1".to_owned(), "b:2".to_owned()]));
+        for (lines, why) in [
+            (format!("{one}\n{two}"), "set one of the two"),
+            (
+                format!("control = 'c:1'\n{two}"),
+                "write control= behind each",
+            ),
+            ("servers = []".to_owned(), "`server` is not set"),
+            (
+                "servers = ['a:1', 'b:2', 'a:1 backup']".to_owned(),
+                "servers: a:1 is listed twice",
+            ),
+        ] {
+            let error: Result<Vec<String>, String> = read(&lines);
+            let error = error.unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
-            "server": "s:1",
+            "servers": ["s:1"],
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

@@ -4,12 +4,17 @@
 //! It holds no keys but that of its own certificate, and changes no byte: `session` is all of the
 //! data path. `api` gives applications what they need to seal: public keys, and new zones.
 
+mod address;
 mod api;
+mod cancels;
 mod certificates;
 pub mod config;
 pub mod listen;
 mod metrics;
+mod opening;
 mod refusals;
+mod running;
+mod servers;
 mod session;
 mod shared;
 mod socket;
@@ -20,14 +25,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chooser::settings::{Bind, OneOrSeveral};
 use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, Status, start_logging};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tunnel::{ClientTls, Revoked};
 
+use crate::address::Address;
 use crate::config::Config;
-use crate::listen::{Addresses, Listener};
-use crate::shared::Shared;
+use crate::listen::Listener;
+use crate::metrics::Metrics;
+use crate::servers::Servers;
+use crate::session::Came;
+use crate::shared::{Parts, Shared};
 use crate::users::AllowUsers;
 
 const ABOUT: &str = "\
@@ -40,7 +50,7 @@ The local API on api_listen gives applications public keys to seal to: GET /v1/c
 GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again: max_crl_age and log.level apply at once, server_ids and the files of \
+configuration again: max_crl_age and log.level apply at once, servers, server_ids and the files of \
 tls.certificate, tls.private_key and tls.ca to new sessions. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
@@ -61,7 +71,9 @@ pub fn from_command_line() -> Result<(), Failure> {
         .map_err(|error| Failure::Usage(error.to_string()))?;
     let allow_users = AllowUsers::new(&loaded.config.allow_users)
         .map_err(|why| Failure::Usage(format!("allow_users: {why}")))?;
-    if let Some(address) = beyond_this_host(&loaded.config.api_listen) {
+    let (tls, metrics) = (Arc::new(ClientTls::new(setup)), Arc::new(Metrics::new()));
+    let servers = Servers::new(&loaded.config, &tls, &metrics).map_err(Failure::Usage)?;
+    if let Some(address) = beyond_this_host(&loaded.config.api_listen.0) {
         return Err(Failure::Usage(format!(
             "api_listen: {address} is no loopback address, and whoever reaches the API acts as \
              this connector's client"
@@ -76,44 +88,47 @@ pub fn from_command_line() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(
-        loaded.config,
-        ClientTls::new(setup),
+    let parts = Parts {
+        servers,
+        tls,
         revoked,
         allow_users,
-        &layers,
-        &log,
-    ))
+        metrics,
+    };
+    runtime.block_on(run(loaded.config, parts, &layers, &log))
 }
 
 async fn run(
     config: Config,
-    tls: ClientTls,
-    revoked: Revoked,
-    allow_users: AllowUsers,
+    parts: Parts,
     layers: &Layers,
     log: &LogHandle,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     daemon::raise_file_limit();
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, tls, revoked, allow_users, ending));
-    let listeners = bind("listen", &config.listen).await?;
-    let api_listeners = bind("api_listen", &config.api_listen).await?;
+    let shared = Arc::new(Shared::new(&config, parts, ending));
+    let addresses = addresses(&config.listen);
+    let listeners = bind("listen", &addresses).await?;
+    let api_listeners = bind("api_listen", &config.api_listen.0).await?;
     warn_of_open_doors(&config);
     tracing::info!(
-        listen = %config.listen, api = %config.api_listen, server = config.server.as_str(), "ready"
+        listen = %config.listen, api = %config.api_listen, server = shared.servers.to_string(), "ready"
     );
 
     let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept(listener, shared.clone()));
+    for (number, (listener, address)) in listeners.into_iter().zip(&addresses).enumerate() {
+        let address = address.to_string().into();
+        accepting.spawn(accept(listener, number, address, shared.clone()));
     }
     let mut answering = JoinSet::new();
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
-    tokio::spawn(watch::run(shared.clone()));
+    shared.servers.start();
+    for server in shared.servers.list() {
+        tokio::spawn(watch::run(server, shared.clone()));
+    }
     tokio::spawn(certificates::watch(shared.clone()));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
@@ -132,12 +147,18 @@ async fn run(
     Ok(())
 }
 
-async fn accept(listener: Listener, shared: Arc<Shared>) {
+/// `number` is its place in `listen`.
+async fn accept(listener: Listener, number: usize, address: Arc<str>, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |app, peer, place| {
-        let shared = shared.clone();
+        let (shared, address) = (shared.clone(), address.clone());
         let served = async move {
-            if let Err(reason) = session::serve(app, &peer, place, &shared).await {
+            let came = Came {
+                peer: &peer,
+                listener: number,
+                address: &address,
+            };
+            if let Err(reason) = session::serve(app, came, place, &shared).await {
                 tracing::warn!(%reason, "a session ended early");
             }
         };
@@ -146,9 +167,13 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
     .await;
 }
 
-async fn bind(key: &str, addresses: &Addresses) -> Result<Vec<Listener>, Failure> {
+fn addresses(listen: &OneOrSeveral<Bind<Address>>) -> Vec<Address> {
+    listen.0.iter().map(|bind| bind.address.clone()).collect()
+}
+
+async fn bind(key: &str, addresses: &[Address]) -> Result<Vec<Listener>, Failure> {
     let mut listeners = Vec::new();
-    for address in &addresses.0 {
+    for address in addresses {
         let listener = Listener::bind(address).await;
         let failed = |why| Failure::Failed(format!("{key}: {address}: {why}"));
         listeners.push(listener.map_err(failed)?);
@@ -157,22 +182,25 @@ async fn bind(key: &str, addresses: &Addresses) -> Result<Vec<Listener>, Failure
 }
 
 /// An address that others than this host's programs may reach.
-fn beyond_this_host(addresses: &Addresses) -> Option<SocketAddr> {
-    addresses.tcp().find(|address| !address.ip().is_loopback())
+fn beyond_this_host(addresses: &[Address]) -> Option<SocketAddr> {
+    let mut tcp = addresses.iter().filter_map(Address::tcp);
+    tcp.find(|address| !address.ip().is_loopback())
 }
 
 fn warn_of_open_doors(config: &Config) {
-    if let Some(listen) = beyond_this_host(&config.listen) {
+    let listen = addresses(&config.listen);
+    if let Some(listen) = beyond_this_host(&listen) {
         tracing::warn!(%listen, "applications connect in clear, and not from this host alone");
     }
-    let mut open = config.listen.tcp().chain(config.api_listen.tcp());
+    let all = listen.iter().chain(&config.api_listen.0);
+    let mut open = all.filter_map(Address::tcp);
     if let (false, Some(address)) = (config.allow_users.is_empty(), open.next()) {
         tracing::warn!(%address, "every user of this host can connect here: allow_users is for unix sockets");
     }
 }
 
 /// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.
-fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
+fn reload(layers: &Layers, started: &Config, shared: &Arc<Shared>, log: &LogHandle) {
     let config = match read_again(layers, shared) {
         Ok(config) => config,
         Err(error) => {
@@ -194,12 +222,16 @@ fn reload(layers: &Layers, started: &Config, shared: &Shared, log: &LogHandle) {
     certificates::warn_of_expiry(certificates);
 }
 
-/// The configuration, once all that it names has been read and new connections use its
-/// certificates: the last step that can fail.
-fn read_again(layers: &Layers, shared: &Shared) -> Result<Config, Failure> {
+/// The configuration, once all that it names has been read, and new connections use its servers and
+/// certificates.
+fn read_again(layers: &Layers, shared: &Arc<Shared>) -> Result<Config, Failure> {
     let config = layers.load::<Config>()?.config;
+    let listed = config.listed().map_err(Failure::Usage)?;
     certificates::read(&config, &shared.revoked)
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    for server in shared.servers.replace(&listed, &config) {
+        tokio::spawn(watch::run(server, shared.clone()));
+    }
     Ok(config)
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
+use chooser::Counts;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -28,6 +29,8 @@ pub struct Metrics {
     revocation_list_age: Gauge<f64, AtomicU64>,
     certificate_expires: Gauge<u64, AtomicU64>,
     ca_expires: Gauge<u64, AtomicU64>,
+    /// What is counted of each server, where there are several.
+    pub servers: Counts,
     /// Sessions ever.
     pub sessions_started: Counter,
     /// Tunnels that could not be opened.
@@ -67,6 +70,8 @@ impl Metrics {
             "When the first of the CA's certificates expires, since 1970",
             ca_expires.clone(),
         );
+        let servers = Counts::new("server");
+        servers.register(&mut registry);
         let mut counter = |name: &str, help: &str| {
             let counter = Counter::default();
             registry.register(name, help, counter.clone());
@@ -87,6 +92,7 @@ impl Metrics {
             revocation_list_age,
             certificate_expires,
             ca_expires,
+            servers,
             sessions_started,
             tunnels_failed,
             tunnels_lost,

@@ -22,6 +22,43 @@ pub const NO_SERVER: Refusal<'static> = fatal(
     Some("The connector's log says why."),
 );
 
+/// No primary is known.
+pub const NO_PRIMARY: Refusal<'static> = fatal(
+    "57P03",
+    "pgseal-connector knows no server whose database is primary",
+    Some("None was found within wait_for_primary; the connector's log says what the servers are."),
+);
+
+/// None of several servers can take the session.
+pub const NOBODY_SERVES: Refusal<'static> = fatal(
+    "57P03",
+    "none of the pgseal servers can take this session",
+    Some(
+        "They are down or draining, or their databases are not what target says; the connector's log says which.",
+    ),
+);
+
+/// All servers have as many sessions as they may.
+pub const ALL_FULL: Refusal<'static> = fatal(
+    "53300",
+    "every pgseal server has as many sessions as max_connections allows",
+    Some("Sessions that wait for a place are bounded by max_queue and queue_timeout."),
+);
+
+/// A server does not answer any more, and others may.
+pub const SERVER_DOWN: Refusal<'static> = fatal(
+    "57P01",
+    "the pgseal server of this session does not answer any more",
+    Some("Connect again."),
+);
+
+/// The database of a session's server is something else than it was.
+pub const ROLE_CHANGED: Refusal<'static> = fatal(
+    "57P01",
+    "the database of this session is not what its listener's target says any more",
+    Some("Connect again."),
+);
+
 /// The server took the session, and then said nothing.
 pub const NO_ANSWER: Refusal<'static> = fatal(
     "08006",

@@ -1,19 +1,27 @@
-//! One application's session: its start-up, the tunnel, and the bytes both ways, unchanged.
+//! One application's session: what it wants, and the bytes both ways, unchanged. Which server it
+//! goes to, and how it begins there, is `opening`'s.
 
+use std::future::pending;
 use std::io;
 use std::pin::pin;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use chooser::{Chosen, Leaving, Unserved};
 use daemon::{OnWake, Place, Shutdown};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tunnel::{ALPN_POSTGRESQL, Serial, Standing, Tunnel};
+use tunnel::Serial;
 use wire::frame::Boundaries;
 use wire::originate::{Refusal, Severity};
 use wire::startup::{self, Packet, StartupError};
 
+use crate::cancels;
 use crate::listen::{Peer, Source, Stream};
+use crate::opening::{self, Farewell, Opened};
 use crate::refusals;
+use crate::running::{Entered, Greeting};
+use crate::servers::Fleet;
 use crate::shared::Shared;
 
 /// How long a session may take to say that its server was revoked. With the time that it takes to
@@ -50,6 +58,18 @@ pub enum Failed {
     /// The server's certificate was revoked.
     #[error("the server's certificate was revoked")]
     Revoked,
+    /// None of several servers can be had.
+    #[error(transparent)]
+    Unserved(#[from] Unserved),
+    /// The server does not take sessions now.
+    #[error("the server refused the session with {0}")]
+    Refused(String),
+    /// It cannot stay with its server.
+    #[error("{}", match .0 {
+        Leaving::Down => "its server does not answer any more",
+        Leaving::Role => "the database of its server is something else now",
+    })]
+    Left(Leaving),
 }
 
 /// What an application connects for.
@@ -62,15 +82,26 @@ enum Wish {
     Nothing,
 }
 
+/// Who connected, and where.
+#[derive(Clone, Copy)]
+pub struct Came<'a> {
+    /// Who.
+    pub peer: &'a Peer,
+    /// Where: the address's place in `listen`,
+    pub listener: usize,
+    /// and the address.
+    pub address: &'a str,
+}
+
 /// Serves one connection to its end.
 ///
 /// # Errors
 /// What to say of it in the log; the application has been told already.
 pub async fn serve(
     mut app: Stream,
-    peer: &Peer,
+    came: Came<'_>,
     place: Place<Source>,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<(), Failed> {
     if let Stream::Tcp(tcp) = &app {
         shared.tuning.apply(tcp).map_err(Failed::Application)?;
@@ -85,7 +116,7 @@ pub async fn serve(
     };
     match wish {
         Wish::Nothing => Ok(()),
-        wish if !shared.allow_users.permit(peer) => {
+        wish if !shared.allow_users.permit(came.peer) => {
             shared.metrics.users_refused.inc();
             // A cancel request never gets an answer.
             if let Wish::Session(_) = wish {
@@ -94,7 +125,7 @@ pub async fn serve(
             Err(Failed::NotAllowed)
         }
         Wish::Cancel(request) => tokio::select! {
-            cancelled = cancel(&request, shared) => cancelled,
+            cancelled = cancels::carry(&request, shared) => cancelled,
             () = place.lost() => {
                 shared.metrics.connections_dropped.inc();
                 Ok(())
@@ -103,63 +134,31 @@ pub async fn serve(
         Wish::Session(startup) => {
             drop(place);
             // Of its own, so that a connection that has not begun takes no room for it.
-            Box::pin(session(app, &startup, shared)).await
+            Box::pin(session(app, came, &startup, shared)).await
         }
     }
 }
 
-async fn session(mut app: Stream, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
+async fn session(
+    mut app: Stream,
+    came: Came<'_>,
+    startup: &[u8],
+    shared: &Shared,
+) -> Result<(), Failed> {
     let _running = shared.sessions.begin();
     shared.metrics.sessions_started.inc();
-    match open_tunnel(shared).await {
-        Ok(tunnel) => carry(app, tunnel, startup, shared).await,
-        Err(error) => {
-            let refusal = match error {
-                Failed::RevocationsUnknown => refusals::REVOCATIONS_UNKNOWN,
-                _ => refusals::NO_SERVER,
-            };
-            tell(&mut app, refusal).await?;
-            Err(error)
+    match opening::open(&mut app, came.listener, startup, shared).await {
+        Ok(opened) => carry(app, came, opened, shared).await,
+        Err(unopened) => {
+            match unopened.farewell {
+                Farewell::Refusal(refusal) => tell(&mut app, refusal).await?,
+                Farewell::Server(words) => say(&mut app, &words).await?,
+                Farewell::Nothing => app.shutdown().await.map_err(Failed::Application)?,
+            }
+            daemon::linger(&mut app).await;
+            unopened.why.map_or(Ok(()), Err)
         }
     }
-}
-
-/// Carries a cancel request, and returns when it has been dealt with: the application waits for its
-/// connection to close, and then no later query can be hit.
-async fn cancel(request: &[u8], shared: &Shared) -> Result<(), Failed> {
-    shared.metrics.cancels.inc();
-    let mut tunnel = open_in_turn(shared).await?.stream;
-    tunnel.write_all(request).await.map_err(Failed::Lost)?;
-    tunnel.flush().await.map_err(Failed::Lost)?;
-    // The server closes when PostgreSQL has; until then it holds back the session's next message,
-    // so that giving up here lets no later query be hit.
-    let mut rest = [0; 64];
-    let closed = async { while matches!(tunnel.read(&mut rest).await, Ok(1..)) {} };
-    tokio::time::timeout(shared.answer_timeout, closed)
-        .await
-        .map_err(|_| Failed::Silent(shared.answer_timeout))
-}
-
-/// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
-/// is still there for sessions.
-async fn open_in_turn(shared: &Shared) -> Result<Tunnel, Failed> {
-    // The semaphore is never closed.
-    let _turn = shared.opening_for_cancels.acquire().await;
-    open_tunnel(shared).await
-}
-
-async fn open_tunnel(shared: &Shared) -> Result<Tunnel, Failed> {
-    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
-        return Err(Failed::RevocationsUnknown);
-    }
-    let limit = shared.connect_timeout;
-    let (address, tls) = (&shared.server, &shared.tls);
-    tunnel::connect(address, tls, ALPN_POSTGRESQL, limit, shared.tuning)
-        .await
-        .inspect_err(|_| {
-            shared.metrics.tunnels_failed.inc();
-        })
-        .map_err(Into::into)
 }
 
 /// Reads up to the packet that says what the application wants. Encryption is declined, once for
@@ -228,21 +227,59 @@ async fn refuse<T>(app: &mut Stream, error: StartupError) -> Result<T, Failed> {
 }
 
 async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Result<(), Failed> {
-    app.write_all(&refusal.to_message())
-        .await
-        .map_err(Failed::Application)?;
+    say(app, &refusal.to_message()).await
+}
+
+/// The last that the application hears.
+async fn say(app: &mut (impl AsyncWrite + Unpin), words: &[u8]) -> Result<(), Failed> {
+    app.write_all(words).await.map_err(Failed::Application)?;
     app.shutdown().await.map_err(Failed::Application)
 }
 
 /// Both directions, until either side ends, or the server is not to be trusted any more.
-async fn carry(app: Stream, tunnel: Tunnel, startup: &[u8], shared: &Shared) -> Result<(), Failed> {
-    let Tunnel { stream, server } = tunnel;
-    let overdue = pin!(overdue(shared, &server.serial));
-    tokio::select! {
-        biased;
-        ended = both_ways(app, stream, startup, &server.serial, shared) => ended,
-        () = OnWake::new(overdue) => Err(Failed::Revoked),
+async fn carry(
+    app: Stream,
+    came: Came<'_>,
+    opened: Opened<'_>,
+    shared: &Shared,
+) -> Result<(), Failed> {
+    let Opened {
+        chosen,
+        stream,
+        peer: server,
+        answer,
+        early,
+    } = opened;
+    let entered = shared
+        .running
+        .enter(chosen.name(), came.peer.to_string(), came.address);
+    let carried = Carried {
+        server: &server.serial,
+        chosen: &chosen,
+        entered: &entered,
+        shared,
+    };
+    let ended = {
+        let overdue = pin!(overdue(shared, &server.serial));
+        tokio::select! {
+            biased;
+            ended = both_ways(app, stream, early, answer, carried) => ended,
+            () = OnWake::new(overdue) => Err(Failed::Revoked),
+        }
+    };
+    if let Err(Failed::Lost(_)) = ended {
+        chosen.lost();
     }
+    ended
+}
+
+/// What a session is carried on.
+#[derive(Clone, Copy)]
+struct Carried<'a> {
+    server: &'a Serial,
+    chosen: &'a Chosen<Fleet>,
+    entered: &'a Entered<'a>,
+    shared: &'a Shared,
 }
 
 /// Returns when a session still runs although its server is revoked: its application takes nothing.
@@ -253,38 +290,28 @@ async fn overdue(shared: &Shared, server: &Serial) {
 
 async fn both_ways(
     app: Stream,
-    mut tunnel: impl AsyncRead + AsyncWrite + Unpin,
-    startup: &[u8],
-    server: &Serial,
-    shared: &Shared,
+    tunnel: impl AsyncRead + AsyncWrite + Unpin,
+    early: BytesMut,
+    answer: BytesMut,
+    carried: Carried<'_>,
 ) -> Result<(), Failed> {
-    tunnel.write_all(startup).await.map_err(Failed::Lost)?;
-    tunnel.flush().await.map_err(Failed::Lost)?;
     let (tunnel_reads, tunnel_writes) = tokio::io::split(tunnel);
     let (mut app_reads, app_writes) = tokio::io::split(app);
-    let ended = directions(
-        &mut app_reads,
-        app_writes,
-        tunnel_reads,
-        tunnel_writes,
-        server,
-        shared,
-    );
-    let ended = ended.await;
+    let ended = {
+        let to_server = pin!(app_to_server(&mut app_reads, tunnel_writes, early));
+        let to_app = pin!(server_to_app(tunnel_reads, app_writes, answer, carried));
+        directions(to_server, to_app).await
+    };
     daemon::linger(&mut app_reads).await;
     ended
 }
 
+type Ended = Result<(), Failed>;
+
 async fn directions(
-    app_reads: impl AsyncRead + Unpin,
-    app_writes: impl AsyncWrite + Unpin,
-    tunnel_reads: impl AsyncRead + Unpin,
-    tunnel_writes: impl AsyncWrite + Unpin,
-    server: &Serial,
-    shared: &Shared,
-) -> Result<(), Failed> {
-    let to_server = pin!(app_to_server(app_reads, tunnel_writes));
-    let to_app = pin!(server_to_app(tunnel_reads, app_writes, server, shared));
+    to_server: impl Future<Output = Ended> + Unpin,
+    to_app: impl Future<Output = Ended> + Unpin,
+) -> Ended {
     let (mut to_server, mut to_app) = (OnWake::new(to_server), OnWake::new(to_app));
     tokio::select! {
         biased;
@@ -301,8 +328,13 @@ async fn directions(
 async fn app_to_server(
     mut app: impl AsyncRead + Unpin,
     mut tunnel: impl AsyncWrite + Unpin,
+    early: BytesMut,
 ) -> Result<(), Failed> {
-    let mut chunk = BytesMut::new();
+    let mut chunk = early;
+    if !chunk.is_empty() {
+        tunnel.write_all(&chunk).await.map_err(Failed::Lost)?;
+        tunnel.flush().await.map_err(Failed::Lost)?;
+    }
     loop {
         chunk.clear();
         let read = daemon::read_chunk(&mut app, &mut chunk).await;
@@ -314,13 +346,39 @@ async fn app_to_server(
     }
 }
 
-/// Returns when the session is to end although neither side has ended it: what the application is
-/// told, and what the log.
-async fn must_end(server: &Serial, shared: &Shared) -> (Refusal<'static>, Option<Failed>) {
+/// What the application is told when its session is to end although neither side has ended it, and what
+/// the log.
+pub type Ending = (Refusal<'static>, Option<Failed>);
+
+/// Returns when that is so, of a session that has got as far as this server.
+pub async fn must_end(
+    server: Option<&Serial>,
+    chosen: Option<&Chosen<Fleet>>,
+    shared: &Shared,
+) -> Ending {
     let mut ending: Shutdown = shared.ending.clone();
+    let leaving = async {
+        match chosen {
+            Some(chosen) => chosen.leaving().await,
+            None => pending().await,
+        }
+    };
+    let revoked = async {
+        match server {
+            Some(server) => shared.revoked.revoked(server).await,
+            None => pending().await,
+        }
+    };
     tokio::select! {
+        why = leaving => {
+            let refusal = match why {
+                Leaving::Down => refusals::SERVER_DOWN,
+                Leaving::Role => refusals::ROLE_CHANGED,
+            };
+            (refusal, Some(Failed::Left(why)))
+        }
         () = ending.begun() => (refusals::SHUTDOWN, None),
-        () = shared.revoked.revoked(server) => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
+        () = revoked => (refusals::SERVER_REVOKED, Some(Failed::Revoked)),
     }
 }
 
@@ -329,14 +387,28 @@ async fn must_end(server: &Serial, shared: &Shared) -> (Refusal<'static>, Option
 async fn server_to_app(
     mut tunnel: impl AsyncRead + Unpin,
     mut app: impl AsyncWrite + Unpin,
-    server: &Serial,
-    shared: &Shared,
+    answer: BytesMut,
+    carried: Carried<'_>,
 ) -> Result<(), Failed> {
-    let mut boundaries = Boundaries::default();
-    let must_end = pin!(must_end(server, shared));
+    let Carried {
+        entered, shared, ..
+    } = carried;
+    let (mut boundaries, mut greeting) = (Boundaries::default(), Greeting::default());
+    let mut pass = async |boundaries: &mut Boundaries, app: &mut _, chunk: &[u8]| {
+        let unreadable = |error| Failed::Lost(io::Error::other(error));
+        boundaries.pass(chunk).map_err(unreadable)?;
+        if let Some(number) = greeting.pass(chunk).map_err(unreadable)? {
+            entered.is_process(number);
+        }
+        AsyncWriteExt::write_all(app, chunk)
+            .await
+            .map_err(Failed::Application)
+    };
+    let mut chunk = answer;
+    pass(&mut boundaries, &mut app, &chunk).await?;
+    let must_end = pin!(must_end(Some(carried.server), Some(carried.chosen), shared));
     let mut must_end = OnWake::new(must_end);
     let mut silent = pin!(tokio::time::sleep(shared.answer_timeout));
-    let mut chunk = BytesMut::new();
     let (refusal, lost) = loop {
         chunk.clear();
         let read = tokio::select! {
@@ -358,10 +430,7 @@ async fn server_to_app(
             }
             Err(error) => break (refusals::SERVER_GONE, Some(Failed::Lost(error))),
         }
-        boundaries
-            .pass(&chunk)
-            .map_err(|error| Failed::Lost(io::Error::other(error)))?;
-        app.write_all(&chunk).await.map_err(Failed::Application)?;
+        pass(&mut boundaries, &mut app, &chunk).await?;
     };
     if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
         tell(&mut app, refusal).await?;

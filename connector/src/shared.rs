@@ -10,6 +10,8 @@ use tunnel::{ClientTls, Revoked, Tuning};
 use crate::config::Config;
 use crate::listen::Source;
 use crate::metrics::Metrics;
+use crate::running::Running;
+use crate::servers::Servers;
 use crate::users::AllowUsers;
 
 /// Tunnels that are opened for cancel requests at once; more requests wait.
@@ -17,14 +19,12 @@ const OPENING_FOR_CANCELS: usize = 16;
 
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
-    /// The server's address.
-    pub server: String,
+    /// Where sessions and requests go.
+    pub servers: Servers,
     /// Its end of TLS, for data sessions and the control API.
     pub tls: Arc<ClientTls>,
-    /// Whose certificates are revoked, as the server has told.
+    /// Whose certificates are revoked, as the servers have told.
     pub revoked: Revoked,
-    /// The server's control API.
-    pub control: control::Client,
     /// Who may connect by unix socket.
     pub allow_users: AllowUsers,
     /// Whether applications may create zones.
@@ -42,33 +42,42 @@ pub struct Shared {
     /// TCP options of its connections.
     pub tuning: Tuning,
     /// What it counts.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The sessions that run.
     pub sessions: Sessions,
+    /// The same, one by one, once they have begun on a server.
+    pub running: Running,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
 }
 
+/// What is made of the configuration first, for it may be wrong.
+pub struct Parts {
+    /// Where sessions and requests go.
+    pub servers: Servers,
+    /// The connector's end of TLS.
+    pub tls: Arc<ClientTls>,
+    /// Whose certificates are revoked: nothing heard yet.
+    pub revoked: Revoked,
+    /// Who may connect by unix socket.
+    pub allow_users: AllowUsers,
+    /// All at zero.
+    pub metrics: Arc<Metrics>,
+}
+
 impl Shared {
-    /// From the configuration, its end of TLS, and who may connect.
+    /// From the configuration, and what was made of it.
     #[must_use]
-    pub fn new(
-        config: &Config,
-        tls: ClientTls,
-        revoked: Revoked,
-        allow_users: AllowUsers,
-        ending: Shutdown,
-    ) -> Self {
-        let tls = Arc::new(tls);
-        let control = config
-            .control
-            .as_ref()
-            .unwrap_or(&config.server)
-            .as_str()
-            .to_owned();
+    pub fn new(config: &Config, parts: Parts, ending: Shutdown) -> Self {
+        let Parts {
+            servers,
+            tls,
+            revoked,
+            allow_users,
+            metrics,
+        } = parts;
         Self {
-            server: config.server.as_str().to_owned(),
-            control: control::Client::new(control, tls.clone(), config.connect_timeout.0),
+            servers,
             tls,
             revoked,
             allow_users,
@@ -81,8 +90,9 @@ impl Shared {
             ))),
             opening_for_cancels: Semaphore::new(OPENING_FOR_CANCELS),
             tuning: config.tuning(),
-            metrics: Metrics::new(),
+            metrics,
             sessions: Sessions::default(),
+            running: Running::default(),
             ending,
         }
     }

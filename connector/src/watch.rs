@@ -1,11 +1,13 @@
-//! Hears from the server what is new: which certificates are revoked.
+//! Hears from each server what is new: which certificates are revoked, and how it stands.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use control::{ClientError, Revocations, Watch};
 use tunnel::{BadSerial, Serial, TooManyRevoked};
 
+use crate::servers::Server;
 use crate::shared::Shared;
 
 /// The first wait before a lost connection is made again; each further one is twice as long,
@@ -28,18 +30,31 @@ enum Unheard {
     Revoked,
 }
 
-/// Listens, and connects again whenever the connection is lost, until dropped.
-pub async fn run(shared: Arc<Shared>) {
+/// Listens to one server, for as long as it is listed.
+pub async fn run(server: Arc<Server>, shared: Arc<Shared>) {
+    tokio::select! {
+        () = go_on(&server, &shared) => {}
+        () = server.is_gone() => {}
+    }
+}
+
+/// Connects again whenever the connection is lost, until dropped.
+async fn go_on(server: &Server, shared: &Shared) {
     let mut wait = FIRST_WAIT;
     let mut well = true;
     loop {
         let mut heard = false;
-        let Err(error) = listen(&shared, &mut heard).await;
+        let Err(error) = listen(server, shared, &mut heard).await;
         if heard {
             wait = FIRST_WAIT;
+            shared.servers.fell_silent(server);
         }
-        // Said once until it is heard again.
-        if std::mem::replace(&mut well, false) || heard {
+        let server = server.address.as_str();
+        if shared.servers.has_choice() {
+            // That it is down is said where that is found out.
+            tracing::debug!(%error, server, "the server does not tell which certificates are revoked");
+        } else if std::mem::replace(&mut well, false) || heard {
+            // Said once until it is heard again.
             tracing::warn!(%error, "the server does not tell which certificates are revoked");
         }
         tokio::time::sleep(wait).await;
@@ -48,23 +63,27 @@ pub async fn run(shared: Arc<Shared>) {
 }
 
 /// One connection, to its end.
-async fn listen(shared: &Shared, heard: &mut bool) -> Result<std::convert::Infallible, Unheard> {
-    let mut watch = shared.control.watch().await?;
-    let server = watch.server.serial.clone();
+async fn listen(server: &Server, shared: &Shared, heard: &mut bool) -> Result<Infallible, Unheard> {
+    let mut watch = server.control.watch().await?;
+    let serial = watch.server.serial.clone();
     tokio::select! {
-        ended = hear(shared, &mut watch, heard) => ended,
-        () = shared.revoked.revoked(&server) => Err(Unheard::Revoked),
+        ended = hear(server, shared, &mut watch, heard) => ended,
+        () = shared.revoked.revoked(&serial) => Err(Unheard::Revoked),
     }
 }
 
 async fn hear(
+    server: &Server,
     shared: &Shared,
     watch: &mut Watch,
     heard: &mut bool,
-) -> Result<std::convert::Infallible, Unheard> {
-    let mut number = None;
+) -> Result<Infallible, Unheard> {
+    let (mut number, mut standing) = (None, None);
     loop {
         let news = watch.next().await?;
+        // What is not said again is as it was.
+        standing = news.standing.or(standing);
+        shared.servers.heard(server, standing.as_ref());
         let Some(revocations) = news.revocations else {
             continue;
         };

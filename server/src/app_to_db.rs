@@ -12,31 +12,37 @@ use crate::conversation::Injection;
 use crate::flow::Flow;
 use crate::session::Ended;
 
-/// Carries messages until the application ends, and then ends the database's side.
+/// Carries messages until the application ends, and then ends the database's side. The application has
+/// said `early` already.
 ///
 /// # Errors
 /// A connection broke.
 pub async fn run(
     mut app: impl AsyncRead + Unpin,
+    early: BytesMut,
     mut db: impl AsyncWrite + Unpin,
     flow: &Flow,
 ) -> Result<(), Ended> {
-    let mut chunk = BytesMut::new();
+    let mut chunk = early;
     let mut requests = Requests::default();
     loop {
         let between_messages = requests.between_messages();
-        let read = tokio::select! {
-            biased;
-            // Due even while the application is silent: it waits for the outcome.
-            injection = flow.injection(), if between_messages => {
-                inject(&mut db, injection).await.map_err(Ended::Database)?;
-                continue;
+        if chunk.is_empty() {
+            let read = tokio::select! {
+                biased;
+                // Due even while the application is silent: it waits for the outcome.
+                injection = flow.injection(), if between_messages => {
+                    inject(&mut db, injection).await.map_err(Ended::Database)?;
+                    continue;
+                }
+                read = daemon::read_chunk(&mut app, &mut chunk) => {
+                    read.map_err(Ended::Application)?
+                }
+            };
+            if read == 0 {
+                // Hanging up is a goodbye too.
+                flow.terminate();
             }
-            read = daemon::read_chunk(&mut app, &mut chunk) => read.map_err(Ended::Application)?,
-        };
-        if read == 0 {
-            // Hanging up is a goodbye too.
-            flow.terminate();
         }
         if flow.is_terminated() {
             return db.shutdown().await.map_err(Ended::Database);

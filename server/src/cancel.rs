@@ -20,8 +20,18 @@ pub struct Cancels {
 
 struct Entry {
     secret: Zeroizing<Vec<u8>>,
-    client: ClientId,
-    flow: Arc<Flow>,
+    session: Cancellable,
+}
+
+/// A session that can be cancelled.
+#[derive(Clone)]
+pub struct Cancellable {
+    /// Whose it is.
+    pub client: ClientId,
+    /// What its directions share.
+    pub flow: Arc<Flow>,
+    /// The name of its database.
+    pub database: String,
 }
 
 /// A session's entry; removed when dropped.
@@ -33,17 +43,10 @@ pub struct Registered {
 
 impl Cancels {
     /// Makes a session known by the pair of its BackendKeyData.
-    pub fn register(
-        self: &Arc<Self>,
-        pid: u32,
-        secret: &[u8],
-        client: &ClientId,
-        flow: &Arc<Flow>,
-    ) -> Registered {
+    pub fn register(self: &Arc<Self>, pid: u32, secret: &[u8], session: Cancellable) -> Registered {
         let entry = Arc::new(Entry {
             secret: Zeroizing::new(secret.to_vec()),
-            client: client.clone(),
-            flow: flow.clone(),
+            session,
         });
         self.lock().entry(pid).or_default().push(entry.clone());
         Registered {
@@ -55,16 +58,16 @@ impl Cancels {
 
     /// The session that a cancel request of this client means, if there is one.
     #[must_use]
-    pub fn find(&self, pid: u32, secret: &[u8], client: &ClientId) -> Option<Arc<Flow>> {
+    pub fn find(&self, pid: u32, secret: &[u8], client: &ClientId) -> Option<Cancellable> {
         let sessions = self.lock();
         let means = |entry: &&Arc<Entry>| {
-            bool::from(entry.secret.as_slice().ct_eq(secret)) && entry.client == *client
+            bool::from(entry.secret.as_slice().ct_eq(secret)) && entry.session.client == *client
         };
         sessions
             .get(&pid)?
             .iter()
             .find(means)
-            .map(|entry| entry.flow.clone())
+            .map(|entry| entry.session.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Vec<Arc<Entry>>>> {
@@ -93,11 +96,16 @@ mod tests {
         let cancels = Arc::new(Cancels::default());
         let (app, other): (ClientId, ClientId) = ("app".parse().unwrap(), "other".parse().unwrap());
         let flow = Arc::new(Flow::default());
-        let registered = cancels.register(7, b"secret", &app, &flow);
+        let session = Cancellable {
+            client: app.clone(),
+            flow: flow.clone(),
+            database: "d:1".to_owned(),
+        };
+        let registered = cancels.register(7, b"secret", session);
         assert!(
             cancels
                 .find(7, b"secret", &app)
-                .is_some_and(|found| Arc::ptr_eq(&found, &flow))
+                .is_some_and(|found| Arc::ptr_eq(&found.flow, &flow))
         );
         assert!(cancels.find(7, b"secret", &other).is_none());
         assert!(cancels.find(7, b"secre", &app).is_none());

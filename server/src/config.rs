@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chooser::settings::{self, Balance, Bind, Checks, Needs, OneOrSeveral, twice};
 use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
 use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings, Subnet};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
+
+use crate::databases::Listed;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -18,7 +21,7 @@ pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
 pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
-    pub listen: Listen,
+    pub listen: OneOrSeveral<Bind<Listen>>,
     /// `proxy_protocol_from`
     #[serde(default)]
     pub proxy_protocol_from: Vec<Subnet>,
@@ -42,7 +45,17 @@ pub struct Config {
     /// `tls`
     pub tls: Tls,
     /// `database`
+    #[serde(default)]
     pub database: Database,
+    /// `databases`
+    #[serde(default)]
+    pub databases: Vec<Listed>,
+    /// `balance`
+    #[serde(default)]
+    pub balance: Balance,
+    /// `checks`
+    #[serde(default)]
+    pub checks: Checks,
     /// `monitor_interval`
     #[serde(default = "default_monitor_interval")]
     pub monitor_interval: Period,
@@ -104,34 +117,42 @@ pub struct Tls {
 
 /// The database this server stands before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Database {
     /// `database.address`
-    pub address: DatabaseAddress,
+    pub address: Option<DatabaseAddress>,
     /// `database.sslmode`
-    #[serde(default)]
     pub sslmode: SslMode,
     /// `database.host_name`
-    #[serde(default)]
     pub host_name: Option<String>,
     /// `database.ca`
-    #[serde(default)]
     pub ca: Option<PathBuf>,
     /// `database.certificate`
-    #[serde(default)]
     pub certificate: Option<PathBuf>,
     /// `database.private_key`
-    #[serde(default)]
     pub private_key: Option<PathBuf>,
     /// `database.connect_timeout`
-    #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
     /// `database.answer_timeout`
-    #[serde(default = "default_answer_timeout")]
     pub answer_timeout: Period,
     /// `database.monitor`
-    #[serde(default)]
     pub monitor: Monitor,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            address: None,
+            sslmode: SslMode::default(),
+            host_name: None,
+            ca: None,
+            certificate: None,
+            private_key: None,
+            connect_timeout: Period::seconds(5),
+            answer_timeout: Period::seconds(60),
+            monitor: Monitor::default(),
+        }
+    }
 }
 
 /// As whom the server watches its database.
@@ -221,8 +242,11 @@ impl std::fmt::Display for SslMode {
     }
 }
 
-fn default_listen() -> Listen {
-    Listen(([127, 0, 0, 1], 9393).into())
+fn default_listen() -> OneOrSeveral<Bind<Listen>> {
+    OneOrSeveral(vec![Bind {
+        address: Listen(([127, 0, 0, 1], 9393).into()),
+        needs: Needs::default(),
+    }])
 }
 
 fn default_ops_listen() -> Listen {
@@ -265,10 +289,6 @@ fn default_max_crl_age() -> Period {
     Live::default().max_crl_age
 }
 
-fn default_connect_timeout() -> Period {
-    Period::seconds(5)
-}
-
 fn default_monitor_database() -> String {
     "postgres".to_owned()
 }
@@ -279,10 +299,6 @@ fn default_monitor_interval() -> Period {
 
 fn default_monitor_timeout() -> Period {
     Period::seconds(1)
-}
-
-fn default_answer_timeout() -> Period {
-    Period::seconds(60)
 }
 
 /// The keys that apply to a running program, on SIGHUP.
@@ -318,6 +334,29 @@ impl Config {
         Place {
             address: self.store.clone(),
             etcd: self.etcd.clone(),
+        }
+    }
+
+    /// The databases that sessions may go to: one at least.
+    ///
+    /// # Errors
+    /// In a line: none is named, or in two ways.
+    pub fn databases(&self) -> Result<Vec<Listed>, String> {
+        match (&self.database.address, self.databases.as_slice()) {
+            (Some(address), []) => Ok(vec![address.clone().into()]),
+            (None, []) => Err(
+                "`database.address` is not set: put it into the configuration file, or give \
+                 --database-address or PGSEAL_DATABASE_ADDRESS"
+                    .to_owned(),
+            ),
+            (Some(_), _) => Err("database.address and databases: set one of the two".to_owned()),
+            (None, several) => {
+                let addresses: Vec<_> = several.iter().map(|it| it.address.to_string()).collect();
+                match twice(addresses.iter().map(String::as_str)) {
+                    None => Ok(several.to_vec()),
+                    Some(address) => Err(format!("databases: {address} is listed twice")),
+                }
+            }
         }
     }
 
@@ -377,12 +416,14 @@ const fn text(
 }
 
 /// Every key, in the order of the reference.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &daemon::join::<{ OWN.len() + settings::KEYS.len() }>(OWN, settings::KEYS);
+
+const OWN: &[Key] = &[
     text(
         "listen",
-        "ADDRESS",
+        "ADDRESSES",
         "127.0.0.1:9393",
-        "Where connectors and the control API are served, with TLS.",
+        "Where connectors and the control API are served, with TLS: an IP address and a port, or several of them. Behind each may stand what its sessions need, where there are several databases: target=, policy=, max_lag=, fallback_to_primary, on_role_change=, as in 0.0.0.0:9394 target=replica; what is not said there holds as below.",
     ),
     Key {
         name: "proxy_protocol_from",
@@ -467,9 +508,16 @@ pub const KEYS: &[Key] = &[
     text(
         "database.address",
         "ADDRESS",
-        "",
+        "set this or databases",
         "The PostgreSQL server: host:port, or the path of its unix socket, such as /run/postgresql/.s.PGSQL.5432.",
     ),
+    Key {
+        name: "databases",
+        kind: Kind::List,
+        value: "ADDRESSES",
+        default: "set this or database.address",
+        help: "Several PostgreSQL servers, between which the server chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup and max_connections=. What database.* says holds for each; database.monitor.user has to be set.",
+    },
     text(
         "database.sslmode",
         "MODE",

@@ -27,6 +27,7 @@ use tokio_rustls::server::TlsStream;
 use tunnel::{Identity, Role, Standing};
 
 use crate::keys::KeysError;
+use crate::listen::ListenerNumber;
 use crate::shared::Shared;
 use crate::standing;
 use crate::watch;
@@ -35,8 +36,14 @@ use crate::watch;
 const MAX_BODY: usize = 64 << 10;
 
 /// Answers requests on one connection until it ends.
-pub async fn serve(stream: TlsStream<TcpStream>, identity: Identity, shared: Arc<Shared>) {
-    daemon::serve_http_connection(stream, router(shared).layer(Extension(identity))).await;
+pub async fn serve(
+    stream: TlsStream<TcpStream>,
+    identity: Identity,
+    listener: ListenerNumber,
+    shared: Arc<Shared>,
+) {
+    let router = router(shared).layer(Extension(identity));
+    daemon::serve_http_connection(stream, router.layer(Extension(listener))).await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -101,6 +108,7 @@ impl From<KeysError> for Problem {
 async fn status(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
+    Extension(listener): Extension<ListenerNumber>,
 ) -> Result<Json<Status>, Problem> {
     // A client is told of its own sessions and values alone.
     let of = match identity.role {
@@ -119,7 +127,7 @@ async fn status(
     Ok(Json(Status {
         server: shared.id.clone(),
         version: env!("CARGO_PKG_VERSION").into(),
-        database: shared.database.address().to_string(),
+        database: shared.databases.to_string(),
         zone_mode: policy.zone_mode,
         on_refused: policy.on_refused,
         sessions: shared.sessions.count() as u64,
@@ -137,19 +145,24 @@ async fn status(
         },
         settings: shared.settings.status(),
         draining: shared.is_draining(),
-        standing: standing::now(&shared),
+        standing: standing::now(&shared, listener.0),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
     }))
 }
 
-async fn watch(State(shared): State<Arc<Shared>>) -> Response {
+async fn watch(
+    State(shared): State<Arc<Shared>>,
+    Extension(listener): Extension<ListenerNumber>,
+) -> Response {
     let (lines, body) = Channel::new(1);
-    tokio::spawn(watch::tell(
-        shared.revoked.clone(),
-        shared.standing.subscribe(),
-        lines,
-    ));
+    // A connection is of a listener that there is.
+    let standing = shared
+        .standings
+        .get(listener.0)
+        .or(shared.standings.first());
+    let standing = standing.expect("there is a listener").subscribe();
+    tokio::spawn(watch::tell(shared.revoked.clone(), standing, lines));
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (headers, Body::new(body)).into_response()
 }

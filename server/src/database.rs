@@ -37,7 +37,6 @@ pub struct Database {
     /// For new connections; none where they are in clear.
     tls: ArcSwapOption<Tls>,
     limit: Duration,
-    answer_timeout: Duration,
     tuning: Tuning,
     /// When it was last probed, and whether it answered.
     probed: Mutex<Option<(Instant, bool)>>,
@@ -88,13 +87,16 @@ impl Database {
     ///
     /// # Errors
     /// In a line: why TLS cannot be set up.
-    pub fn new(config: &config::Database, tuning: Tuning) -> Result<Self, String> {
-        let tls = Tls::new(config, &config.address)?;
+    pub fn new(
+        config: &config::Database,
+        address: &DatabaseAddress,
+        tuning: Tuning,
+    ) -> Result<Self, String> {
+        let tls = Tls::new(config, address)?;
         Ok(Self {
-            address: config.address.clone(),
+            address: address.clone(),
             tls: ArcSwapOption::from_pointee(tls),
             limit: config.connect_timeout.0,
-            answer_timeout: config.answer_timeout.0,
             tuning,
             probed: Mutex::new(None),
         })
@@ -117,12 +119,6 @@ impl Database {
     #[must_use]
     pub fn address(&self) -> &DatabaseAddress {
         &self.address
-    }
-
-    /// How long it may take to its first answer to a start-up packet.
-    #[must_use]
-    pub fn answer_timeout(&self) -> Duration {
-        self.answer_timeout
     }
 
     /// A connection on which the start-up packet goes next.
@@ -170,16 +166,24 @@ impl Database {
         {
             return answers;
         }
-        let probe = self.in_time(async {
+        let answers = self.probe().await.is_ok();
+        *probed = Some((Instant::now(), answers));
+        answers
+    }
+
+    /// Asks whether a database answers there as securely as it must.
+    ///
+    /// # Errors
+    /// It does not, or not in time.
+    pub async fn probe(&self) -> Result<(), DatabaseError> {
+        self.in_time(async {
             let mut stream = self.dial().await?;
             match self.tls.load_full() {
                 None => self.ask_for_tls(&mut stream).await.map(drop),
                 Some(tls) => self.encrypt(stream, &tls).await.map(drop),
             }
-        });
-        let answers = probe.await.is_ok();
-        *probed = Some((Instant::now(), answers));
-        answers
+        })
+        .await
     }
 
     /// Sends a CancelRequest and waits until the database has closed the connection: from then on

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
+use chooser::Chosen;
 use control::OnRefused;
 use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -18,6 +19,7 @@ use wire::row::Fields;
 use wire::{Header, error, frame, originate, sasl};
 
 use crate::conversation::Reply;
+use crate::databases::Nodes;
 use crate::edits::Edits;
 use crate::limits::{Held, PATIENCE};
 use crate::metrics::Reason;
@@ -64,6 +66,8 @@ enum Plan {
 /// The direction's state between two messages.
 pub struct DbToApp<'a> {
     session: &'a Session,
+    /// Its database, where it was chosen.
+    chosen: Option<&'a Chosen<Nodes>>,
     /// Bytes of the current message that go by in pieces, and whether the application sees them.
     left: usize,
     dropped: bool,
@@ -93,9 +97,10 @@ enum Memory {
 impl<'a> DbToApp<'a> {
     /// At the start of a session.
     #[must_use]
-    pub fn new(session: &'a Session) -> Self {
+    pub fn new(session: &'a Session, chosen: Option<&'a Chosen<Nodes>>) -> Self {
         Self {
             session,
+            chosen,
             left: 0,
             dropped: false,
             dropping: false,
@@ -106,26 +111,24 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    /// Carries messages until the database's side ends, and tells the application why it did.
+    /// Carries messages until the database's side ends, and tells the application why it did. The
+    /// database has said `answer` already.
     ///
     /// # Errors
     /// It ended otherwise than by the database closing it.
     pub async fn run(
         mut self,
         mut db: impl AsyncRead + Unpin,
+        answer: BytesMut,
         mut app: impl AsyncWrite + Unpin,
     ) -> Result<(), Ended> {
-        let end = self.carry(&mut db, &mut app).await;
+        let end = self.carry(&mut db, answer, &mut app).await;
         // PostgreSQL itself may have said it, and whoever said goodbye wants to hear nothing. In
         // the middle of a message nothing can be said.
         let silent = self.last_tag == b'E' || self.session.flow.is_terminated() || self.left > 0;
         let farewell = match &end {
-            Ok(()) | Err(Ended::Database(_)) => Some(refusals::DATABASE_GONE),
-            Err(Ended::Silent(_)) => Some(refusals::NO_DATABASE),
-            Err(Ended::Shutdown) => Some(refusals::SHUTDOWN),
-            Err(Ended::Revoked) => Some(refusals::REVOKED_NOW),
-            Err(Ended::Framing(_) | Ended::Malformed(_)) => Some(refusals::DATABASE_GARBLED),
-            Err(Ended::Application(_)) => None,
+            Ok(()) => Some(refusals::DATABASE_GONE),
+            Err(ended) => ended.farewell(),
         };
         if let Some(farewell) = farewell.filter(|_| !silent) {
             app.write_all(&farewell.to_message())
@@ -139,18 +142,19 @@ impl<'a> DbToApp<'a> {
     async fn carry(
         &mut self,
         db: &mut (impl AsyncRead + Unpin),
+        answer: BytesMut,
         app: &mut (impl AsyncWrite + Unpin),
     ) -> Result<(), Ended> {
         let session = self.session;
-        let must_end = pin!(session.must_end());
+        let must_end = pin!(session.must_end(self.chosen));
         let mut must_end = OnWake::new(must_end);
-        let patience = session.shared.database.answer_timeout();
+        let patience = session.shared.answer_timeout;
         let mut silent = pin!(tokio::time::sleep(patience));
-        let mut input = BytesMut::new();
-        // Behind a long row there may be more that is whole.
-        let mut is_behind_long_row = false;
+        // There may be more in it that is whole: what has come before, or behind a long row.
+        let mut has_more = !answer.is_empty();
+        let mut input = answer;
         loop {
-            if !self.find_memory(&mut input).await && !is_behind_long_row {
+            if !self.find_memory(&mut input).await && !has_more {
                 let read = tokio::select! {
                     biased;
                     ended = &mut must_end => {
@@ -174,10 +178,10 @@ impl<'a> DbToApp<'a> {
             write(app, edits.finish(taken), leaving.is_some())
                 .await
                 .map_err(Ended::Application)?;
-            is_behind_long_row = leaving.take().is_some();
+            has_more = leaving.take().is_some();
             readable?;
             input.advance(taken);
-            if is_behind_long_row || input.is_empty() && input.capacity() > KEEP {
+            if has_more || input.is_empty() && input.capacity() > KEEP {
                 // Its memory is not accounted for any more, though the next message has begun.
                 input = BytesMut::from(input.as_ref());
             }

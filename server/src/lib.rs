@@ -13,6 +13,7 @@ mod contact;
 mod control;
 mod conversation;
 mod database;
+mod databases;
 mod db_to_app;
 mod edits;
 mod field;
@@ -41,13 +42,15 @@ use daemon::{
 };
 use keystore::{MasterKey, Secret, Store};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tunnel::{Revoked, ServerTls};
 
 use crate::config::Config;
 use crate::contact::Contact;
-use crate::database::Database;
+use crate::databases::Databases;
 use crate::keys::{Keys, Opened};
-use crate::monitor::Monitor;
+use crate::listen::ListenerNumber;
+use crate::metrics::Metrics;
 use crate::settings::{Configured, Settings};
 use crate::shared::Shared;
 
@@ -102,8 +105,8 @@ pub fn from_command_line() -> Result<(), Failure> {
 struct Prepared {
     tls: ServerTls,
     revoked: Revoked,
-    database: Database,
-    monitor: Option<Monitor>,
+    databases: Databases,
+    metrics: Metrics,
     keys: Keys,
     settings: Settings,
 }
@@ -114,8 +117,8 @@ impl Prepared {
         let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
         let setup = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        let database = Database::new(&config.database, config.tuning()).map_err(Failure::Usage)?;
-        let monitor = Monitor::new(config).map_err(Failure::Usage)?;
+        let mut metrics = Metrics::new();
+        let databases = Databases::new(config, &mut metrics).map_err(Failure::Usage)?;
         let configured = configured(loaded)?;
         let asked = Instant::now();
         let store = open_store(config)?;
@@ -135,8 +138,8 @@ impl Prepared {
             keys: Keys::new(opened, &setup.identity.id, contact),
             tls: ServerTls::new(setup),
             revoked,
-            database,
-            monitor,
+            databases,
+            metrics,
             settings,
         })
     }
@@ -192,23 +195,28 @@ async fn run(
     let (ending, end) = Shutdown::new();
     let shared = Arc::new(Shared::new(&config, prepared, log, ending.clone()));
     shared.settings.tell();
-    let listener = bind("listen", config.listen).await?;
+    let mut listeners = Vec::new();
+    for it in &config.listen.0 {
+        listeners.push(bind("listen", it.address).await?);
+    }
     let ops_listener = bind("ops_listen", config.ops_listen).await?;
     tracing::info!(
-        server = shared.id, listen = %config.listen.0, ops = %config.ops_listen.0,
-        database = %shared.database.address(), zone_mode = %shared.settings.live().zone_mode,
+        server = shared.id, listen = %config.listen, ops = %config.ops_listen.0,
+        database = %shared.databases, zone_mode = %shared.settings.live().zone_mode,
         "ready"
     );
 
-    let accepting = tokio::spawn(listen::serve(listener, shared.clone()));
+    let mut accepting = JoinSet::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let number = ListenerNumber(number);
+        accepting.spawn(listen::serve(listener, number, shared.clone()));
+    }
     tokio::spawn(ops::serve(ops_listener, shared.clone()));
     tokio::spawn(certificates::watch(shared.clone()));
     tokio::spawn(shared.keys.clone().watch(shared.clone(), ending.clone()));
     tokio::spawn(shared.keys.clone().expire(ending.clone()));
     tokio::spawn(standing::keep(shared.clone()));
-    if let Some(monitor) = shared.monitor.clone() {
-        tokio::spawn(monitor::watch(monitor, shared.clone()));
-    }
+    shared.databases.start(&shared);
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
     daemon::notify(Status::Ready);
     while signals.next().await == Asked::Reload {
@@ -217,9 +225,8 @@ async fn run(
 
     daemon::notify(Status::Stopping);
     shared.drain();
-    accepting.abort();
-    // From here on the port is closed, and who connects is told so.
-    let _ = accepting.await;
+    // From here on the ports are closed, and who connects is told so.
+    accepting.shutdown().await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     let limit = shared.settings.live().drain_timeout.0;
     shared.sessions.ended(limit).await;
@@ -275,14 +282,14 @@ fn read_again(layers: &Layers, shared: &Shared) -> Result<(Config, Configured), 
         Failure::Usage(format!("with the settings that the store says: {error}"))
     })?;
     let config = loaded.config;
-    let database = shared.database.prepare(&config.database);
-    let database = database.map_err(Failure::Usage)?;
+    let databases = shared.databases.prepare(&config.database);
+    let databases = databases.map_err(Failure::Usage)?;
     // Reading files and asking etcd takes a while, and this is an async thread.
     let opened = tokio::task::block_in_place(|| open_again(&config, shared))?;
     certificates::read(&config, &shared.revoked)
         .and_then(|setup| shared.tls.exchange(setup))
         .map_err(|error| Failure::Usage(error.to_string()))?;
-    shared.database.apply(database);
+    shared.databases.apply(databases);
     if let Some(opened) = opened {
         let address = opened.place.address.clone();
         if address != shared.keys.opened().place.address {

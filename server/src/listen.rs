@@ -83,8 +83,12 @@ impl From<Network> for Source {
     }
 }
 
+/// One of `listen`, the first being 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenerNumber(pub usize);
+
 /// Takes connections until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |tcp, peer, place| {
         let announces = proxied::announces(peer, &shared);
@@ -93,13 +97,18 @@ pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
             false => tracing::info_span!("connection", %peer),
             true => tracing::info_span!("connection", through = %peer, peer = Empty),
         };
-        let served = serve_one(tcp, announces, place, shared.clone());
+        let served = serve_one(tcp, (number, announces), place, shared.clone());
         tokio::spawn(served.instrument(span));
     })
     .await;
 }
 
-async fn serve_one(tcp: TcpStream, announces: bool, place: Place<Source>, shared: Arc<Shared>) {
+async fn serve_one(
+    tcp: TcpStream,
+    (number, announces): (ListenerNumber, bool),
+    place: Place<Source>,
+    shared: Arc<Shared>,
+) {
     let received = receive(tcp, announces, &place, &shared);
     let received = tokio::time::timeout(shared.startup_timeout, received);
     let peer = tokio::select! {
@@ -113,7 +122,7 @@ async fn serve_one(tcp: TcpStream, announces: bool, place: Place<Source>, shared
         Ok(Ok(Peer::Data(stream, client, serial, startup))) => {
             drop(place);
             // Of its own, so that a connection that has not begun takes no room for it.
-            Box::pin(data(*stream, client, serial, &startup, shared)).await;
+            Box::pin(data(*stream, (client, serial), number, &startup, shared)).await;
         }
         Ok(Ok(Peer::Cancel(mut stream, client, pid, secret))) => {
             // The session waits for its end, whether or not the peer does.
@@ -134,7 +143,7 @@ async fn serve_one(tcp: TcpStream, announces: bool, place: Place<Source>, shared
         }
         Ok(Ok(Peer::Control(stream, peer))) => {
             drop(place);
-            Box::pin(control(*stream, peer, shared)).await;
+            Box::pin(control(*stream, peer, number, shared)).await;
         }
         Ok(Err(Turned::Probe)) => {}
         Ok(Err(turned)) => {
@@ -149,11 +158,16 @@ async fn serve_one(tcp: TcpStream, announces: bool, place: Place<Source>, shared
 }
 
 /// The control API, for as long as its peer may use it.
-async fn control(stream: TlsStream<TcpStream>, peer: PeerCertificate, shared: Arc<Shared>) {
+async fn control(
+    stream: TlsStream<TcpStream>,
+    peer: PeerCertificate,
+    number: ListenerNumber,
+    shared: Arc<Shared>,
+) {
     let place = shared.controlling.enter(peer.identity.clone());
     let revoked = shared.revoked.clone();
     tokio::select! {
-        () = control::serve(stream, peer.identity, shared.clone()) => {}
+        () = control::serve(stream, peer.identity, number, shared.clone()) => {}
         () = revoked.revoked(&peer.serial) => {
             tracing::info!("the peer's certificate was revoked: its connection is closed");
         }
@@ -332,15 +346,15 @@ async fn admit(peer: &PeerCertificate, shared: &Shared) -> Result<ClientId, Refu
 
 async fn data(
     mut stream: TlsStream<TcpStream>,
-    client: ClientId,
-    serial: Serial,
+    (client, serial): (ClientId, Serial),
+    number: ListenerNumber,
     startup: &[u8],
     shared: Arc<Shared>,
 ) {
     let Ok(Packet::Startup { parameters }) = Packet::parse(startup) else {
         return;
     };
-    let session = Session::new(shared.clone(), client, serial, parameters);
+    let session = Session::new(shared.clone(), client, serial, number, parameters);
     shared.metrics.sessions_started.inc();
     let running = shared.sessions.begin();
     let overdue = pin!(overdue(&session));
@@ -375,17 +389,20 @@ async fn overdue(session: &Session) {
 
 /// Sends a cancel request on, and returns when PostgreSQL has dealt with it.
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
-    let Some(flow) = shared.cancels.find(pid, secret, client) else {
+    let Some(session) = shared.cancels.find(pid, secret, client) else {
         tracing::debug!(%client, "a cancel request means no session here");
         return;
     };
     shared.metrics.cancels.inc();
-    let in_flight = flow.cancel_begins();
+    let in_flight = session.flow.cancel_begins();
     let Some(_turn) = in_flight.turn().await else {
         return;
     };
     let request = wire::originate::cancel_request(pid, secret);
-    if let Err(error) = shared.database.cancel(&request).await {
+    let Some(node) = shared.databases.at(&session.database) else {
+        return;
+    };
+    if let Err(error) = node.database.cancel(&request).await {
         tracing::warn!(%error, "a cancel request did not reach the database");
     }
 }

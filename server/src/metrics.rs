@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
 
+use chooser::Counts;
 use keystore::Withheld;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder, text};
 use prometheus_client::metrics::counter::Counter;
@@ -13,7 +14,8 @@ use prometheus_client::registry::Registry;
 use tunnel::{Certificates, unix_seconds};
 
 use crate::access::{Access, ByOwner};
-use crate::monitor::{Heard, OfDatabase};
+use crate::databases::Node;
+use crate::monitor::OfDatabases;
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -264,10 +266,22 @@ impl Metrics {
             .register_collector(Box::new(ByOwner(access.clone())));
     }
 
-    /// Adds what is known of a database that is watched.
-    pub fn add_database(&mut self, heard: &Arc<Heard>) {
-        self.registry
-            .register_collector(Box::new(OfDatabase(heard.clone())));
+    /// Adds what is known of databases that are watched.
+    pub fn add_databases(&mut self, nodes: &[Arc<Node>]) {
+        let watched = nodes.iter().filter_map(|node| {
+            let heard = node.monitor.as_ref()?.heard().clone();
+            Some((node.database.address().to_string(), heard))
+        });
+        let watched = OfDatabases(watched.collect());
+        self.registry.register_collector(Box::new(watched));
+    }
+
+    /// Adds what is counted of each database, where there is a choice.
+    #[must_use]
+    pub fn count_databases(&mut self) -> Counts {
+        let counts = Counts::new("database");
+        counts.register(&mut self.registry);
+        counts
     }
 
     /// Counts a refused envelope.

@@ -17,13 +17,15 @@ use control::{DatabaseRole, DatabaseStanding};
 use tokio::time::MissedTickBehavior;
 
 use crate::config::Config;
+use crate::database::Database;
+use crate::databases::Node;
 use crate::shared::Shared;
 
 use login::Login;
 use problem::Problem;
 use session::Session;
 
-pub use export::OfDatabase;
+pub use export::OfDatabases;
 pub use question::{Answer, Following};
 
 /// How often it is tried whether the database takes new connections: those that it has may go on when it
@@ -100,7 +102,11 @@ impl Monitor {
 
     /// The answer to the next question, in a session that is opened where there is none. One that broke
     /// says little of the database: another is opened at once.
-    async fn ask(&self, session: &mut Option<Session>, shared: &Shared) -> Result<Answer, Problem> {
+    async fn ask(
+        &self,
+        session: &mut Option<Session>,
+        database: &Database,
+    ) -> Result<Answer, Problem> {
         if let Some(mut open) = session.take() {
             match self.in_time(open.ask()).await {
                 Ok(answer) => {
@@ -111,7 +117,7 @@ impl Monitor {
                 Err(_) => {}
             }
         }
-        let opened = Session::open(&shared.database, &self.login);
+        let opened = Session::open(database, &self.login);
         let mut opened = self.in_time(opened).await?;
         let answer = self.in_time(opened.ask()).await?;
         *session = Some(opened);
@@ -202,20 +208,27 @@ impl State {
     }
 }
 
-/// Asks at each interval, until dropped.
-pub async fn watch(monitor: Arc<Monitor>, shared: Arc<Shared>) {
-    tokio::join!(knock(&monitor, &shared), question(&monitor, &shared));
+/// Asks a database at each interval, until dropped. Returns at once where it is not to be watched.
+pub async fn watch(node: Arc<Node>, shared: Arc<Shared>) {
+    if let Some(monitor) = &node.monitor {
+        tokio::join!(
+            knock(monitor, &node, &shared),
+            question(monitor, &node, &shared)
+        );
+    }
 }
 
-async fn question(monitor: &Monitor, shared: &Shared) {
+async fn question(monitor: &Monitor, node: &Node, shared: &Shared) {
     let mut session = None;
     let mut ticks = tokio::time::interval(monitor.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = monitor.ask(&mut session, shared).await;
+        let answer = monitor.ask(&mut session, &node.database).await;
         let refused = answer.as_ref().is_err_and(|problem| !problem.is_absence());
-        if monitor.heard.answered(answer) {
+        let is_news = monitor.heard.answered(answer);
+        shared.databases.heard(node);
+        if is_news {
             shared.publish();
         }
         if refused {
@@ -224,10 +237,11 @@ async fn question(monitor: &Monitor, shared: &Shared) {
     }
 }
 
-async fn knock(monitor: &Monitor, shared: &Shared) {
+async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
     loop {
-        let knocked = tokio::time::timeout(monitor.limit, shared.database.answers()).await;
+        let knocked = tokio::time::timeout(monitor.limit, node.database.answers()).await;
         if monitor.heard.knocked(knocked.unwrap_or(false)) {
+            shared.databases.heard(node);
             shared.publish();
         }
         tokio::time::sleep(KNOCK).await;

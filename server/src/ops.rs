@@ -128,14 +128,10 @@ fn refusal(problem: &Problem) -> Response {
     line(StatusCode::SERVICE_UNAVAILABLE, &problem.to_string())
 }
 
-/// Whether the server is ready and its database answers, one that is not watched too.
+/// Whether the server is ready and a database answers, one that is not watched too.
 async fn health(shared: &Shared) -> Result<(), Problem> {
     ready::check(shared)?;
-    let answers = match &shared.monitor {
-        Some(monitor) => monitor.heard().standing().is_some(),
-        None => shared.database.answers().await,
-    };
-    match answers {
+    match shared.databases.answers().await {
         true => Ok(()),
         false => Err(Problem::NoAnswer),
     }

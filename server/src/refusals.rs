@@ -76,6 +76,34 @@ pub const NO_DATABASE: Refusal<'static> = fatal(
     Some("The server's log says why."),
 );
 
+/// Several databases, and none of them is known to be primary.
+pub const NO_PRIMARY: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server knows of no primary",
+    Some("Try again; its log says what it knows of each database."),
+);
+
+/// Several databases, and all have as many sessions as they may.
+pub const ALL_FULL: Refusal<'static> = fatal(
+    "53300",
+    "every database of the pgseal server has max_connections sessions",
+    Some("Try again, or raise balance.max_connections."),
+);
+
+/// The database of a running session does not answer, and there is another.
+pub const DATABASE_DOWN: Refusal<'static> = fatal(
+    "57P01",
+    "the database does not answer any more",
+    Some("Connect again."),
+);
+
+/// The database of a running session is not what its listener is for.
+pub const ROLE_CHANGED: Refusal<'static> = fatal(
+    "57P01",
+    "the database has become another: a primary or a replica",
+    Some("Connect again."),
+);
+
 /// PostgreSQL has refused a login for what it says of channel binding.
 pub const CHANNEL_BINDING: Refusal<'static> = fatal(
     "28000",

@@ -2,22 +2,28 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bytes::BytesMut;
+use chooser::{Begun, Chosen, Leaving, Unbegun, Unserved};
 use daemon::OnWake;
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tunnel::Serial;
+use wire::originate::Refusal;
 use wire::request::Request;
 use wire::startup::Parameters;
 use wire::{FrameError, Malformed};
 
 use crate::access::Counting;
 use crate::app_to_db;
-use crate::cancel::Registered;
+use crate::cancel::{Cancellable, Registered};
+use crate::database::DatabaseError;
+use crate::databases::{Beginning, Nodes};
 use crate::db_to_app::DbToApp;
 use crate::flow::Flow;
+use crate::listen::ListenerNumber;
 use crate::opener::{Opener, Policy};
 use crate::refusals;
 use crate::shared::Shared;
@@ -32,8 +38,12 @@ pub struct Session {
     pub serial: Serial,
     /// What its directions share.
     pub flow: Arc<Flow>,
+    /// Where it came in.
+    pub listener: ListenerNumber,
     /// Its results are no rows of the application's: replication.
     pub passes_rows: bool,
+    /// The name of its database, once it has one.
+    database: OnceLock<String>,
     registered: Mutex<Option<Registered>>,
     counting: Counting,
 }
@@ -62,6 +72,12 @@ pub enum Ended {
     /// The client's certificate was revoked.
     #[error("the client's certificate was revoked")]
     Revoked,
+    /// It cannot stay with its database.
+    #[error("{}", match .0 {
+        Leaving::Down => "its database does not answer any more",
+        Leaving::Role => "its database is something else now",
+    })]
+    Left(Leaving),
 }
 
 impl Session {
@@ -71,6 +87,7 @@ impl Session {
         shared: Arc<Shared>,
         client: ClientId,
         serial: Serial,
+        listener: ListenerNumber,
         parameters: Parameters<'_>,
     ) -> Self {
         Self {
@@ -79,6 +96,8 @@ impl Session {
             client,
             serial,
             flow: Arc::default(),
+            listener,
+            database: OnceLock::new(),
             passes_rows: parameters.is_replication(),
             registered: Mutex::new(None),
         }
@@ -94,47 +113,61 @@ impl Session {
         mut app: impl AsyncRead + AsyncWrite + Unpin,
         startup: &[u8],
     ) -> Result<(), Ended> {
-        let mut db = match self.shared.database.connect().await {
-            Ok(db) => db,
-            Err(error) => {
-                tracing::error!(%error, "the database cannot be reached");
-                let message = refusals::NO_DATABASE.to_message();
-                app.write_all(&message).await.map_err(Ended::Application)?;
-                return app.shutdown().await.map_err(Ended::Application);
-            }
-        };
         // Start-up ends as a query does, with ReadyForQuery; an application need not wait for that.
         self.flow.conversation().ask(Request::Query);
-        if let Err(error) = send(&mut db, startup).await {
-            tracing::error!(%error, "the database takes no start-up message");
-            let message = refusals::NO_DATABASE.to_message();
-            app.write_all(&message).await.map_err(Ended::Application)?;
-            return app.shutdown().await.map_err(Ended::Application);
+        let way = self.shared.databases.ways().way(self.listener.0);
+        let begun = chooser::begin(&Beginning(self), way, &mut app, startup).await;
+        let Begun {
+            chosen,
+            stream,
+            answer,
+            early,
+            ..
+        } = match begun {
+            Ok(begun) => begun,
+            Err(unbegun) => return turn_away(&mut app, unbegun).await,
+        };
+        // It begins once.
+        let _ = self.database.set(chosen.name().to_owned());
+        let ended = {
+            let (app_reads, app_writes) = tokio::io::split(app);
+            let (db_reads, db_writes) = tokio::io::split(stream);
+            let to_db = pin!(app_to_db::run(app_reads, early, db_writes, &self.flow));
+            let to_app = DbToApp::new(self, Some(&chosen));
+            let to_app = pin!(to_app.run(db_reads, answer, app_writes));
+            let (mut to_db, mut to_app) = (OnWake::new(to_db), OnWake::new(to_app));
+            tokio::select! {
+                biased;
+                ended = &mut to_app => ended,
+                ended = &mut to_db => match ended {
+                    // The application has asked its last, and what is on its way back still gets
+                    // there; or the database takes no more, and says why if it can.
+                    Ok(()) | Err(Ended::Database(_)) => to_app.await,
+                    Err(ended) => Err(ended),
+                },
+            }
+        };
+        match ended {
+            Err(Ended::Database(_)) => chosen.lost(),
+            Ok(()) if !self.flow.is_terminated() => chosen.lost(),
+            _ => {}
         }
-
-        let (app_reads, app_writes) = tokio::io::split(app);
-        let (db_reads, db_writes) = tokio::io::split(db);
-        let to_db = pin!(app_to_db::run(app_reads, db_writes, &self.flow));
-        let to_app = pin!(DbToApp::new(self).run(db_reads, app_writes));
-        let (mut to_db, mut to_app) = (OnWake::new(to_db), OnWake::new(to_app));
-        tokio::select! {
-            biased;
-            ended = &mut to_app => ended,
-            ended = &mut to_db => match ended {
-                // The application has asked its last, and what is on its way back still gets there;
-                // or the database takes no more, and says why if it can.
-                Ok(()) | Err(Ended::Database(_)) => to_app.await,
-                Err(ended) => Err(ended),
-            },
-        }
+        ended
     }
 
     /// Returns when the session is to end although neither side has ended it, and why.
-    pub async fn must_end(&self) -> Ended {
+    pub async fn must_end(&self, chosen: Option<&Chosen<Nodes>>) -> Ended {
         let mut ending = self.shared.ending.clone();
+        let leaving = async {
+            match chosen {
+                Some(chosen) => chosen.leaving().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = ending.begun() => Ended::Shutdown,
             () = self.shared.revoked.revoked(&self.serial) => Ended::Revoked,
+            why = leaving => Ended::Left(why),
         }
     }
 
@@ -161,9 +194,13 @@ impl Session {
         let Some((pid, secret)) = body.split_first_chunk::<4>() else {
             return;
         };
+        let session = Cancellable {
+            client: self.client.clone(),
+            flow: self.flow.clone(),
+            database: self.database.get().cloned().unwrap_or_default(),
+        };
         let cancels = &self.shared.cancels;
-        let registered =
-            cancels.register(u32::from_be_bytes(*pid), secret, &self.client, &self.flow);
+        let registered = cancels.register(u32::from_be_bytes(*pid), secret, session);
         *self
             .registered
             .lock()
@@ -171,9 +208,55 @@ impl Session {
     }
 }
 
-async fn send(db: &mut (impl AsyncWrite + Unpin), startup: &[u8]) -> io::Result<()> {
-    db.write_all(startup).await?;
-    db.flush().await
+/// Says why a session has not begun.
+async fn turn_away(
+    app: &mut (impl AsyncWrite + Unpin),
+    unbegun: Unbegun<DatabaseError, Ended>,
+) -> Result<(), Ended> {
+    let farewell = match &unbegun {
+        Unbegun::Unserved(Unserved::Nobody) => Some(refusals::NO_DATABASE),
+        Unbegun::Unserved(Unserved::NoPrimary) => Some(refusals::NO_PRIMARY),
+        Unbegun::Unserved(_) => Some(refusals::ALL_FULL),
+        Unbegun::Unconnected(_) | Unbegun::Down | Unbegun::Silent(_) => Some(refusals::NO_DATABASE),
+        Unbegun::Lost(_) | Unbegun::Closed => Some(refusals::DATABASE_GONE),
+        Unbegun::MustEnd(ended) => ended.farewell(),
+        Unbegun::Refused(..) | Unbegun::Gone(_) => None,
+    };
+    let words = match (farewell, &unbegun) {
+        (Some(farewell), _) => farewell.to_message(),
+        (None, Unbegun::Refused(_, words)) => words.clone(),
+        (None, _) => BytesMut::new(),
+    };
+    app.write_all(&words).await.map_err(Ended::Application)?;
+    app.shutdown().await.map_err(Ended::Application)?;
+    match unbegun {
+        Unbegun::Lost(error) => Err(Ended::Database(error)),
+        Unbegun::Silent(limit) => Err(Ended::Silent(limit)),
+        Unbegun::MustEnd(ended) => Err(ended),
+        Unbegun::Gone(Some(error)) => Err(Ended::Application(error)),
+        Unbegun::Gone(None) | Unbegun::Closed | Unbegun::Refused(..) => Ok(()),
+        error => {
+            tracing::error!(%error, "the database cannot be reached");
+            Ok(())
+        }
+    }
+}
+
+impl Ended {
+    /// What the application is told, where it is not the one who ended it.
+    #[must_use]
+    pub fn farewell(&self) -> Option<Refusal<'static>> {
+        match self {
+            Self::Database(_) => Some(refusals::DATABASE_GONE),
+            Self::Silent(_) => Some(refusals::NO_DATABASE),
+            Self::Shutdown => Some(refusals::SHUTDOWN),
+            Self::Revoked => Some(refusals::REVOKED_NOW),
+            Self::Left(Leaving::Down) => Some(refusals::DATABASE_DOWN),
+            Self::Left(Leaving::Role) => Some(refusals::ROLE_CHANGED),
+            Self::Framing(_) | Self::Malformed(_) => Some(refusals::DATABASE_GARBLED),
+            Self::Application(_) => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,12 +14,11 @@ use crate::Prepared;
 use crate::access::Access;
 use crate::cancel::Cancels;
 use crate::config::Config;
-use crate::database::Database;
+use crate::databases::Databases;
 use crate::keys::Keys;
 use crate::limits::Limits;
 use crate::listen::Source;
 use crate::metrics::Metrics;
-use crate::monitor::Monitor;
 use crate::opener::Policy;
 use crate::refusals::RefusalLog;
 use crate::settings::Settings;
@@ -36,12 +35,12 @@ pub struct Shared {
     pub tls: ServerTls,
     /// Whose certificates are revoked.
     pub revoked: Revoked,
-    /// The database it stands before.
-    pub database: Database,
-    /// What watches it, if it is to be watched.
-    pub monitor: Option<Arc<Monitor>>,
-    /// How this server stands, as it was told last.
-    pub standing: watch::Sender<Standing>,
+    /// The databases it stands before.
+    pub databases: Databases,
+    /// How long one may take to its first answer to a start-up packet.
+    pub answer_timeout: Duration,
+    /// How this server stands for each of its listeners, as it was told last.
+    pub standings: Vec<watch::Sender<Standing>>,
     /// The store, and the keys in memory.
     pub keys: Keys,
     /// The settings that hold, and where they come from.
@@ -83,27 +82,28 @@ impl Shared {
         let Prepared {
             tls,
             revoked,
-            database,
-            monitor,
+            databases,
+            mut metrics,
             keys,
             settings,
         } = prepared;
         let live = settings.live();
         let access = Arc::<Access>::default();
-        let mut metrics = Metrics::new();
         if config.metrics_by_owner {
             metrics.add_owners(&access);
-        }
-        if let Some(monitor) = &monitor {
-            metrics.add_database(monitor.heard());
         }
         let shared = Self {
             id: tls.setup().identity.id.clone(),
             tls,
             revoked,
-            database,
-            monitor: monitor.map(Arc::new),
-            standing: watch::Sender::default(),
+            databases,
+            answer_timeout: config.database.answer_timeout.0,
+            standings: config
+                .listen
+                .0
+                .iter()
+                .map(|_| watch::Sender::default())
+                .collect(),
             keys,
             settings,
             policy: ArcSwap::from_pointee(Policy::from(&live)),
@@ -149,13 +149,15 @@ impl Shared {
         self.publish();
     }
 
-    /// Tells how the server stands now, if that is other than was told last.
+    /// Tells how the server stands now for each listener, if that is other than was told last.
     pub fn publish(&self) {
-        self.standing.send_if_modified(|told| {
-            let now = standing::now(self);
-            let before = std::mem::replace(told, now);
-            before != *told
-        });
+        for (listener, standing) in self.standings.iter().enumerate() {
+            standing.send_if_modified(|told| {
+                let now = standing::now(self, listener);
+                let before = std::mem::replace(told, now);
+                before != *told
+            });
+        }
     }
 
     /// True once there are no new sessions.

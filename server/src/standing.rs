@@ -19,9 +19,9 @@ pub async fn keep(shared: Arc<Shared>) {
     }
 }
 
-/// How the server stands now.
-pub fn now(shared: &Shared) -> Standing {
-    let database = shared.monitor.as_ref().map(|it| it.heard().standing());
+/// How the server stands now for sessions of this listener, the first being 0.
+pub fn now(shared: &Shared, listener: usize) -> Standing {
+    let database = shared.databases.standing(listener);
     let availability = match database {
         _ if shared.is_draining() => Availability::Draining,
         Some(None) => Availability::Refusing,

@@ -13,6 +13,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &[
             "pgseal-tunnel",
             "pgseal-balancer",
+            "pgseal-chooser",
             "pgseal-wire",
             "pgseal-control",
             "pgseal-daemon",
@@ -33,6 +34,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pgseal-wire", &[]),
     ("pgseal-tunnel", &[]),
     ("pgseal-balancer", &[]),
+    (
+        "pgseal-chooser",
+        &[
+            "pgseal-balancer",
+            "pgseal-control",
+            "pgseal-daemon",
+            "pgseal-wire",
+        ],
+    ),
     ("pgseal-control", &["pgseal-tunnel"]),
     ("pgseal-daemon", &[]),
     ("pgseal-examples", &["pgseal-envelope"]),

@@ -106,6 +106,13 @@ impl Stand {
         watch(&self.keys, &self.server)
     }
 
+    /// Whether the database answers (1) or not (0), as a metric.
+    fn answers(&self) -> u64 {
+        let address = self.database.address();
+        let answers = format!("database_answers{{database=\"{address}\"}}");
+        self.server.counted(&answers)
+    }
+
     /// Lines of the server's log of what it heard of its database.
     fn said(&self) -> Vec<String> {
         let log = self.server.process().log();
@@ -181,11 +188,13 @@ fn are_told(settings: &Settings) {
         &harness::http::Request::get("/v1/status"),
     );
     assert_eq!(status.json()["standing"]["database"]["role"], "replica");
-    for (server, primary) in servers.iter().zip([1, 0]) {
-        assert_eq!(server.counted("database_up"), 1);
-        assert_eq!(server.counted("database_primary"), primary);
-        assert_eq!(server.counted("database_timeline"), 1);
-        assert!(server.counted("database_position_bytes") > before);
+    for (server, (database, is_primary)) in servers.iter().zip([(primary, 1), (replica, 0)]) {
+        let address = database.address().to_string();
+        let counted = |name| server.counted(&format!("database_{name}{{database=\"{address}\"}}"));
+        assert_eq!(counted("answers"), 1);
+        assert_eq!(counted("primary"), is_primary);
+        assert_eq!(counted("timeline"), 1);
+        assert!(counted("position_bytes") > before);
     }
 }
 
@@ -313,7 +322,7 @@ fn a_database_that_is_not_watched_is_no_reason_to_refuse() {
     let (standing, _) = news.until("the standing", |_| true);
     assert_eq!(standing["availability"], "accepting");
     assert!(standing["database"].is_null(), "{standing}");
-    assert!(!server.ops("/metrics").text().contains("database_up"));
+    assert!(!server.ops("/metrics").text().contains("database_answers"));
     let sessions = "select count(*) from pg_stat_activity where application_name like 'pgseal%'";
     assert_eq!(database.value(sessions), "0");
 }

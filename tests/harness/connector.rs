@@ -24,7 +24,8 @@ const API_SOCKET: &str = "api";
 #[derive(Debug)]
 pub struct Connector {
     daemon: Daemon,
-    port: Port,
+    /// One for each of its listeners.
+    ports: Vec<Port>,
     api: Port,
     sockets: TestDir,
 }
@@ -33,7 +34,7 @@ impl Connector {
     /// Starts a connector to the server at this port of 127.0.0.1, with lines of TOML that add to
     /// its configuration or replace parts of it. `label` names it in messages.
     pub fn start(label: &str, identity: &Identity, server: u16, lines: &[&str]) -> Self {
-        Self::start_at(label, identity, server, lines, false)
+        Self::start_at(label, identity, &to(server), lines, Listen::By(&[""]))
     }
 
     /// [`start`](Self::start) one that listens on unix sockets too, in a directory of its own.
@@ -43,34 +44,59 @@ impl Connector {
         server: u16,
         lines: &[&str],
     ) -> Self {
-        Self::start_at(label, identity, server, lines, true)
+        Self::start_at(label, identity, &to(server), lines, Listen::BySocketToo)
+    }
+
+    /// [`start`](Self::start) one that chooses between several servers (each as in `servers`). It has a
+    /// listener for each of `needs`: what stands behind its address in `listen`.
+    pub fn start_among(
+        label: &str,
+        identity: &Identity,
+        servers: &[String],
+        needs: &[&str],
+        lines: &[&str],
+    ) -> Self {
+        let servers = format!("servers = ['{}']", servers.join("', '"));
+        Self::start_at(label, identity, &servers, lines, Listen::By(needs))
     }
 
     fn start_at(
         label: &str,
         identity: &Identity,
-        server: u16,
+        server: &str,
         lines: &[&str],
-        by_socket: bool,
+        listen: Listen<'_>,
     ) -> Self {
-        let (port, api) = (free_port(), free_port());
+        let api = free_port();
         let sockets = TestDir::new("sockets");
-        // They come first, so that they are there once the ports are.
-        let listen = |socket: &str, port: &Port| match by_socket {
-            true => format!("['{}', '127.0.0.1:{port}']", sockets.join(socket).display()),
-            false => format!("'127.0.0.1:{port}'"),
+        let needs = match listen {
+            Listen::By(needs) => needs,
+            Listen::BySocketToo => &[""],
         };
+        let ports: Vec<_> = needs.iter().map(|_| free_port()).collect();
+        let mut addresses: Vec<_> = ports
+            .iter()
+            .zip(needs)
+            .map(|(port, needs)| format!("127.0.0.1:{port} {needs}"))
+            .collect();
+        let mut api_addresses = vec![format!("127.0.0.1:{api}")];
+        if let Listen::BySocketToo = listen {
+            // They come first, so that they are there once the ports are.
+            addresses.insert(0, sockets.join(SOCKET).display().to_string());
+            api_addresses.insert(0, sockets.join(API_SOCKET).display().to_string());
+        }
         let mut config = Config::default();
-        config.set(&format!("listen = {}", listen(SOCKET, &port)));
-        config.set(&format!("api_listen = {}", listen(API_SOCKET, &api)));
-        config.set(&format!("server = '127.0.0.1:{server}'"));
+        config.set(&format!("listen = {addresses:?}"));
+        config.set(&format!("api_listen = {api_addresses:?}"));
+        config.set(server);
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
-        let ports = vec![port.number(), api.number()];
-        let daemon = Daemon::start("pgseal-connector", label, config, ports);
+        let mut waited_for: Vec<_> = ports.iter().map(Port::number).collect();
+        waited_for.push(api.number());
+        let daemon = Daemon::start("pgseal-connector", label, config, waited_for);
         Self {
             daemon,
-            port,
+            ports,
             api,
             sockets,
         }
@@ -86,7 +112,7 @@ impl Connector {
         Self {
             daemon: Daemon::start_on(host, "pgseal-connector", label, config, vec![OWN_PORT]),
             // Not its own, which are on another host.
-            port: free_port(),
+            ports: vec![free_port()],
             api: free_port(),
             sockets: TestDir::new("sockets"),
         }
@@ -109,7 +135,13 @@ impl Connector {
 
     /// Where applications connect.
     pub fn address(&self) -> Address {
-        Address::local(self.port.number())
+        self.address_of(0)
+    }
+
+    /// Where they connect to one of its listeners, the first being 0.
+    #[track_caller]
+    pub fn address_of(&self, listener: usize) -> Address {
+        Address::local(self.ports[listener].number())
     }
 
     /// Opens a session as user postgres in database postgres.
@@ -126,6 +158,23 @@ impl Connector {
     #[track_caller]
     pub fn api(&self, request: &Request) -> Response {
         request.send(self.api_port())
+    }
+
+    /// What it has counted, by the name and labels of a line of `/metrics`, such as
+    /// `server_checks_failed_total{server="127.0.0.1:1"}`. What it does not list yet is 0.
+    #[track_caller]
+    pub fn counted(&self, line: &str) -> u64 {
+        let metrics = self.api(&Request::get("/metrics"));
+        let sample = format!("pgseal_connector_{line} ");
+        let value = metrics
+            .text()
+            .lines()
+            .find_map(|line| line.strip_prefix(&sample));
+        value.map_or(0, |value| {
+            value
+                .parse()
+                .unwrap_or_else(|error| panic!("{sample}{value}: {error}"))
+        })
     }
 
     /// Changes lines of its configuration and asks it to read that again (SIGHUP).
@@ -149,4 +198,17 @@ impl Connector {
     pub fn process(&self) -> &Process {
         self.daemon.process()
     }
+}
+
+/// Where it listens for applications.
+#[derive(Clone, Copy)]
+enum Listen<'a> {
+    /// By TCP, with what stands behind each address.
+    By(&'a [&'a str]),
+    /// On unix sockets, and by TCP.
+    BySocketToo,
+}
+
+fn to(server: u16) -> String {
+    format!("server = '127.0.0.1:{server}'")
 }

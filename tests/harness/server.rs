@@ -17,8 +17,10 @@ use crate::raw::tls::Hello;
 pub struct Server {
     daemon: Daemon,
     address: IpAddr,
-    /// For data sessions and the control API, and for operators' tools.
-    ports: [u16; 2],
+    /// For data sessions and the control API: one for each of its listeners.
+    ports: Vec<u16>,
+    /// For operators' tools.
+    ops: u16,
     _reserved: Vec<Port>,
 }
 
@@ -35,25 +37,58 @@ impl Server {
         database: &str,
         lines: &[&str],
     ) -> Self {
-        let (port, ops) = (free_port(), free_port());
+        let database = format!("database.address = '{database}'");
+        Self::start_at(label, identity, keys, &database, &[""], lines)
+    }
+
+    /// [`start`](Self::start) one that chooses between several databases (each as in `databases`). It has
+    /// a listener for each of `needs`: what stands behind its address in `listen`.
+    pub fn start_among(
+        label: &str,
+        identity: &Identity,
+        keys: &Keys,
+        databases: &[String],
+        needs: &[&str],
+        lines: &[&str],
+    ) -> Self {
+        let databases = format!("databases = {databases:?}");
+        Self::start_at(label, identity, keys, &databases, needs, lines)
+    }
+
+    fn start_at(
+        label: &str,
+        identity: &Identity,
+        keys: &Keys,
+        database: &str,
+        needs: &[&str],
+        lines: &[&str],
+    ) -> Self {
+        let ops = free_port();
+        let mut reserved: Vec<_> = needs.iter().map(|_| free_port()).collect();
+        let addresses = reserved.iter().zip(needs);
+        let addresses = addresses.map(|(port, needs)| format!("127.0.0.1:{port} {needs}"));
         let mut config = Config::default();
-        config.set(&format!("listen = '127.0.0.1:{port}'"));
+        config.set(&format!("listen = {:?}", addresses.collect::<Vec<_>>()));
         config.set(&format!("ops_listen = '127.0.0.1:{ops}'"));
         config.set(&format!("store = '{}'", keys.store().display()));
         config.set(&format!(
             "master_key_file = '{}'",
             keys.master_key_file().display()
         ));
-        config.set(&format!("database.address = '{database}'"));
+        config.set(database);
         config.set_tls(identity);
         lines.iter().for_each(|line| config.set(line));
-        let ports = [port.number(), ops.number()];
-        let daemon = Daemon::start("pgseal-server", label, config, ports.to_vec());
+        let ports: Vec<_> = reserved.iter().map(Port::number).collect();
+        let waited_for = ports.iter().copied().chain([ops.number()]).collect();
+        let daemon = Daemon::start("pgseal-server", label, config, waited_for);
+        let number = ops.number();
+        reserved.push(ops);
         Self {
             daemon,
             address: Ipv4Addr::LOCALHOST.into(),
             ports,
-            _reserved: vec![port, ops],
+            ops: number,
+            _reserved: reserved,
         }
     }
 
@@ -83,19 +118,26 @@ impl Server {
             address: address
                 .parse()
                 .unwrap_or_else(|error| panic!("{address}: {error}")),
-            ports: OWN_PORTS,
+            ports: vec![port],
+            ops,
             _reserved: Vec::new(),
         }
     }
 
     /// The port for data sessions and the control API.
     pub fn port(&self) -> u16 {
-        self.ports[0]
+        self.port_of(0)
+    }
+
+    /// The same of one of its listeners, the first being 0.
+    #[track_caller]
+    pub fn port_of(&self, listener: usize) -> u16 {
+        self.ports[listener]
     }
 
     /// The ops port.
     pub fn ops_port(&self) -> u16 {
-        self.ports[1]
+        self.ops
     }
 
     /// Asks the ops port for a page, such as `/health` or `/metrics`.

@@ -35,6 +35,8 @@ pub mod path {
     /// `GET`: a line of [`News`](crate::News) at once, one at each change, and one at least every
     /// [`HEARTBEAT`](crate::HEARTBEAT), without end.
     pub const WATCH: &str = "/v1/watch";
+    /// `GET`, of a connector alone: the sessions that run through it, and where each goes.
+    pub const SESSIONS: &str = "/v1/sessions";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a

@@ -11,8 +11,9 @@ use tunnel::PeerCertificate;
 use crate::News;
 use crate::client::{ClientError, Connection};
 
-/// A server says something at least this often.
-pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// A server says something at least this often: a listener that hears it need not ask whether it is
+/// still there.
+pub const HEARTBEAT: Duration = Duration::from_millis(250);
 
 /// A server that says nothing for this long is taken for lost.
 const SILENCE: Duration = Duration::from_secs(5);

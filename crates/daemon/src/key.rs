@@ -41,6 +41,33 @@ impl Key {
     }
 }
 
+/// Two tables of keys as one of `N`, which is as long as both.
+///
+/// # Panics
+/// Where it is not.
+#[must_use]
+pub const fn join<const N: usize>(first: &[Key], second: &[Key]) -> [Key; N] {
+    assert!(first.len() + second.len() == N, "N is the sum of both");
+    let mut all = [Key {
+        name: "",
+        kind: Kind::Text,
+        value: "",
+        default: "",
+        help: "",
+    }; N];
+    // There are no iterators in constants.
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() {
+            first[at]
+        } else {
+            second[at - first.len()]
+        };
+        at += 1;
+    }
+    all
+}
+
 /// The keys as a table for the documentation, in Markdown.
 #[must_use]
 pub fn reference(keys: &[Key]) -> String {

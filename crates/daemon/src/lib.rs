@@ -28,7 +28,7 @@ pub use exit::{Failure, report};
 pub use files::{raise_file_limit, within_file_limit};
 pub use harden::{LockMemory, harden, lock_memory};
 pub use http::{serve_http, serve_http_connection};
-pub use key::{Key, Kind, differences, reference, waiting_for_restart};
+pub use key::{Key, Kind, differences, join, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded, Origin, Origins, Source};
 pub use linger::linger;
 pub use logging::{LogFormat, LogHandle, LogLevel, LogSettings, start_logging};

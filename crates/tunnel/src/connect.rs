@@ -9,11 +9,14 @@ use tokio_rustls::client::TlsStream;
 
 use crate::{ClientTls, PeerCertificate, Tuning};
 
+/// What goes through a tunnel.
+pub type TunnelStream = TlsStream<TcpStream>;
+
 /// A tunnel that has been opened.
 #[derive(Debug)]
 pub struct Tunnel {
     /// What goes through it.
-    pub stream: TlsStream<TcpStream>,
+    pub stream: TunnelStream,
     /// Who answers at its other end.
     pub server: PeerCertificate,
 }

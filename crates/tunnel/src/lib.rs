@@ -24,7 +24,7 @@ mod validity;
 mod verify;
 
 pub use config::{ALPN_HTTP, ALPN_POSTGRESQL, Expected, client_setup, server_setup};
-pub use connect::{ConnectError, Tunnel, connect};
+pub use connect::{ConnectError, Tunnel, TunnelStream, connect};
 pub use database::{ClientFiles, Trust, database_config};
 pub use expiry::{Certificates, Expiring, rfc3339, unix_seconds};
 pub use identity::{Identity, IdentityError, Role};

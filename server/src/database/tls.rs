@@ -166,7 +166,7 @@ mod tests {
             table[*key] = (*value).into();
         }
         let config: config::Database = serde_json::from_value(table).unwrap();
-        Tls::new(&config, &config.address).map(|tls| tls.is_some())
+        Tls::new(&config, config.address.as_ref().unwrap()).map(|tls| tls.is_some())
     }
 
     #[test]

@@ -1,59 +1,98 @@
-//! The database as metrics: up or not; what it says of itself only while it does.
+//! Databases as metrics: answering or not; what each says of itself only while it does.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use control::DatabaseRole;
+use control::{DatabaseRole, DatabaseStanding};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use super::Heard;
 
-/// Reads what is known when metrics are asked for.
+/// Reads what is known when metrics are asked for, of each database by its address.
 #[derive(Debug)]
-pub struct OfDatabase(pub Arc<Heard>);
+pub struct OfDatabases(pub Vec<(String, Arc<Heard>)>);
 
-impl Collector for OfDatabase {
+impl Collector for OfDatabases {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let standing = self.0.standing();
-        let up = i64::from(standing.is_some());
-        gauge(
-            &mut encoder,
-            "database_up",
-            "Whether the database answers",
-            up,
-        )?;
-        let Some(standing) = standing else {
-            return Ok(());
-        };
-        let primary = i64::from(standing.role == DatabaseRole::Primary);
+        let heard = |(name, heard): &(String, Arc<Heard>)| (name.clone(), heard.standing());
+        let known: Vec<_> = self.0.iter().map(heard).collect();
+        let answers: Vec<_> = known
+            .iter()
+            .map(|(name, standing)| (name.clone(), i64::from(standing.is_some())))
+            .collect();
+        let (name, help) = (
+            "database_answers",
+            "Whether the database answers the monitor",
+        );
+        family(&mut encoder, name, help, &answers)?;
         let (name, help) = ("database_primary", "Whether the database is a primary");
-        gauge(&mut encoder, name, help, primary)?;
+        family(
+            &mut encoder,
+            name,
+            help,
+            &each(&known, |it| {
+                Some(i64::from(it.role == DatabaseRole::Primary))
+            }),
+        )?;
         let (name, help) = ("database_timeline", "The timeline that the database is on");
-        gauge(&mut encoder, name, help, i64::from(standing.timeline))?;
+        family(
+            &mut encoder,
+            name,
+            help,
+            &each(&known, |it| Some(i64::from(it.timeline))),
+        )?;
         let name = "database_position_bytes";
         let help = "Where the database is in the write-ahead log: written by a primary, replayed by a replica";
-        gauge(&mut encoder, name, help, standing.position)?;
-        if let Some(delay) = standing.delay_ms {
-            let name = "database_delay_seconds";
-            let help = "How long ago the transaction was committed that the replica replayed last; 0 when it has replayed all it received";
-            let delay = std::time::Duration::from_millis(delay).as_secs_f64();
-            gauge(&mut encoder, name, help, delay)?;
-        }
-        Ok(())
+        family(
+            &mut encoder,
+            name,
+            help,
+            &each(&known, |it| Some(it.position)),
+        )?;
+        let name = "database_delay_seconds";
+        let help = "How long ago the transaction was committed that the replica replayed last; 0 when it has replayed all it received";
+        family(
+            &mut encoder,
+            name,
+            help,
+            &each(&known, |it| {
+                it.delay_ms
+                    .map(|delay| Duration::from_millis(delay).as_secs_f64())
+            }),
+        )
     }
 }
 
-fn gauge<N>(
+/// A value of each database that has one now.
+fn each<N>(
+    known: &[(String, Option<DatabaseStanding>)],
+    value: impl Fn(&DatabaseStanding) -> Option<N>,
+) -> Vec<(String, N)> {
+    let of = |(name, standing): &(String, Option<DatabaseStanding>)| {
+        Some((name.clone(), value(standing.as_ref()?)?))
+    };
+    known.iter().filter_map(of).collect()
+}
+
+fn family<N: Copy>(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    value: N,
+    values: &[(String, N)],
 ) -> Result<(), std::fmt::Error>
 where
     ConstGauge<N>: EncodeMetric,
 {
-    let gauge = ConstGauge::new(value);
-    let metric = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
-    gauge.encode(metric)
+    let Some((_, first)) = values.first() else {
+        return Ok(());
+    };
+    let kind = ConstGauge::new(*first).metric_type();
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (database, value) in values {
+        let labels = [("database", database.as_str())];
+        ConstGauge::new(*value).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
 }

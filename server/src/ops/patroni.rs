@@ -70,9 +70,9 @@ struct Own<'a> {
 impl<'a> Status<'a> {
     /// As it is now; `problem` is why no new sessions are to come.
     pub fn new(shared: &'a Shared, problem: Option<&Problem>, now: Instant) -> Self {
-        let monitor = shared.monitor.as_ref();
-        let heard = monitor.and_then(|monitor| monitor.heard().answer());
-        Self::of(heard, &shared.id, problem, now)
+        // Of several, the one that is best.
+        let heard = shared.databases.said().unwrap_or_default();
+        Self::of(heard.first().copied(), &shared.id, problem, now)
     }
 
     fn of(

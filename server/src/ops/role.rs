@@ -1,4 +1,4 @@
-//! Whether the database behind this server is what is wanted, by what it said of itself last.
+//! Whether a database behind this server is what is wanted, by what it said of itself last.
 
 use control::DatabaseRole;
 
@@ -23,12 +23,18 @@ pub enum Wanted {
 /// `most`, if that is said.
 ///
 /// # Errors
-/// Why none are to come.
+/// Why none are to come; of several databases, why not to the last that could be wanted.
 pub fn found(shared: &Shared, wanted: Wanted, most: Option<u64>) -> Result<DatabaseRole, Problem> {
     ready::check(shared)?;
-    let monitor = shared.monitor.as_ref().ok_or(Problem::NotWatched)?;
-    let (answer, _) = monitor.heard().answer().ok_or(Problem::NoAnswer)?;
-    wanted.of(&answer, most)
+    let said = shared.databases.said().ok_or(Problem::NotWatched)?;
+    let mut found = Err(Problem::NoAnswer);
+    for (answer, _) in said {
+        found = wanted.of(&answer, most);
+        if found.is_ok() {
+            break;
+        }
+    }
+    found
 }
 
 impl Wanted {

@@ -23,8 +23,10 @@ use crate::Prepared;
 use crate::certificates;
 use crate::config::Config;
 use crate::contact::Contact;
-use crate::database::Database;
+use crate::databases::Databases;
 use crate::keys::{Keys, Opened};
+use crate::listen::ListenerNumber;
+use crate::metrics::Metrics;
 use crate::settings::{Configured, Settings};
 
 /// Bytes that are read one piece at a time, and then the end.
@@ -91,10 +93,11 @@ impl Fixture {
         let settings = Settings::new(configured, store.settings()).unwrap();
         let serial = tls.setup().certificates.serial.clone();
         let contact = Contact::new(now, config.max_stale.0);
+        let mut metrics = Metrics::new();
         let prepared = Prepared {
             keys: Keys::new(Opened { store, place }, "s", contact),
-            monitor: None,
-            database: Database::new(&config.database, config.tuning()).unwrap(),
+            databases: Databases::new(&config, &mut metrics).unwrap(),
+            metrics,
             tls,
             revoked,
             settings,
@@ -118,7 +121,14 @@ impl Fixture {
             panic!("it is a start-up message")
         };
         let serial = self.serial.clone();
-        Session::new(self.shared.clone(), self.app.clone(), serial, parameters)
+        let number = ListenerNumber(0);
+        Session::new(
+            self.shared.clone(),
+            self.app.clone(),
+            serial,
+            number,
+            parameters,
+        )
     }
 
     /// What leaves to the application when this comes from the database, after all that was asked.
@@ -136,7 +146,10 @@ impl Fixture {
         // So it has nothing to say of its own in the end.
         session.flow.terminate();
         let mut left = Vec::new();
-        DbToApp::new(&session).run(db, &mut left).await.unwrap();
+        DbToApp::new(&session, None)
+            .run(db, BytesMut::new(), &mut left)
+            .await
+            .unwrap();
         left
     }
 
@@ -144,7 +157,9 @@ impl Fixture {
     async fn app_to_db(&self, app: Pieces) -> Vec<u8> {
         let session = self.session();
         let mut left = Vec::new();
-        app_to_db::run(app, &mut left, &session.flow).await.unwrap();
+        app_to_db::run(app, BytesMut::new(), &mut left, &session.flow)
+            .await
+            .unwrap();
         left
     }
 }

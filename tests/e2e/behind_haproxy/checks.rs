@@ -190,6 +190,32 @@ fn a_user_who_is_not_told_of_the_primary_cannot_say_how_far_a_replica_is_behind(
 }
 
 #[test]
+fn a_server_before_several_databases_answers_for_the_roles_that_it_reaches() {
+    let (keys, mut pair) = (keys(), Pair::start());
+    let databases = [&pair.primary, &pair.replica].map(|it| it.address().to_string());
+    let identity = keys.server_identity("server");
+    let needs = ["target=primary", "target=replica"];
+    let server = Server::start_among("server", &identity, &keys, &databases, &needs, &LINES);
+    becomes(&server, "/replica", "replica\n");
+    becomes(&server, "/primary", "primary\n");
+    let mut both = OF_PRIMARY;
+    both[2] = "replica\n";
+    both[4] = "replica\n";
+    answers(&server, "both", both);
+    assert_eq!(server.ops("/patroni").json()["role"], "primary");
+    pair.primary.stop();
+    becomes(&server, "/primary", "the database is a replica\n");
+    let cut_off =
+        "how far the replica is behind is not known: it receives nothing from its primary\n";
+    becomes(&server, "/replica?lag=1GB", cut_off);
+    answers(&server, "the replica", of_replica(cut_off));
+    assert_eq!(server.ops("/patroni").json()["role"], "replica");
+    pair.replica.stop();
+    becomes(&server, "/", "the database does not answer\n");
+    answers(&server, "none", ["the database does not answer\n"; 7]);
+}
+
+#[test]
 fn what_is_known_is_told_as_patroni_tells_it() {
     let (keys, pair) = (keys(), Pair::start());
     let of_primary = server(&keys, "server-1", &pair.primary, &[]);

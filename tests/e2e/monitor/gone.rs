@@ -65,7 +65,7 @@ fn told_within<T>(
     let harmed = harm(&mut stand.database);
     let (mut news, gone) = told.join().unwrap();
     assert!(gone - began < limit, "told after {:?}", gone - began);
-    assert_eq!(stand.server.counted("database_up"), 0);
+    assert_eq!(stand.answers(), 0);
     let health = stand.server.ops("/health");
     assert_eq!(
         (health.status, health.text()),
@@ -74,7 +74,7 @@ fn told_within<T>(
     mend(&mut stand.database, harmed);
     let (standing, _) = news.until("its return", has_role("primary"));
     assert_eq!(standing["availability"], "accepting");
-    assert_eq!(stand.server.counted("database_up"), 1);
+    assert_eq!(stand.answers(), 1);
 }
 
 #[test]

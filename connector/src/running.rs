@@ -1,0 +1,222 @@
+//! The sessions that run: where each goes, since when, and whose it is. For operators, and for
+//! cancel requests, which must find the server of the session that they mean.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde::Serialize;
+use tunnel::rfc3339;
+use wire::frame::{FrameError, Header};
+
+/// All of them.
+#[derive(Debug, Default)]
+pub struct Running(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    begun: u64,
+    sessions: BTreeMap<u64, Session>,
+}
+
+#[derive(Debug)]
+struct Session {
+    server: String,
+    since: SystemTime,
+    application: String,
+    listener: String,
+    /// The database's number for it, once that has said it. Its secret is not kept.
+    process: Option<u32>,
+}
+
+/// One session as operators see it.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct View {
+    /// The server's address.
+    pub server: String,
+    /// When it began there, after RFC 3339.
+    pub since: String,
+    /// Who connected: an address, or a user.
+    pub application: String,
+    /// Where.
+    pub listener: String,
+}
+
+/// A session's place in the table; it leaves it when this is dropped.
+#[derive(Debug)]
+pub struct Entered<'a> {
+    running: &'a Running,
+    number: u64,
+}
+
+impl Running {
+    /// Enters a session that has begun.
+    pub fn enter(&self, server: &str, application: String, listener: &str) -> Entered<'_> {
+        let mut table = self.lock();
+        table.begun += 1;
+        let number = table.begun;
+        let session = Session {
+            server: server.to_owned(),
+            since: SystemTime::now(),
+            application,
+            listener: listener.to_owned(),
+            process: None,
+        };
+        table.sessions.insert(number, session);
+        Entered {
+            running: self,
+            number,
+        }
+    }
+
+    /// All sessions, the oldest first.
+    #[must_use]
+    pub fn view(&self) -> Vec<View> {
+        let view = |session: &Session| View {
+            server: session.server.clone(),
+            since: rfc3339(session.since),
+            application: session.application.clone(),
+            listener: session.listener.clone(),
+        };
+        self.lock().sessions.values().map(view).collect()
+    }
+
+    /// The addresses of the servers that have a session of this number. Databases number theirs by
+    /// themselves, so that there may be two.
+    #[must_use]
+    pub fn servers_of(&self, process: u32) -> Vec<String> {
+        let table = self.lock();
+        let sessions = table.sessions.values();
+        let mut servers: Vec<_> = sessions
+            .filter(|session| session.process == Some(process))
+            .map(|session| session.server.clone())
+            .collect();
+        servers.sort();
+        servers.dedup();
+        servers
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entered<'_> {
+    /// The database numbers it so.
+    pub fn is_process(&self, process: u32) {
+        if let Some(session) = self.running.lock().sessions.get_mut(&self.number) {
+            session.process = Some(process);
+        }
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.running.lock().sessions.remove(&self.number);
+    }
+}
+
+/// Follows what a database says at first, up to its number for the session (BackendKeyData) or its
+/// first ReadyForQuery.
+#[derive(Debug, Default)]
+pub struct Greeting {
+    /// The front of a message that has not come whole.
+    pending: Vec<u8>,
+    is_over: bool,
+}
+
+/// Longest message that is looked at; a longer one is none that comes before.
+const MAX_GREETING: usize = 64 << 10;
+
+impl Greeting {
+    /// Takes note of bytes that pass. Gives the number, once.
+    ///
+    /// # Errors
+    /// A length that cannot be.
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<Option<u32>, FrameError> {
+        if self.is_over {
+            return Ok(None);
+        }
+        self.pending.extend_from_slice(bytes);
+        let mut rest = self.pending.as_slice();
+        let mut number = None;
+        while let Some(header) = Header::parse(rest)?
+            && !self.is_over
+        {
+            let Some((message, behind)) = rest.split_at_checked(header.total()) else {
+                self.is_over = header.total() > MAX_GREETING;
+                break;
+            };
+            if header.tag == b'K' {
+                let body = message.get(Header::LEN..).and_then(<[u8]>::first_chunk);
+                number = body.map(|number| u32::from_be_bytes(*number));
+            }
+            self.is_over = matches!(header.tag, b'K' | b'Z');
+            rest = behind;
+        }
+        self.pending = match self.is_over {
+            true => Vec::new(),
+            false => rest.to_vec(),
+        };
+        Ok(number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(tag: u8, body: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(body.len() + 4).unwrap();
+        [&[tag][..], &length.to_be_bytes(), body].concat()
+    }
+
+    #[test]
+    fn a_session_is_there_from_its_beginning_to_its_end() {
+        let running = Running::default();
+        let one = running.enter("a:1", "127.0.0.1:5".to_owned(), "here");
+        let two = running.enter("b:1", "uid 7".to_owned(), "here");
+        one.is_process(77);
+        two.is_process(77);
+        assert_eq!(running.servers_of(77), ["a:1", "b:1"]);
+        assert_eq!(running.servers_of(78), [""; 0]);
+        drop(one);
+        assert_eq!(running.servers_of(77), ["b:1"]);
+        let view = running.view();
+        assert_eq!(view.len(), 1);
+        assert_eq!(
+            (&*view[0].application, &*view[0].listener),
+            ("uid 7", "here")
+        );
+    }
+
+    #[test]
+    fn the_databases_number_is_found_however_its_bytes_come() {
+        let greeting = [
+            message(b'R', &[0; 4]),
+            message(b'S', b"a\0b\0"),
+            message(b'K', &[0, 0, 1, 2, 9, 9, 9, 9]),
+            message(b'Z', b"I"),
+            // Another message that looks like it, and what is no message.
+            message(b'K', &[5; 8]),
+            vec![0xff; 9],
+        ];
+        let greeting = greeting.concat();
+        for size in [1, 2, 3, 7, greeting.len()] {
+            let mut follower = Greeting::default();
+            let numbers: Vec<_> = greeting
+                .chunks(size)
+                .filter_map(|chunk| follower.pass(chunk).unwrap())
+                .collect();
+            assert_eq!(numbers, [0x102], "by {size}");
+        }
+    }
+
+    #[test]
+    fn a_refused_login_has_no_number() {
+        let mut greeting = Greeting::default();
+        let refused = message(b'E', b"SFATAL\0\0");
+        assert_eq!(greeting.pass(&refused), Ok(None));
+        assert!(greeting.pass(&[b'R', 0, 0, 0, 1]).is_err());
+    }
+}

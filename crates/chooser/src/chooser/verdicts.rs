@@ -1,0 +1,67 @@
+//! Where sessions cannot stay, and where beginning ones better do not wait.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use balancer::{EndpointId, ListenerId, State, Status};
+
+use crate::chooser::{Chooser, Inner, Listener, Owner};
+use crate::lease::Leaving;
+use crate::settings::OnRoleChange;
+
+impl<O: Owner> Chooser<O> {
+    /// Returns when sessions of this listener cannot stay at this endpoint.
+    pub(crate) async fn leaving(&self, listener: ListenerId, endpoint: EndpointId) -> Leaving {
+        let at = (listener, endpoint);
+        let mut leaving = self.leaving.subscribe();
+        let left = leaving.wait_for(|leaving| leaving.contains_key(&at));
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let left = left.await.ok();
+        let why = left.and_then(|leaving| leaving.get(&at).copied());
+        why.unwrap_or(Leaving::Down)
+    }
+
+    /// Returns when a check of this endpoint has failed.
+    pub(crate) async fn doubt(&self, endpoint: EndpointId) {
+        let mut doubts = self.doubts.subscribe();
+        let count = |doubts: &HashMap<_, u64>| doubts.get(&endpoint).copied();
+        let before = count(&doubts.borrow());
+        // As above.
+        let _ = doubts.wait_for(|doubts| count(doubts) != before).await;
+    }
+
+    /// Where sessions cannot stay. An endpoint that speaks is there, whatever connects and checks met:
+    /// one that drains takes neither, and lets its sessions finish. And where no other is up, there is
+    /// nowhere to go: a host too busy to answer in time keeps its sessions.
+    pub(super) fn judge(&self, inner: &mut Inner<O>, now: Instant) {
+        let known: Vec<_> = inner.balancer.endpoints(now).collect();
+        let is_elsewhere = known.iter().any(|it| it.state == State::Up);
+        let mut leaving = HashMap::new();
+        for status in known {
+            let heard = inner.heard.get(&status.endpoint).copied();
+            let silent = heard.is_none_or(|at| now.saturating_duration_since(at) >= self.hearing);
+            let is_lost = is_elsewhere && silent;
+            for (id, listener) in &self.listeners {
+                if !inner.balancer.keeps(*id, status.endpoint)
+                    && let Some(why) = verdict(&status, listener, is_lost)
+                {
+                    leaving.insert((*id, status.endpoint), why);
+                }
+            }
+        }
+        self.leaving.send_if_modified(|known| {
+            let changed = *known != leaving;
+            *known = leaving;
+            changed
+        });
+    }
+}
+
+/// Why sessions cannot stay at an endpoint that is not what their listener needs, if they cannot.
+fn verdict(status: &Status, listener: &Listener, is_lost: bool) -> Option<Leaving> {
+    match (status.state, listener.on_role_change) {
+        (State::Down, _) => is_lost.then_some(Leaving::Down),
+        (State::Up, OnRoleChange::Close) => Some(Leaving::Role),
+        (State::Up, OnRoleChange::Keep) | (State::New, _) => None,
+    }
+}

@@ -1,0 +1,98 @@
+//! The balancer's permission for one session, until it is handed back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer::{Ending, EndpointId, Lease, ListenerId, Status};
+
+use crate::chooser::{Chooser, Owner};
+
+/// Why a session cannot stay where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// Its endpoint does not answer any more.
+    Down,
+    /// Its database is something else than the session needs.
+    Role,
+}
+
+/// A place on an endpoint. Dropped, it is handed back as one whose session has ended in good order.
+pub struct Leased<O: Owner> {
+    name: Arc<str>,
+    endpoint: EndpointId,
+    listener: ListenerId,
+    /// The balancer's permission: there until it is handed back, and not for a last resort.
+    lease: Option<Lease>,
+    chooser: Arc<Chooser<O>>,
+}
+
+impl<O: Owner> Leased<O> {
+    pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<O>>) -> Self {
+        Self {
+            name: lease.name().into(),
+            endpoint: lease.endpoint(),
+            listener,
+            lease: Some(lease),
+            chooser,
+        }
+    }
+
+    /// One that is down, where none is up.
+    pub(crate) fn last_resort(
+        listener: ListenerId,
+        status: &Status,
+        chooser: Arc<Chooser<O>>,
+    ) -> Self {
+        Self {
+            name: status.name.clone(),
+            endpoint: status.endpoint,
+            listener,
+            lease: None,
+            chooser,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn connected(&self, latency: Duration) {
+        if let Some(lease) = &self.lease {
+            self.chooser.connected(lease, latency);
+        }
+    }
+
+    pub(crate) fn failed(mut self, why: &str) {
+        if let Some(lease) = self.lease.take() {
+            self.chooser.connect_failed(lease, why);
+        }
+    }
+
+    pub(crate) fn lost(mut self) {
+        self.end(Ending::Lost);
+    }
+
+    pub(crate) async fn leaving(&self) -> Leaving {
+        self.chooser.leaving(self.listener, self.endpoint).await
+    }
+
+    pub(crate) async fn doubt(&self) {
+        self.chooser.doubt(self.endpoint).await;
+    }
+
+    pub(crate) fn endpoint(&self) -> EndpointId {
+        self.endpoint
+    }
+
+    fn end(&mut self, ending: Ending) {
+        if let Some(lease) = self.lease.take() {
+            self.chooser.ended(lease, ending);
+        }
+    }
+}
+
+impl<O: Owner> Drop for Leased<O> {
+    fn drop(&mut self) {
+        self.end(Ending::Finished);
+    }
+}

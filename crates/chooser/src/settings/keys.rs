@@ -1,0 +1,113 @@
+//! The keys that both programs have for the choice between endpoints.
+
+use daemon::{Key, Kind};
+
+const fn text(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind: Kind::Text,
+        value,
+        default,
+        help,
+    }
+}
+
+/// One row for each, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    text(
+        "balance.target",
+        "ROLE",
+        "any",
+        "What the database of a session must be: primary, replica or any.",
+    ),
+    text(
+        "balance.policy",
+        "POLICY",
+        "round-robin",
+        "How one of those that serve is chosen: round-robin, least-connections or peak-ewma.",
+    ),
+    text(
+        "balance.max_lag",
+        "SIZE",
+        "no limit",
+        "How far a replica may be behind its primary to get new sessions: a size of WAL such as 16MiB, or a time such as 10s. A lag that is not known is too long.",
+    ),
+    Key {
+        name: "balance.fallback_to_primary",
+        kind: Kind::Bool,
+        value: "BOOL",
+        default: "false",
+        help: "Whether a primary serves where the target is replica and no replica does.",
+    },
+    text(
+        "balance.wait_for_primary",
+        "PERIOD",
+        "10s",
+        "How long a new session waits where the target is primary and none is known.",
+    ),
+    text(
+        "balance.on_role_change",
+        "POLICY",
+        "close",
+        "What becomes of sessions whose database has become something else than their target: close ends them with an error, keep leaves them. One that does not answer any more loses its sessions in either case, where there is another.",
+    ),
+    text(
+        "balance.max_connections",
+        "COUNT",
+        "no limit",
+        "Sessions that one of the list may have from here; further ones wait.",
+    ),
+    text(
+        "balance.max_queue",
+        "COUNT",
+        "100",
+        "Sessions that wait while all that serve have max_connections.",
+    ),
+    text(
+        "balance.queue_timeout",
+        "PERIOD",
+        "10s",
+        "How long they wait.",
+    ),
+    text(
+        "checks.interval",
+        "PERIOD",
+        "500ms",
+        "From the start of one check of a member of the list to the next, while it says nothing by itself.",
+    ),
+    text(
+        "checks.down_interval",
+        "PERIOD",
+        "500ms",
+        "The same of one that is down, or has begun to fail.",
+    ),
+    text(
+        "checks.timeout",
+        "PERIOD",
+        "500ms",
+        "A check without an answer for so long has failed.",
+    ),
+    text(
+        "checks.fall",
+        "COUNT",
+        "2",
+        "So many failures in a row put it down.",
+    ),
+    text(
+        "checks.rise",
+        "COUNT",
+        "2",
+        "So many successes in a row bring it up.",
+    ),
+    text(
+        "checks.slow_start",
+        "PERIOD",
+        "10s",
+        "For so long after that, its share of sessions grows from nothing to its full one.",
+    ),
+];

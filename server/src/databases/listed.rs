@@ -1,0 +1,68 @@
+//! One of `databases`, as an operator writes it.
+
+use std::fmt;
+
+use chooser::Endpoint;
+use chooser::settings::{Share, Written};
+use control::Count;
+use serde::{Deserialize, Serialize};
+
+use crate::config::DatabaseAddress;
+
+/// A database, and how much of the sessions it gets: `db-2:5432 weight=2 backup`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Listed {
+    /// Where it is.
+    pub address: DatabaseAddress,
+    /// How many sessions it gets.
+    pub share: Share,
+}
+
+impl Listed {
+    /// As the balancer knows it; `max_connections` holds where it has none of its own.
+    #[must_use]
+    pub fn endpoint(&self, max_connections: Option<Count>) -> Endpoint {
+        let name = self.address.to_string();
+        self.share.endpoint(&name, max_connections)
+    }
+}
+
+impl From<DatabaseAddress> for Listed {
+    fn from(address: DatabaseAddress) -> Self {
+        Self {
+            address,
+            share: Share::default(),
+        }
+    }
+}
+
+impl TryFrom<String> for Listed {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let written = Written::from(text.as_str());
+        let mut listed = Self::from(DatabaseAddress::try_from(written.name.to_owned())?);
+        for (word, given) in written.words() {
+            let why = |why| format!("`{}`: {why}", written.name);
+            if !listed.share.take(word, given).map_err(why)? {
+                return Err(why(format!(
+                    "`{word}` is none of weight=, backup, max_connections="
+                )));
+            }
+        }
+        Ok(listed)
+    }
+}
+
+impl From<Listed> for String {
+    fn from(listed: Listed) -> Self {
+        listed.to_string()
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.address, self.share)
+    }
+}

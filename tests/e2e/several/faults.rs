@@ -1,0 +1,80 @@
+//! A server that is killed, hangs or drains while applications connect.
+
+use std::time::{Duration, Instant};
+
+use harness::raw::{Session, message, tags};
+use harness::{Several, Signal, until};
+
+use super::{Then, all_up, in_turn, is_up, none_fails, session, under_connects};
+
+/// Opens sessions until one is on the first server.
+fn session_on_first(several: &Several) -> Session {
+    let first = &several.servers[0];
+    until("a session on the first server", || {
+        let before = first.counted("sessions");
+        let session = session(several);
+        (first.counted("sessions") > before).then_some(session)
+    })
+}
+
+/// The session ends with this error, within this time of the fault.
+#[track_caller]
+fn ends_with(mut session: Session, code: &str, since: Instant, promise: Duration) {
+    let heard = session.read_until_closed();
+    let after = since.elapsed();
+    assert_eq!(tags(&heard), "E");
+    assert_eq!(heard[0].sqlstate(), code);
+    assert!(after < promise, "only after {after:?}");
+}
+
+#[test]
+fn a_server_that_is_killed_fails_no_connect() {
+    let _turn = in_turn();
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    let lost = session_on_first(&several);
+    let promise = Duration::from_secs(1);
+    let connects = under_connects(several.address(), Then::End, 2 * promise, || {
+        let begun = Instant::now();
+        several.servers[0].process().kill();
+        ends_with(lost, "57P01", begun, promise);
+    });
+    none_fails(&connects, promise);
+    is_up(&several, several.servers[0].port(), 0);
+}
+
+#[test]
+fn a_server_that_hangs_fails_no_connect() {
+    let _turn = in_turn();
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    let lost = session_on_first(&several);
+    let hung = several.servers[0].process();
+    let connects = under_connects(several.address(), Then::End, Duration::from_secs(3), || {
+        let begun = Instant::now();
+        hung.signal(Signal::STOP);
+        ends_with(lost, "57P01", begun, Duration::from_secs(3));
+    });
+    hung.signal(Signal::CONT);
+    none_fails(&connects, Duration::from_secs(2));
+    // It comes back by itself.
+    is_up(&several, several.servers[0].port(), 1);
+    drop(session_on_first(&several));
+}
+
+#[test]
+fn a_server_that_drains_fails_no_connect_and_finishes_its_sessions() {
+    let _turn = in_turn();
+    let several = Several::start(2, &[], &[]);
+    all_up(&several);
+    let mut running = session_on_first(&several);
+    running.send(message::query("select pg_sleep(4)"));
+    let drained = several.servers[0].process();
+    let connects = under_connects(several.address(), Then::End, Duration::from_secs(3), || {
+        drained.signal(Signal::TERM);
+    });
+    none_fails(&connects, Duration::from_secs(1));
+    assert_eq!(tags(&running.read_until_ready()), "TDCZ");
+    running.send(message::terminate());
+    assert_eq!(drained.wait().code(), Some(0));
+}
