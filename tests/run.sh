@@ -68,6 +68,7 @@ prepare() {
     need strace "programs are killed at every step; the units' sandbox is compared with what they do" command -v strace
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
+    need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need nodejs "drivers: node-postgres" command -v node
     need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm

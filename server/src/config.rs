@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chooser::settings::{self, Balance, Bind, Checks, Needs, OneOrSeveral, twice};
 use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
-use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings};
+use daemon::{HostPort, Key, Kind, Listen, LockMemory, LogSettings, Subnet};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
@@ -22,6 +22,9 @@ pub struct Config {
     /// `listen`
     #[serde(default = "default_listen")]
     pub listen: OneOrSeveral<Bind<Listen>>,
+    /// `proxy_protocol_from`
+    #[serde(default)]
+    pub proxy_protocol_from: Vec<Subnet>,
     /// `ops_listen`
     #[serde(default = "default_ops_listen")]
     pub ops_listen: Listen,
@@ -429,11 +432,18 @@ const OWN: &[Key] = &[
         "127.0.0.1:9393",
         "Where connectors and the control API are served, with TLS: an IP address and a port, or several of them. Behind each may stand what its sessions need, where there are several databases: target=, policy=, max_lag=, fallback_to_primary, on_role_change=, as in 0.0.0.0:9394 target=replica; what is not said there holds as below.",
     ),
+    Key {
+        name: "proxy_protocol_from",
+        kind: Kind::List,
+        value: "NETWORKS",
+        default: "none",
+        help: "Networks of balancers, such as 10.0.0.5 or 10.0.0.0/24, that say for whom they connect: a connection from one of them must begin with a header of the PROXY protocol, version 2 (HAProxy's send-proxy-v2), one from elsewhere must not.",
+    },
     text(
         "ops_listen",
         "ADDRESS",
         "127.0.0.1:9090",
-        "Where /health and /metrics are served, plain HTTP.",
+        "Where balancers ask what this server is good for (/primary, /replica, ...) and operators for /health and /metrics, plain HTTP.",
     ),
     text(
         "store",

@@ -1,5 +1,5 @@
-//! When the store last answered, and what a server does without it: go on with what it has in memory,
-//! for `max_stale` at most.
+//! When the store last answered, whether it can be read at all, and what a server does without it: go on
+//! with what it has in memory, for `max_stale` at most.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,8 @@ struct State {
     /// When the last question that was answered had been asked.
     answered: Instant,
     revision: Revision,
+    /// Its last word was that it cannot be read.
+    unreadable: bool,
     max_stale: Duration,
 }
 
@@ -29,6 +31,7 @@ impl Contact {
         Self(Mutex::new(State {
             answered,
             revision: Revision::default(),
+            unreadable: false,
             max_stale,
         }))
     }
@@ -38,6 +41,19 @@ impl Contact {
         let mut state = self.lock();
         state.answered = state.answered.max(asked);
         state.revision = revision;
+        state.unreadable = false;
+    }
+
+    /// The store was asked and cannot be read: it has not just been silent.
+    pub fn fail(&self) {
+        self.lock().unreadable = true;
+    }
+
+    /// Whether the store can be used: it could be read when it was asked last, or it is etcd, does not
+    /// answer, and what is in memory is still used. A fleet must not fall silent with its etcd.
+    #[must_use]
+    pub fn is_usable(&self, now: Instant) -> bool {
+        !self.is_stale(now) && !self.lock().unreadable
     }
 
     /// The state that the store was in when it last answered.
@@ -106,5 +122,18 @@ mod tests {
         assert_eq!(contact.age(at(61)), Duration::from_secs(11));
         contact.set_max_stale(Duration::from_secs(5));
         assert!(contact.is_stale(at(61)));
+    }
+
+    #[test]
+    fn a_store_is_usable_until_it_says_that_it_cannot_be_read_or_is_silent_for_too_long() {
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let contact = Contact::new(began, Duration::from_secs(60));
+        assert!(contact.is_usable(at(60)));
+        assert!(!contact.is_usable(at(61)));
+        contact.fail();
+        assert!(!contact.is_usable(began));
+        contact.confirm(at(61), Revision::default());
+        assert!(contact.is_usable(at(61)));
     }
 }

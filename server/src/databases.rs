@@ -5,8 +5,9 @@
 mod listed;
 mod nodes;
 
+use std::cmp::Reverse;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use balancer::Target;
 use chooser::{Beginner, Chooser, Chosen, State, Ways};
@@ -16,7 +17,7 @@ use tracing::Instrument;
 use crate::config::{self, Config};
 use crate::database::{Database, DatabaseError, Stream, Tls};
 use crate::metrics::Metrics;
-use crate::monitor::{self, Monitor};
+use crate::monitor::{self, Answer, Monitor};
 use crate::session::{Ended, Session};
 use crate::shared::Shared;
 
@@ -143,17 +144,37 @@ impl Databases {
             return Some(monitor.heard().standing());
         };
         let target = self.targets.get(listener).copied();
-        let usable = chooser.endpoints().into_iter();
-        let usable = usable.filter(|it| it.state == State::Up && !it.distrusted);
-        let standings = usable.filter_map(|it| self.at(&it.name)?.standing());
+        let standings = self.usable(chooser).filter_map(|it| it.standing());
         let serving = standings.filter(|it| match target {
             None | Some(Target::Any) => true,
             Some(Target::Primary) => it.role == DatabaseRole::Primary,
             Some(Target::Replica) => it.role == DatabaseRole::Replica,
         });
-        let rank =
-            |it: &DatabaseStanding| (it.role == DatabaseRole::Primary, it.timeline, it.position);
         Some(serving.max_by_key(rank))
+    }
+
+    /// What those that sessions get said last, and when, the best first: nothing where they are not
+    /// watched, and nobody's word while none answers.
+    #[must_use]
+    pub fn said(&self) -> Option<Vec<(Answer, Instant)>> {
+        let heard = |node: &Arc<Node>| node.monitor.as_ref()?.heard().answer();
+        let mut said: Vec<_> = match self.ways.chooser() {
+            Some(chooser) => self.usable(chooser).filter_map(heard).collect(),
+            None => {
+                let node = self.list().first()?;
+                node.monitor.as_ref()?;
+                heard(node).into_iter().collect()
+            }
+        };
+        said.sort_by_key(|(answer, _)| Reverse(rank(&answer.standing)));
+        Some(said)
+    }
+
+    /// Those that get sessions, if it is for their role.
+    fn usable<'a>(&'a self, chooser: &Chooser<Nodes>) -> impl Iterator<Item = &'a Arc<Node>> {
+        let usable = chooser.endpoints().into_iter();
+        let usable = usable.filter(|it| it.state == State::Up && !it.distrusted);
+        usable.filter_map(|it| self.at(&it.name))
     }
 
     /// Whether one of them answers.
@@ -194,6 +215,12 @@ impl std::fmt::Display for Databases {
             .map(|it| it.database.address().to_string());
         f.write_str(&addresses.collect::<Vec<_>>().join(", "))
     }
+}
+
+/// A primary before replicas, and who has come furthest.
+fn rank(standing: &DatabaseStanding) -> (bool, u32, u64) {
+    let is_primary = standing.role == DatabaseRole::Primary;
+    (is_primary, standing.timeline, standing.position)
 }
 
 /// What a database says of itself, as a server would.

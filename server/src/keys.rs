@@ -167,19 +167,6 @@ impl Keys {
         }
     }
 
-    /// Whether the store can be used: it answers, or it is etcd, does not answer, and what is in
-    /// memory is still used. A fleet must not fall silent with its etcd.
-    pub async fn is_usable(&self) -> bool {
-        if self.contact.is_stale(Instant::now()) {
-            return false;
-        }
-        let ask = |store: &Store| store.changes(Revision::default());
-        match self.ask_promptly(ask).await {
-            Ok(_) => true,
-            Err(error) => is_silence(&error),
-        }
-    }
-
     /// Fetches these keys, for one row and into memory. What goes wrong is logged, and the values
     /// stay refused.
     pub async fn fetch(&self, ids: Vec<KeyId>, fetched: &mut Fetched) {
@@ -248,11 +235,15 @@ impl Keys {
                         .await;
                     settings::follow(&shared, changed.settings()).await;
                 }
-                // Said once: it is asked five times a second.
-                Err(error) if std::mem::replace(&mut well, false) => {
-                    tracing::error!(%error, "the store cannot be read");
+                Err(error) => {
+                    if !is_silence(&error) {
+                        self.contact.fail();
+                    }
+                    // Said once: it is asked five times a second.
+                    if std::mem::replace(&mut well, false) {
+                        tracing::error!(%error, "the store cannot be read");
+                    }
                 }
-                Err(_) => {}
             }
             tokio::select! {
                 () = tokio::time::sleep(WATCH_INTERVAL) => {}

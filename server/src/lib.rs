@@ -225,6 +225,7 @@ async fn run(
 
     daemon::notify(Status::Stopping);
     shared.drain();
+    // From here on the ports are closed, and who connects is told so.
     accepting.shutdown().await;
     tracing::info!(sessions = shared.sessions.count(), "draining");
     let limit = shared.settings.live().drain_timeout.0;

@@ -1,5 +1,7 @@
 //! The server's port: TLS, who the peer is, and what it came for.
 
+mod proxied;
+
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,9 +14,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use tracing::Instrument;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 use tunnel::{ALPN_HTTP, ALPN_POSTGRESQL, Identity, PeerCertificate, Role, Serial, Standing};
 use wire::originate::{Refusal, Severity};
+use wire::proxy::{self, ProxyError};
 use wire::startup::{self, Packet, StartupError};
 
 use crate::control;
@@ -36,6 +40,15 @@ enum Turned {
     Io(#[from] io::Error),
     #[error("{0}")]
     Startup(#[from] StartupError),
+    #[error(
+        "{0}; proxy_protocol_from demands a right one of this network (HAProxy: send-proxy-v2)"
+    )]
+    Header(#[from] ProxyError),
+    #[error(
+        "a header of the PROXY protocol where none belongs; networks that send one are listed in \
+         proxy_protocol_from"
+    )]
+    UnexpectedHeader,
     #[error("{0}")]
     Identity(#[from] tunnel::IdentityError),
     #[error("{}{}", .0.message, .1.as_ref().map(|who| format!(" ({who})")).unwrap_or_default())]
@@ -81,8 +94,13 @@ pub struct ListenerNumber(pub usize);
 pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |tcp, peer, place| {
-        let span = tracing::info_span!("connection", %peer);
-        let served = serve_one(tcp, number, place, shared.clone());
+        let announces = proxied::announces(peer, &shared);
+        // A balancer is not the peer: who that is comes with the first bytes.
+        let span = match announces {
+            false => tracing::info_span!("connection", %peer),
+            true => tracing::info_span!("connection", through = %peer, peer = Empty),
+        };
+        let served = serve_one(tcp, (number, announces), place, shared.clone());
         tokio::spawn(served.instrument(span));
     })
     .await;
@@ -90,12 +108,13 @@ pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Sh
 
 async fn serve_one(
     tcp: TcpStream,
-    number: ListenerNumber,
+    (number, announces): (ListenerNumber, bool),
     place: Place<Source>,
     shared: Arc<Shared>,
 ) {
     let received = async {
-        let greeted = tokio::time::timeout(shared.startup_timeout, greet(tcp, &place, &shared));
+        let greeted = greet(tcp, announces, &place, &shared);
+        let greeted = tokio::time::timeout(shared.startup_timeout, greeted);
         let greeted = greeted.await.map_err(|_| Turned::TooSlow)??;
         // A connector's tunnel may be there before there is a session for it.
         let first = tokio::time::timeout(shared.tunnel_timeout, greeted.begins());
@@ -195,10 +214,20 @@ impl Greeted {
 
 async fn greet(
     mut tcp: TcpStream,
+    announces: bool,
     place: &Place<Source>,
     shared: &Shared,
 ) -> Result<Greeted, Turned> {
     shared.tuning.apply(&tcp)?;
+    if announces {
+        if first_byte(&tcp).await?.is_none() {
+            return Err(Turned::Probe);
+        }
+        if let Some(peer) = proxied::source(&mut tcp).await? {
+            Span::current().record("peer", tracing::field::display(peer));
+            place.is_held_by(Source::Network(peer.ip().into()));
+        }
+    }
     let direct = match first_byte(&tcp).await? {
         None => return Err(Turned::Probe),
         Some(TLS_HANDSHAKE) => true,
@@ -276,7 +305,12 @@ async fn first_byte(tcp: &TcpStream) -> io::Result<Option<u8>> {
 async fn negotiate(tcp: &mut TcpStream) -> Result<(), Turned> {
     let mut gss_asked = false;
     loop {
-        let packet = read_packet(tcp).await?;
+        let packet = match read_packet(tcp).await {
+            Err(Turned::Startup(StartupError::Length(proxy::AS_STARTUP_LENGTH))) => {
+                return Err(Turned::UnexpectedHeader);
+            }
+            packet => packet?,
+        };
         match Packet::parse(&packet) {
             Ok(Packet::Ssl) => {
                 tcp.write_all(b"S").await?;

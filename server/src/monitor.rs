@@ -1,15 +1,17 @@
 //! Watches the database through a session of the server's own: whether it is a primary or a replica, how
 //! far it has come, and whether it answers at all.
 //!
-//! How it is asked is `monitor/session`; who is told what was found, `standing`.
+//! What is asked is `monitor/question`, how, `monitor/session`; who is told what was found, `standing` and
+//! `ops`.
 
 mod export;
 mod login;
 mod problem;
+mod question;
 mod session;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use control::{DatabaseRole, DatabaseStanding};
 use tokio::time::MissedTickBehavior;
@@ -24,6 +26,7 @@ use problem::Problem;
 use session::Session;
 
 pub use export::OfDatabases;
+pub use question::{Answer, Following};
 
 /// How often it is tried whether the database takes new connections: those that it has may go on when it
 /// does not. Each try costs it a process.
@@ -50,8 +53,8 @@ pub struct Heard(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// What it said last, if the last question was answered.
-    standing: Option<DatabaseStanding>,
+    /// What it said last, and when, if the last question was answered.
+    answer: Option<(Answer, Instant)>,
     /// Whether the last connection was not taken.
     closed: bool,
     /// What the log was told last.
@@ -103,12 +106,12 @@ impl Monitor {
         &self,
         session: &mut Option<Session>,
         database: &Database,
-    ) -> Result<DatabaseStanding, Problem> {
+    ) -> Result<Answer, Problem> {
         if let Some(mut open) = session.take() {
             match self.in_time(open.ask()).await {
-                Ok(standing) => {
+                Ok(answer) => {
                     *session = Some(open);
-                    return Ok(standing);
+                    return Ok(answer);
                 }
                 Err(silent @ Problem::Silent(_)) => return Err(silent),
                 Err(_) => {}
@@ -116,9 +119,9 @@ impl Monitor {
         }
         let opened = Session::open(database, &self.login);
         let mut opened = self.in_time(opened).await?;
-        let standing = self.in_time(opened.ask()).await?;
+        let answer = self.in_time(opened.ask()).await?;
         *session = Some(opened);
-        Ok(standing)
+        Ok(answer)
     }
 
     async fn in_time<T>(
@@ -135,20 +138,26 @@ impl Heard {
     /// How the database stands; `None` while it does not answer.
     #[must_use]
     pub fn standing(&self) -> Option<DatabaseStanding> {
+        self.answer().map(|(answer, _)| answer.standing)
+    }
+
+    /// All it said, and when; `None` while it does not answer.
+    #[must_use]
+    pub fn answer(&self) -> Option<(Answer, Instant)> {
         let state = self.lock();
-        state.standing.filter(|_| !state.closed)
+        state.answer.filter(|_| !state.closed)
     }
 
     /// Takes over an answer, or that there is none. True where that is to be told at once.
-    fn answered(&self, answer: Result<DatabaseStanding, Problem>) -> bool {
+    fn answered(&self, answer: Result<Answer, Problem>) -> bool {
         let mut state = self.lock();
         let problem = match answer {
-            Ok(standing) => {
-                state.standing = Some(standing);
+            Ok(answer) => {
+                state.answer = Some((answer, Instant::now()));
                 state.closed.then_some(Problem::Closed)
             }
             Err(problem) => {
-                state.standing = None;
+                state.answer = None;
                 Some(problem)
             }
         };
@@ -160,7 +169,7 @@ impl Heard {
         let mut state = self.lock();
         state.closed = !opens;
         // Why it does not answer either is known, or soon.
-        state.standing.is_some() && state.tell((!opens).then_some(Problem::Closed))
+        state.answer.is_some() && state.tell((!opens).then_some(Problem::Closed))
     }
 
     /// No code that holds the lock can panic half-way through a change.
@@ -173,8 +182,8 @@ impl State {
     /// Writes a line where something has changed, and says whether it has. Why a database is away may
     /// change at each attempt; that somebody has to correct something is told all the same.
     fn tell(&mut self, problem: Option<Problem>) -> bool {
-        let now = match (&problem, self.standing) {
-            (None, Some(standing)) => Told::Up(standing.role, standing.timeline),
+        let now = match (&problem, self.answer) {
+            (None, Some((answer, _))) => Told::Up(answer.standing.role, answer.standing.timeline),
             (Some(problem), _) if !problem.is_absence() => Told::Refused,
             _ => Told::Away,
         };
@@ -243,12 +252,16 @@ async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
 mod tests {
     use super::*;
 
-    fn standing(role: DatabaseRole, timeline: u32, position: u64) -> DatabaseStanding {
-        DatabaseStanding {
-            role,
-            timeline,
-            position,
-            delay_ms: None,
+    fn answer(role: DatabaseRole, timeline: u32, position: u64) -> Answer {
+        Answer {
+            standing: DatabaseStanding {
+                role,
+                timeline,
+                position,
+                delay_ms: None,
+            },
+            version: 150_013,
+            following: None,
         }
     }
 
@@ -259,19 +272,19 @@ mod tests {
         let silent = || Problem::Silent(Duration::from_secs(1));
         assert_eq!(heard.standing(), None);
         for (answer, at_once) in [
-            (Ok(standing(Replica, 1, 10)), true),
-            (Ok(standing(Replica, 1, 20)), false),
-            (Ok(standing(Replica, 2, 20)), true),
-            (Ok(standing(Primary, 3, 20)), true),
+            (Ok(answer(Replica, 1, 10)), true),
+            (Ok(answer(Replica, 1, 20)), false),
+            (Ok(answer(Replica, 2, 20)), true),
+            (Ok(answer(Primary, 3, 20)), true),
             (Err(silent()), true),
             (Err(Problem::Closed), false),
             // Somebody can do something about this, and is told once.
             (Err(Problem::NoPassword), true),
             (Err(silent()), false),
             (Err(Problem::NoPassword), false),
-            (Ok(standing(Primary, 3, 30)), true),
+            (Ok(answer(Primary, 3, 30)), true),
         ] {
-            let expected = answer.as_ref().ok().copied();
+            let expected = answer.as_ref().ok().map(|answer| answer.standing);
             let said = format!("{answer:?}");
             assert_eq!(heard.answered(answer), at_once, "{said}");
             assert_eq!(heard.standing(), expected, "{said}");
@@ -281,7 +294,7 @@ mod tests {
     #[test]
     fn a_database_that_takes_no_connections_is_gone_although_it_answers() {
         let heard = Heard::default();
-        let primary = standing(DatabaseRole::Primary, 1, 1);
+        let primary = answer(DatabaseRole::Primary, 1, 1);
         // Why it does not answer is the question's to find out.
         assert!(!heard.knocked(false));
         assert!(!heard.knocked(true));
@@ -291,7 +304,7 @@ mod tests {
         assert!(!heard.answered(Ok(primary)));
         assert_eq!(heard.standing(), None);
         assert!(heard.knocked(true));
-        assert_eq!(heard.standing(), Some(primary));
+        assert_eq!(heard.standing(), Some(primary.standing));
     }
 
     #[test]

@@ -1,64 +1,140 @@
-//! What operators' tools ask over plain HTTP: is it well, and what has it counted.
+//! What balancers and operators' tools ask over plain HTTP: whether new sessions are to come to this
+//! server, and what it has counted. Paths, methods and codes are Patroni's where Patroni has them, so that
+//! a balancer that asks Patroni can ask a server in its place.
+//!
+//! No check asks the store, nor a database that is watched: what was heard of them last counts. Whether the
+//! server itself is ready is `ops/ready`, what its database is good for `ops/role`.
 
-use std::borrow::Cow;
+mod lag;
+mod patroni;
+mod problem;
+mod ready;
+mod role;
+
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get};
+use axum::{Json, Router};
+use control::DatabaseRole;
 use tokio::net::TcpListener;
-use tunnel::Standing;
 
 use crate::metrics::Levels;
 use crate::shared::Shared;
 
+use patroni::Status;
+use problem::Problem;
+use role::Wanted;
+
+/// A path by which it is asked whether sessions are to come.
+#[derive(Debug, Clone, Copy)]
+enum Check {
+    /// In the words that check scripts of old look for. Where nobody reads them, the code has to say
+    /// it: as to [`Wanted::Primary`], which is also what Patroni takes this path for.
+    MasterOrSlave,
+    /// By the role of its database.
+    Role(Wanted),
+    /// Whatever its role.
+    Health,
+    /// The same with all that is known, as JSON.
+    Patroni,
+}
+
+/// Each answers GET, HEAD and OPTIONS.
+const CHECKS: [(&str, Check); 6] = [
+    ("/", Check::MasterOrSlave),
+    ("/primary", Check::Role(Wanted::Primary)),
+    ("/replica", Check::Role(Wanted::Replica)),
+    ("/read-only", Check::Role(Wanted::Either)),
+    ("/health", Check::Health),
+    ("/patroni", Check::Patroni),
+];
+
 /// Answers until dropped.
 pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    let router = Router::new()
-        .route("/health", get(health))
+    let router = CHECKS
+        .into_iter()
+        .fold(Router::new(), |router, (path, check)| {
+            router.route(path, check.route())
+        })
         .route("/metrics", get(metrics))
         .with_state(shared);
     daemon::serve_http(listener, router).await;
 }
 
-/// 200 when it takes sessions, its store can be read (or etcd is away, for less than `max_stale`), who is revoked is known, the store's
-/// settings hold and its database answers.
-async fn health(State(shared): State<Arc<Shared>>) -> (StatusCode, Cow<'static, str>) {
-    match down(&shared).await {
-        None => (StatusCode::OK, "ok\n".into()),
-        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+impl Check {
+    fn route(self) -> MethodRouter<Arc<Shared>> {
+        let answer = move |State(shared): State<Arc<Shared>>, method: Method, uri: Uri| async move {
+            let check = match self {
+                Self::MasterOrSlave if method != Method::GET => Self::Role(Wanted::Primary),
+                check => check,
+            };
+            let response = check.answer(&shared, uri.query()).await;
+            match method {
+                // A code and nothing more; HEAD is seen to by the router.
+                Method::OPTIONS => response.status().into_response(),
+                _ => response,
+            }
+        };
+        get(answer).options(answer)
+    }
+
+    async fn answer(self, shared: &Shared, query: Option<&str>) -> Response {
+        match self {
+            Self::MasterOrSlave => match role::found(shared, Wanted::Either, None) {
+                Ok(DatabaseRole::Primary) => "OK : master".into_response(),
+                Ok(DatabaseRole::Replica) => "OK : slave".into_response(),
+                Err(problem) => refusal(&problem),
+            },
+            Self::Role(wanted) => {
+                // What is not understood would be a promise that is not kept.
+                let most = match wanted {
+                    Wanted::Primary => None,
+                    Wanted::Replica | Wanted::Either => match lag::most(query) {
+                        Ok(most) => most,
+                        Err(why) => return line(StatusCode::BAD_REQUEST, &why),
+                    },
+                };
+                match role::found(shared, wanted, most) {
+                    Ok(role) => line(StatusCode::OK, &role.to_string()),
+                    Err(problem) => refusal(&problem),
+                }
+            }
+            Self::Health => match health(shared).await {
+                Ok(()) => line(StatusCode::OK, "ok"),
+                Err(problem) => refusal(&problem),
+            },
+            Self::Patroni => {
+                let problem = role::found(shared, Wanted::Either, None).err();
+                let status = match problem {
+                    None => StatusCode::OK,
+                    Some(_) => StatusCode::SERVICE_UNAVAILABLE,
+                };
+                let known = Status::new(shared, problem.as_ref(), Instant::now());
+                (status, Json(known)).into_response()
+            }
+        }
     }
 }
 
-/// Why it is not well; `None` if it is.
-async fn down(shared: &Shared) -> Option<Cow<'static, str>> {
-    if shared.is_draining() {
-        return Some("draining\n".into());
+fn line(status: StatusCode, text: &str) -> Response {
+    (status, format!("{text}\n")).into_response()
+}
+
+fn refusal(problem: &Problem) -> Response {
+    line(StatusCode::SERVICE_UNAVAILABLE, &problem.to_string())
+}
+
+/// Whether the server is ready and a database answers, one that is not watched too.
+async fn health(shared: &Shared) -> Result<(), Problem> {
+    ready::check(shared)?;
+    match shared.databases.answers().await {
+        true => Ok(()),
+        false => Err(Problem::NoAnswer),
     }
-    if !shared.keys.is_usable().await {
-        return Some("the store of keys cannot be read\n".into());
-    }
-    match shared.revoked.standing(Instant::now()) {
-        Standing::Fresh => {}
-        Standing::Stale => return Some("the list of revoked certificates is too old\n".into()),
-        Standing::Distrusted => {
-            return Some("the list of revoked certificates cannot be relied on\n".into());
-        }
-    }
-    if let Some(problem) = shared.settings.status().problem {
-        return Some(format!("{problem}\n").into());
-    }
-    let own = shared.tls.setup();
-    if shared.revoked.contains(&own.certificates.serial) {
-        return Some("this server's certificate was revoked\n".into());
-    }
-    if !shared.databases.answers().await {
-        return Some("the database does not answer\n".into());
-    }
-    None
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use control::{Live, LogLevel, Standing};
-use daemon::{LogHandle, Places, Sessions, Shutdown};
+use daemon::{LogHandle, Places, Sessions, Shutdown, Subnet};
 use tokio::sync::watch;
 use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
@@ -63,6 +63,8 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
+    /// Networks whose connections say for whom they are.
+    pub proxied_from: Vec<Subnet>,
     /// How long a peer may take to its certificate.
     pub startup_timeout: Duration,
     /// How long it may then take to its start-up message.
@@ -117,6 +119,7 @@ impl Shared {
             controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             sessions: Sessions::default(),
             cancels: Arc::default(),
+            proxied_from: config.proxy_protocol_from.clone(),
             startup_timeout: config.startup_timeout.0,
             tunnel_timeout: config.tunnel_timeout.0,
             tuning: config.tuning(),

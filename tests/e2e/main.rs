@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod behind_haproxy;
 mod binding;
 mod canary;
 mod cancel;

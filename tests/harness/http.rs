@@ -92,7 +92,7 @@ impl Request {
         let mut received = Vec::new();
         // A TLS peer may end without saying so: what counts is whether the response is whole.
         let end = stream.read_to_end(&mut received);
-        Response::parse(&received).unwrap_or_else(|| {
+        Response::parse(&received, self.method != "HEAD").unwrap_or_else(|| {
             let received = received.escape_ascii();
             panic!(
                 "no whole response to {} {}: {end:?}, {received}",
@@ -150,7 +150,8 @@ impl Response {
             .map(|(_, value)| value.as_str())
     }
 
-    fn parse(received: &[u8]) -> Option<Self> {
+    /// An answer to HEAD has the header fields of a body and none.
+    fn parse(received: &[u8], has_body: bool) -> Option<Self> {
         let end = received
             .windows(4)
             .position(|window| window == b"\r\n\r\n")?;
@@ -166,6 +167,9 @@ impl Response {
             headers,
             body: rest.get(4..)?.to_vec(),
         };
+        if !has_body {
+            return response.body.is_empty().then_some(response);
+        }
         if response.header("transfer-encoding") == Some("chunked") {
             response.body = unchunk(&response.body)?;
         } else if let Some(length) = response.header("content-length") {
@@ -199,7 +203,7 @@ mod tests {
     #[test]
     fn a_response_with_a_length_is_taken_apart() {
         let received = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nX-A: b\r\n\r\n{}";
-        let response = Response::parse(received).unwrap();
+        let response = Response::parse(received, true).unwrap();
         assert_eq!((response.status, response.text()), (404, "{}"));
         assert_eq!(response.header("x-a"), Some("b"));
     }
@@ -208,12 +212,22 @@ mod tests {
     fn a_chunked_response_is_joined() {
         let received = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
             3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
-        assert_eq!(Response::parse(received).unwrap().text(), "abcd");
+        assert_eq!(Response::parse(received, true).unwrap().text(), "abcd");
     }
 
     #[test]
     fn a_truncated_response_is_none() {
         let received = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}";
-        assert_eq!(Response::parse(received), None);
+        assert_eq!(Response::parse(received, true), None);
+    }
+
+    #[test]
+    fn a_response_to_head_has_no_body_whatever_it_says() {
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+        assert!(Response::parse(head, false).unwrap().body.is_empty());
+        assert_eq!(
+            Response::parse(&[head, b"ok\n".as_slice()].concat(), false),
+            None
+        );
     }
 }

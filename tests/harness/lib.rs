@@ -6,7 +6,7 @@
 //! - [`Pair`] and [`Cluster`]: the databases alone, made with [`Settings`];
 //! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
 //!   `pgseal-keymaker` would never make;
-//! - [`Etcd`]: a cluster of etcd; [`Network`] and [`Namespace`]: hosts of a network of their own;
+//! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -56,6 +56,7 @@ mod deadline;
 mod dir;
 mod etcd;
 mod files;
+mod haproxy;
 mod host;
 pub mod http;
 mod impostor;
@@ -89,6 +90,7 @@ pub use deadline::{PATIENCE, eventually, until};
 pub use dir::TestDir;
 pub use etcd::{Etcd, MEMBERS};
 pub use files::raise_file_limit;
+pub use haproxy::Haproxy;
 pub use host::Host;
 pub use impostor::Impostor;
 pub use keys::Keys;

@@ -9,8 +9,10 @@ pub mod message;
 pub mod tls;
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 
 pub use message::{Message, literal, rows, tags};
 
@@ -57,9 +59,26 @@ impl Session {
             .unwrap_or_else(|error| panic!("connecting to {address}: {error}"))
     }
 
+    /// [`connect`](Self::connect) from this address of the loopback, as if from another host.
+    #[track_caller]
+    pub fn connect_from(source: Ipv4Addr, address: SocketAddr) -> Self {
+        let connected = socket(AddressFamily::INET, SocketType::STREAM, None).and_then(|tcp| {
+            bind(&tcp, &SocketAddr::from((source, 0)))?;
+            connect(&tcp, &address)?;
+            Ok(TcpStream::from(tcp))
+        });
+        connected
+            .map_err(io::Error::from)
+            .and_then(Self::of)
+            .unwrap_or_else(|error| panic!("connecting from {source} to {address}: {error}"))
+    }
+
     /// [`connect`](Self::connect) where perhaps nobody listens.
     pub fn try_connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+        Self::of(TcpStream::connect_timeout(&address, PATIENCE)?)
+    }
+
+    fn of(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;

@@ -1,6 +1,7 @@
 //! Addresses as configurations name them.
 
-use std::net::SocketAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,8 +28,8 @@ impl From<Listen> for String {
     }
 }
 
-impl std::fmt::Display for Listen {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
@@ -80,6 +81,85 @@ impl From<HostPort> for String {
     }
 }
 
+/// A range of addresses that begin alike: `10.0.0.0/24`, `2001:db8::/32`, or one address alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Subnet {
+    first: IpAddr,
+    /// How many of its bits all addresses share.
+    bits: u32,
+}
+
+impl Subnet {
+    /// Whether an address is one of them. An IPv4 address that came by IPv6 is an IPv4 address.
+    #[must_use]
+    pub fn contains(self, address: IpAddr) -> bool {
+        match (self.first, address.to_canonical()) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let rest = first.to_bits() ^ address.to_bits();
+                rest.leading_zeros() >= self.bits
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => {
+                let rest = first.to_bits() ^ address.to_bits();
+                rest.leading_zeros() >= self.bits
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// Bits of its first address behind those that all share: there are none in a range.
+    fn has_more_bits(self) -> bool {
+        match self.first {
+            IpAddr::V4(first) => first.to_bits().checked_shl(self.bits).unwrap_or(0) != 0,
+            IpAddr::V6(first) => first.to_bits().checked_shl(self.bits).unwrap_or(0) != 0,
+        }
+    }
+}
+
+impl TryFrom<String> for Subnet {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let wrong = || {
+            format!("`{text}` is no network; write it like 10.0.0.5, 10.0.0.0/24 or 2001:db8::/32")
+        };
+        let (first, bits) = match text.split_once('/') {
+            Some((first, bits)) => (first, Some(bits)),
+            None => (text.as_str(), None),
+        };
+        let first: IpAddr = first.parse().map_err(|_| wrong())?;
+        let all = match first {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        let bits = match bits.map(str::parse) {
+            None => all,
+            Some(Ok(bits)) if bits <= all => bits,
+            Some(_) => return Err(wrong()),
+        };
+        let subnet = Self { first, bits };
+        match subnet.has_more_bits() {
+            false => Ok(subnet),
+            true => Err(format!(
+                "`{text}` names an address and the size of a network: write {first} for the one, or \
+                 the network's first address before /{bits}"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Subnet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.first, self.bits)
+    }
+}
+
+impl From<Subnet> for String {
+    fn from(subnet: Subnet) -> Self {
+        subnet.to_string()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +188,49 @@ mod tests {
             let error = Listen::try_from(text.to_owned()).unwrap_err();
             assert!(error.contains("write it like"), "{error}");
         }
+    }
+
+    fn subnet(text: &str) -> Result<Subnet, String> {
+        Subnet::try_from(text.to_owned())
+    }
+
+    #[test]
+    fn a_network_contains_the_addresses_that_begin_like_it() {
+        for (network, address, inside) in [
+            ("10.0.0.5", "10.0.0.5", true),
+            ("10.0.0.5", "10.0.0.4", false),
+            ("10.0.0.5/32", "::ffff:10.0.0.5", true),
+            ("10.0.0.0/23", "10.0.1.255", true),
+            ("10.0.0.0/23", "10.0.2.0", false),
+            ("0.0.0.0/0", "203.0.113.1", true),
+            ("0.0.0.0/0", "2001:db8::1", false),
+            ("2001:db8::/33", "2001:db8:7fff::1", true),
+            ("2001:db8::/33", "2001:db8:8000::1", false),
+            ("::1", "::1", true),
+            ("::/0", "2001:db8::1", true),
+            ("::/0", "10.0.0.5", false),
+        ] {
+            let contains = subnet(network).unwrap().contains(address.parse().unwrap());
+            assert_eq!(contains, inside, "{network}: {address}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_network_is_refused_with_an_example() {
+        for text in [
+            "",
+            "db.internal",
+            "10.0.0",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "::/129",
+            "::/-1",
+        ] {
+            let error = subnet(text).unwrap_err();
+            assert!(error.contains("write it like 10.0.0.5,"), "{error}");
+        }
+        let error = subnet("10.0.0.5/24").unwrap_err();
+        assert!(error.contains("write 10.0.0.5 for the one"), "{error}");
+        assert_eq!(String::from(subnet("::1").unwrap()), "::1/128");
     }
 }

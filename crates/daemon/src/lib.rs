@@ -22,7 +22,7 @@ mod sessions;
 mod signals;
 
 pub use accept::{Incoming, accept};
-pub use address::{HostPort, Listen};
+pub use address::{HostPort, Listen, Subnet};
 pub use chunk::{CHUNK, read_chunk};
 pub use exit::{Failure, report};
 pub use files::{raise_file_limit, within_file_limit};

@@ -1,5 +1,6 @@
 //! PostgreSQL's frontend/backend protocol as bytes: framing, start-up packets, the parts of a
-//! message a proxy must understand, and the editing of rows.
+//! message a proxy must understand, and the editing of rows; and the header that a balancer may put
+//! before all of it.
 //!
 //! No sockets, no clock, no policy. Every function takes a slice and answers with *need more*, a
 //! value, or an error; nothing is allocated by a length that a peer announced. Bytes that need no
@@ -7,7 +8,8 @@
 //! with the `pgwire` crate's types; a peer's bytes are never handed to its decoder, which reads
 //! past the frame it is given.
 //!
-//! Source: PostgreSQL documentation, "Frontend/Backend Protocol", Message Formats.
+//! Source: PostgreSQL documentation, "Frontend/Backend Protocol", Message Formats; of the header
+//! `proxy` says it.
 
 pub mod bytea;
 pub mod description;
@@ -15,6 +17,7 @@ pub mod error;
 pub mod frame;
 pub mod login;
 pub mod originate;
+pub mod proxy;
 pub mod request;
 pub mod row;
 pub mod sasl;

@@ -1,44 +1,23 @@
-//! The server's own session with its database: logging in, and one question. A database is not trusted
-//! to keep to the protocol, and is given no password that others could read.
+//! The server's own session with its database: logging in, and asking. A database is not trusted to keep
+//! to the protocol, and is given no password that others could read.
 
 use std::io;
 
 use bytes::{Buf, BytesMut};
-use control::{DatabaseRole, DatabaseStanding};
 use postgres_protocol::authentication::md5_hash;
 use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use wire::login::{self, Request};
-use wire::row::Fields;
 use wire::{Header, originate};
 use zeroize::Zeroizing;
 
 use super::login::Login;
 use super::problem::Problem;
+use super::question::{Answer, QUESTION};
 use crate::database::{Database, Readers, Stream};
 
 /// Longest message that is read, in bytes: those of a login and of one short row are far shorter.
 const MAX_MESSAGE: usize = 64 << 10;
-
-/// A row of role, timeline, position and delay, in that order.
-///
-/// - A function of a role fails on the other, so which it is is asked once for the whole row.
-/// - A primary's timeline stands in the name of the file that it writes; its control file has it only after
-///   the checkpoint that follows a promotion. A replica has it from whom it receives (which is told only to
-///   members of `pg_read_all_stats`), or as of its last checkpoint.
-/// - A replica that has replayed all that was streamed to it is not late, however long ago that was.
-const QUESTION: &str = "\
-select replica, \
-case when replica then greatest(\
-(select timeline_id from pg_control_checkpoint()), \
-(select min_recovery_end_timeline from pg_control_recovery()), \
-(select received_tli from pg_stat_wal_receiver)) \
-else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint end, \
-case when replica then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0', \
-case when not replica then null \
-when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() then 0 \
-else greatest(0, extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end \
-from (select pg_is_in_recovery() as replica offset 0) as role";
 
 /// A session that has logged in.
 pub struct Session {
@@ -74,13 +53,13 @@ impl Session {
     ///
     /// # Errors
     /// There is no answer, or no row as it should be. The session is of no use then.
-    pub async fn ask(&mut self) -> Result<DatabaseStanding, Problem> {
+    pub async fn ask(&mut self) -> Result<Answer, Problem> {
         self.send(&originate::query(QUESTION)).await?;
         let mut row = None;
         loop {
             let (tag, body) = self.receive().await?;
             match tag {
-                b'D' => row = Some(standing(&body)?),
+                b'D' => row = Some(Answer::parse(&body)?),
                 b'Z' => return row.ok_or(Problem::Garbled),
                 b'T' | b'C' => {}
                 tag => self.aside(tag, &body)?,
@@ -172,85 +151,6 @@ impl Session {
             if self.stream.read_buf(&mut self.input).await? == 0 {
                 return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
             }
-        }
-    }
-}
-
-/// What the row of [`QUESTION`] says.
-fn standing(row: &[u8]) -> Result<DatabaseStanding, Problem> {
-    let fields: Vec<_> = Fields::parse(row)?.iter().collect();
-    let [Some(replica), Some(timeline), Some(position), delay] = *fields.as_slice() else {
-        return Err(Problem::Garbled);
-    };
-    Ok(DatabaseStanding {
-        role: match replica {
-            b"t" => DatabaseRole::Replica,
-            b"f" => DatabaseRole::Primary,
-            _ => return Err(Problem::Garbled),
-        },
-        timeline: number(timeline)?,
-        position: number(position)?,
-        delay_ms: delay.map(number).transpose()?,
-    })
-}
-
-fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T, Problem> {
-    let text = str::from_utf8(text).map_err(|_| Problem::Garbled)?;
-    text.parse().map_err(|_| Problem::Garbled)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn row(fields: &[Option<&str>]) -> BytesMut {
-        let mut out = BytesMut::new();
-        let count = u16::try_from(fields.len()).unwrap();
-        let mut row = wire::row::RowWriter::begin(&mut out, count);
-        for field in fields {
-            row.field(field.map(str::as_bytes)).unwrap();
-        }
-        row.finish().unwrap();
-        out.split_off(Header::LEN)
-    }
-
-    #[test]
-    fn a_row_says_role_timeline_position_and_delay() {
-        let replica = row(&[Some("t"), Some("4294967295"), Some("7"), Some("12")]);
-        assert_eq!(
-            standing(&replica).unwrap(),
-            DatabaseStanding {
-                role: DatabaseRole::Replica,
-                timeline: u32::MAX,
-                position: 7,
-                delay_ms: Some(12),
-            }
-        );
-        let primary = row(&[Some("f"), Some("1"), Some("18446744073709551615"), None]);
-        let primary = standing(&primary).unwrap();
-        assert_eq!(primary.role, DatabaseRole::Primary);
-        assert_eq!((primary.position, primary.delay_ms), (u64::MAX, None));
-    }
-
-    #[test]
-    fn a_row_that_says_something_else_is_garbled() {
-        for fields in [
-            [].as_slice(),
-            &[Some("t"), Some("1"), Some("7")],
-            &[Some("t"), Some("1"), Some("7"), None, None],
-            &[None, Some("1"), Some("7"), None],
-            &[Some("x"), Some("1"), Some("7"), None],
-            &[Some("t"), None, Some("7"), None],
-            &[Some("t"), Some("-1"), Some("7"), None],
-            &[Some("t"), Some("4294967296"), Some("7"), None],
-            &[Some("t"), Some("1"), Some("18446744073709551616"), None],
-            &[Some("t"), Some("1"), Some(""), None],
-            &[Some("t"), Some("1"), Some("7"), Some("1.5")],
-        ] {
-            assert!(
-                matches!(standing(&row(fields)), Err(Problem::Garbled)),
-                "{fields:?}"
-            );
         }
     }
 }

@@ -9,7 +9,7 @@ use super::message_types::{FROM_APP, FROM_DB};
 
 /// Traps that a server before one database cannot fall into.
 const NOT_CONCERNED: [usize; 3] = [48, 49, 50];
-const TRAPS: usize = 55;
+const TRAPS: usize = 57;
 /// Traps of which a part is a line of what is not supported.
 const MOST_LINES: usize = 8;
 

@@ -126,6 +126,12 @@ fn a_wrong_line_is_named_with_its_file_number_and_key() {
         (SERVER, "open_memory = -1", "open_memory: "),
         (
             SERVER,
+            "proxy_protocol_from = ['10.0.0.0/8', '10.0.0.5/8']",
+            "proxy_protocol_from: `10.0.0.5/8` names an address and the size of a network: write \
+             10.0.0.5 for the one, or",
+        ),
+        (
+            SERVER,
             "drain_timeout = 'soon'",
             "drain_timeout: `soon` is no period of time; write it like",
         ),
