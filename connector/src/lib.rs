@@ -18,6 +18,7 @@ mod servers;
 mod session;
 mod shared;
 mod socket;
+mod startup;
 pub mod users;
 mod watch;
 

@@ -1,5 +1,5 @@
-//! One application's session: what it wants, and the bytes both ways, unchanged. Which server it
-//! goes to, and how it begins there, is `opening`'s.
+//! One application's session: the bytes both ways, unchanged. What it wants is `startup`'s; which server
+//! it goes to, and how it begins there, `opening`'s.
 
 use std::future::pending;
 use std::io;
@@ -10,11 +10,11 @@ use std::time::Duration;
 use bytes::BytesMut;
 use chooser::{Chosen, Leaving, Unserved};
 use daemon::{OnWake, Place, Shutdown};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tunnel::Serial;
 use wire::frame::Boundaries;
-use wire::originate::{Refusal, Severity};
-use wire::startup::{self, Packet, StartupError};
+use wire::originate::Refusal;
+use wire::startup::StartupError;
 
 use crate::cancels;
 use crate::listen::{Peer, Source, Stream};
@@ -23,6 +23,7 @@ use crate::refusals;
 use crate::running::{Entered, Greeting};
 use crate::servers::Fleet;
 use crate::shared::Shared;
+use crate::startup::{self, Wish};
 
 /// How long a session may take to say that its server was revoked. With the time that it takes to
 /// hear of it, this stays under two seconds.
@@ -72,16 +73,6 @@ pub enum Failed {
     Left(Leaving),
 }
 
-/// What an application connects for.
-enum Wish {
-    /// A session: its start-up packet, to go on as it stands.
-    Session(BytesMut),
-    /// To cancel another one's query.
-    Cancel(BytesMut),
-    /// Nothing: it closed without a word, as health checks do.
-    Nothing,
-}
-
 /// Who connected, and where.
 #[derive(Clone, Copy)]
 pub struct Came<'a> {
@@ -106,7 +97,7 @@ pub async fn serve(
     if let Stream::Tcp(tcp) = &app {
         shared.tuning.apply(tcp).map_err(Failed::Application)?;
     }
-    let received = tokio::time::timeout(shared.startup_timeout, receive(&mut app));
+    let received = tokio::time::timeout(shared.startup_timeout, startup::receive(&mut app));
     let wish = tokio::select! {
         wish = received => wish.map_err(|_| Failed::TooSlow)??,
         () = place.lost() => {
@@ -161,41 +152,6 @@ async fn session(
     }
 }
 
-/// Reads up to the packet that says what the application wants. Encryption is declined, once for
-/// each kind: the way from here is encrypted, the way to here does not leave the host.
-async fn receive(app: &mut Stream) -> Result<Wish, Failed> {
-    let (mut ssl_asked, mut gss_asked) = (false, false);
-    loop {
-        let mut packet = BytesMut::zeroed(4);
-        match app.read_exact(&mut packet).await {
-            Ok(_) => {}
-            Err(error) if !ssl_asked && !gss_asked && is_close(&error) => return Ok(Wish::Nothing),
-            Err(error) => return Err(Failed::Application(error)),
-        }
-        let length = match startup::packet_length(&packet) {
-            Ok(length) => length.unwrap_or_default(),
-            Err(error) => return refuse(app, error).await,
-        };
-        packet.resize(length, 0);
-        let body = packet.get_mut(4..).unwrap_or_default();
-        app.read_exact(body).await.map_err(Failed::Application)?;
-        let asked = match Packet::parse(&packet) {
-            Ok(Packet::Startup { .. }) => return Ok(Wish::Session(packet)),
-            Ok(Packet::Cancel { .. }) => return Ok(Wish::Cancel(packet)),
-            Ok(Packet::Ssl) => &mut ssl_asked,
-            Ok(Packet::GssEnc) => &mut gss_asked,
-            Err(error) => return refuse(app, error).await,
-        };
-        if std::mem::replace(asked, true) {
-            let again = StartupError::Malformed(wire::Malformed {
-                message: "start-up",
-            });
-            return refuse(app, again).await;
-        }
-        app.write_all(b"N").await.map_err(Failed::Application)?;
-    }
-}
-
 /// TLS explains an end without a goodbye at length; here it means one thing.
 fn in_a_word(error: &io::Error) -> String {
     match error.kind() {
@@ -204,29 +160,11 @@ fn in_a_word(error: &io::Error) -> String {
     }
 }
 
-fn is_close(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
-    )
-}
-
-async fn refuse<T>(app: &mut Stream, error: StartupError) -> Result<T, Failed> {
-    let message = error.to_string();
-    let refusal = match error {
-        StartupError::Protocol { .. } => Refusal {
-            severity: Severity::Fatal,
-            code: "0A000",
-            message: &message,
-            hint: None,
-        },
-        _ => refusals::BAD_STARTUP,
-    };
-    tell(app, refusal).await?;
-    Err(error.into())
-}
-
-async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Result<(), Failed> {
+/// Says this, and that no more comes.
+///
+/// # Errors
+/// The application is gone.
+pub async fn tell(app: &mut (impl AsyncWrite + Unpin), refusal: Refusal<'_>) -> Result<(), Failed> {
     say(app, &refusal.to_message()).await
 }
 

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use wire::proxy::{self, FIXED_LENGTH};
 
-use super::Turned;
+use super::peer::Turned;
 use crate::shared::Shared;
 
 /// Whether this peer says for whom it connects, and so has to.
