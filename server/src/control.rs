@@ -1,5 +1,6 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod drain;
 mod settings;
 
 use std::sync::Arc;
@@ -54,6 +55,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
+        .route(path::DRAIN, post(drain::drain))
         .route(path::SETTINGS, get(settings::show).post(settings::change))
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
@@ -284,6 +286,24 @@ fn parse<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, 
         [b'[', ..] => Err(bad("not an object".into())),
         json => serde_json::from_slice(json).map_err(|error| bad(error.to_string())),
     }
+}
+
+fn forbidden(why: &str) -> Problem {
+    Problem(StatusCode::FORBIDDEN, why.into())
+}
+
+/// Lets an admin pass, while it is known who is revoked.
+fn admin(identity: &Identity, shared: &Shared, what: &str) -> Result<(), Problem> {
+    if identity.role != Role::Admin {
+        return Err(forbidden(&format!("only an admin's certificate {what}")));
+    }
+    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
+        return Err(Problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "it is not known which certificates are revoked".into(),
+        ));
+    }
+    Ok(())
 }
 
 fn caller(identity: &Identity) -> Result<ClientId, Problem> {

@@ -69,6 +69,13 @@ pub const SHUTDOWN: Refusal<'static> = fatal(
     Some("Connect again."),
 );
 
+/// It takes no new sessions now.
+pub const DRAINING: Refusal<'static> = fatal(
+    "57P03",
+    "the pgseal server takes no new sessions now",
+    Some("Try again, or use another server."),
+);
+
 /// No connection to the database.
 pub const NO_DATABASE: Refusal<'static> = fatal(
     "08006",

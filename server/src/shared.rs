@@ -73,7 +73,10 @@ pub struct Shared {
     pub tuning: Tuning,
     /// Set off when running sessions are to end at once.
     pub ending: Shutdown,
+    /// The server is ending.
     draining: AtomicBool,
+    /// An operator has asked for the same, and may take it back.
+    drained: AtomicBool,
     log: LogHandle,
 }
 
@@ -125,6 +128,7 @@ impl Shared {
             tuning: config.tuning(),
             ending,
             draining: AtomicBool::new(false),
+            drained: AtomicBool::new(false),
             log,
         };
         shared.apply(&live);
@@ -152,6 +156,13 @@ impl Shared {
         self.publish();
     }
 
+    /// Whether an operator wants no new sessions from now on. True where that is another wish than before.
+    pub fn set_drained(&self, drained: bool) -> bool {
+        let changes = self.drained.swap(drained, Ordering::Relaxed) != drained;
+        self.publish();
+        changes
+    }
+
     /// Tells how the server stands now for each listener, if that is other than was told last.
     pub fn publish(&self) {
         for (listener, standing) in self.standings.iter().enumerate() {
@@ -163,9 +174,9 @@ impl Shared {
         }
     }
 
-    /// True once there are no new sessions.
+    /// True while there are no new sessions.
     pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.draining.load(Ordering::Relaxed) || self.drained.load(Ordering::Relaxed)
     }
 }
 

@@ -20,7 +20,7 @@ pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_s
 pub use settings::{
     LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
 };
-pub use standing::{Availability, DatabaseRole, DatabaseStanding, Standing};
+pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Standing};
 pub use types::{
     ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
     ZoneRequest,
@@ -39,6 +39,9 @@ pub mod path {
     pub const SESSIONS: &str = "/v1/sessions";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
+    /// `POST` a [`Drain`](crate::Drain): this server takes no new sessions, or takes them again. The
+    /// [`Standing`](crate::Standing) as it is then.
+    pub const DRAIN: &str = "/v1/drain";
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";

@@ -33,6 +33,14 @@ pub enum Availability {
     Refusing,
 }
 
+/// What an operator asks of one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drain {
+    /// Whether it is to take no new sessions. Those that run go on.
+    pub draining: bool,
+}
+
 /// What a database says of itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DatabaseStanding {

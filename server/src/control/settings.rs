@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -11,9 +10,9 @@ use axum::{Extension, Json};
 use bytes::Bytes;
 use control::{LiveSetting, SettingsChange, SettingsView};
 use keystore::{Error, SettingName, SettingValue, Settings, Store};
-use tunnel::{Identity, Role, Standing};
+use tunnel::{Identity, Role};
 
-use super::{Problem, parse};
+use super::{Problem, admin, forbidden, parse};
 use crate::keys::KeysError;
 use crate::settings;
 use crate::shared::Shared;
@@ -38,15 +37,7 @@ pub async fn change(
     Extension(identity): Extension<Identity>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SettingsView>, Problem> {
-    if identity.role != Role::Admin {
-        return Err(forbidden("only an admin's certificate changes settings"));
-    }
-    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
-        return Err(Problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "it is not known which certificates are revoked".into(),
-        ));
-    }
+    admin(&identity, &shared, "changes settings")?;
     let request: SettingsChange = parse(body)?;
     let record = shared
         .keys
@@ -120,10 +111,6 @@ fn read(
         Ok((name, value))
     };
     asked.iter().map(change).collect()
-}
-
-fn forbidden(why: &str) -> Problem {
-    Problem(StatusCode::FORBIDDEN, why.into())
 }
 
 fn wrong(why: String) -> Problem {

@@ -164,8 +164,7 @@ async fn receive(greeted: Greeted, first: Option<u8>, shared: &Shared) -> Result
         Err(error) => return Err(unreadable(&mut stream, error).await),
     };
     let admitted = match parsed {
-        // One that was open when the server began to end.
-        Packet::Startup { .. } if shared.is_draining() => Err(refusals::SHUTDOWN),
+        Packet::Startup { .. } if shared.is_draining() => Err(refusals::DRAINING),
         _ => admit(&peer, shared).await,
     };
     let client = match admitted {

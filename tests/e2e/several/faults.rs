@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use harness::http::Request;
 use harness::raw::{Session, message, tags};
 use harness::{Several, Signal, until};
 
@@ -80,4 +81,47 @@ fn a_server_that_drains_fails_no_connect_and_finishes_its_sessions() {
     assert_eq!(tags(&running.read_until_ready()), "TDCZ");
     running.send(message::terminate());
     assert_eq!(drained.wait().code(), Some(0));
+}
+
+#[test]
+fn a_server_that_an_operator_drains_fails_no_connect_and_is_put_back() {
+    let _turn = in_turn();
+    let several = Several::start(2, &[], &["checks.slow_start = '0s'"]);
+    all_up(&several);
+    let mut running = session_on_first(&several);
+    let first = &several.servers[0];
+    let (admin, app) = (
+        several.keys.admin_identity("root"),
+        several.keys.client_identity("app"),
+    );
+    let ask = |identity, draining: bool| {
+        let body = format!("{{\"draining\": {draining}}}");
+        let request = Request::post("/v1/drain").body(&body);
+        first.control(identity, &request)
+    };
+    assert_eq!(ask(&app, true).status, 403);
+    let started = first.counted("sessions_started_total");
+    let connects = under_connects(
+        several.address(),
+        Then::Query,
+        Duration::from_secs(1),
+        || {
+            let answer = ask(&admin, true);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.json()["availability"], "draining");
+        },
+    );
+    none_fails(&connects, harness::PATIENCE);
+    assert_eq!(first.ops("/health").status, 503);
+    let drained = first.counted("sessions_started_total");
+    for _ in 0..4 {
+        drop(session(&several));
+    }
+    assert_eq!(first.counted("sessions_started_total"), drained);
+    assert!(drained >= started);
+    assert_eq!(tags(&running.query("select 1")), "TDCZ");
+    assert_eq!(ask(&admin, false).json()["availability"], "accepting");
+    drop(session_on_first(&several));
+    let log = first.process().log();
+    assert_eq!(log.matches("no new sessions are taken").count(), 1, "{log}");
 }
