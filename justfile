@@ -12,7 +12,7 @@ test *words: build
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck -x -a examples/demo.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    shellcheck -x -a examples/demo.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 
 # Show the whole chain on this machine; options such as --keep go through.
 demo *options:

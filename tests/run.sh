@@ -35,7 +35,7 @@ source examples/demo/terminal.sh
 source examples/demo/processes.sh
 source examples/demo/packages.sh
 
-scripts=(examples/demo.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
+scripts=(examples/demo.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
 names=() times=() counts=()
 expected=0
 

@@ -1,6 +1,7 @@
 //! What pgseal costs. Figures are for reading and comparing, never for asserting: a run prints a
 //! table, and what it says depends on the machine, but for instruction counts.
 
+mod failover;
 mod instructions;
 
 use clap::{Parser, Subcommand};
@@ -29,10 +30,17 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 2000)]
         queries: u32,
     },
+    /// Lose one of two servers under a hundred connects a second: killed, packets dropped, hung.
+    ///
+    /// Through a connector that chooses between them, and through HAProxy before the same two, with
+    /// checks of a TCP connect three seconds and one second apart. Root only, with haproxy and iproute2:
+    /// each server is on a host of its own, which is a network namespace.
+    Failover(failover::Options),
 }
 
 fn main() {
     match Arguments::parse().command {
         Command::Instructions { keep, queries } => instructions::run(keep.as_deref(), queries),
+        Command::Failover(options) => failover::run(&options),
     }
 }

@@ -94,6 +94,12 @@ impl Monitor {
         }))
     }
 
+    /// How often the database is asked.
+    #[must_use]
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// What is known, for who keeps looking at it.
     #[must_use]
     pub fn heard(&self) -> &Arc<Heard> {

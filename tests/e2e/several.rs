@@ -2,19 +2,20 @@
 //! notice when a server dies, hangs or drains.
 
 mod chosen;
+mod dropped;
 mod faults;
 mod lists;
 mod roles;
 mod warm;
 mod wrong;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use harness::raw::{Session, message};
-use harness::{Address, Several, until};
+use harness::raw::Session;
+use harness::{Address, Connect, PATIENCE, Several, connects, until};
+
+pub use harness::Then;
 
 /// Waits until the connector knows that all of so many servers are up.
 #[track_caller]
@@ -47,56 +48,6 @@ pub fn in_turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One connect: how long it took until a query could be asked, or what it met instead.
-#[derive(Debug)]
-pub struct Connect {
-    took: Duration,
-    met: Option<String>,
-}
-
-fn connect(address: Address, then: Then) -> Connect {
-    let begun = Instant::now();
-    let met = begin(address, then).err();
-    let took = begun.elapsed();
-    Connect { took, met }
-}
-
-/// What becomes of a session once it has begun.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// It ends.
-    End,
-    /// A query is asked, and has to be answered.
-    Query,
-}
-
-fn begin(address: Address, then: Then) -> Result<(), String> {
-    let mut session = Session::try_connect(address.socket()).map_err(|error| error.to_string())?;
-    let startup = message::startup(&[("user", "postgres")]);
-    session
-        .try_send(startup)
-        .map_err(|error| error.to_string())?;
-    is_ready(&mut session)?;
-    if then == Then::Query {
-        let sent = session.try_send(message::query("select 1"));
-        sent.map_err(|error| error.to_string())?;
-        is_ready(&mut session)?;
-    }
-    let _ = session.try_send(message::terminate());
-    Ok(())
-}
-
-fn is_ready(session: &mut Session) -> Result<(), String> {
-    loop {
-        let message = session.read().map_err(|ended| format!("{ended:?}"))?;
-        match message.tag {
-            b'Z' => return Ok(()),
-            b'E' => return Err(format!("{message:?}")),
-            _ => {}
-        }
-    }
-}
-
 /// Connects every 10 ms while `fault` is brought about and for so long after it; gives what all of
 /// them met.
 pub fn under_connects(
@@ -105,42 +56,24 @@ pub fn under_connects(
     after: Duration,
     fault: impl FnOnce(),
 ) -> Vec<Connect> {
-    /// Between two connects.
-    const PAUSE: Duration = Duration::from_millis(10);
-    let (done, connects) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        let (done, connects) = (&done, &connects);
-        // Even where something panics: a scope waits for its threads.
-        let _end = Set(done);
-        scope.spawn(move || {
-            let mut next = Instant::now();
-            while !done.load(Ordering::Relaxed) {
-                scope.spawn(move || {
-                    let connect = connect(address, then);
-                    connects.lock().unwrap().push(connect);
-                });
-                next += PAUSE;
-                thread::sleep(next.saturating_duration_since(Instant::now()));
-            }
-        });
-        let count = || connects.lock().unwrap().len();
-        until("connects to begin", || (count() > 20).then_some(()));
+    under_connects_every(Duration::from_millis(10), address, then, after, fault)
+}
+
+/// [`under_connects`] at another pace.
+fn under_connects_every(
+    pace: Duration,
+    address: Address,
+    then: Then,
+    after: Duration,
+    fault: impl FnOnce(),
+) -> Vec<Connect> {
+    connects(address, then, pace, PATIENCE, || {
         fault();
         let end = Instant::now() + after;
         until("the time to be over", || {
             (Instant::now() > end).then_some(())
         });
-    });
-    connects.into_inner().unwrap()
-}
-
-/// Set when this goes.
-struct Set<'a>(&'a AtomicBool);
-
-impl Drop for Set<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+    })
 }
 
 /// None of them failed, and none took longer than promised.

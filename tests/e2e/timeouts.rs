@@ -70,12 +70,12 @@ fn no_time_out_of_ours_ends_a_session_that_is_idle_or_waits() {
     let keys = Keys::new();
     keys.add_client("app");
     let chain = Chain::builder()
-        .connector("startup_timeout = '500ms'")
-        .connector("connect_timeout = '500ms'")
-        .connector("answer_timeout = '500ms'")
-        .server("startup_timeout = '500ms'")
-        .server("database.connect_timeout = '500ms'")
-        .server("database.answer_timeout = '500ms'");
+        .connector("startup_timeout = '1500ms'")
+        .connector("connect_timeout = '1500ms'")
+        .connector("answer_timeout = '1500ms'")
+        .server("startup_timeout = '1500ms'")
+        .server("database.connect_timeout = '1500ms'")
+        .server("database.answer_timeout = '1500ms'");
     let link = chain.start_link(&keys);
     let sessions: [Session; 3] = std::array::from_fn(|_| {
         let mut session = link.address().raw();
@@ -85,7 +85,7 @@ fn no_time_out_of_ours_ends_a_session_that_is_idle_or_waits() {
     let [mut idle, mut in_block, mut waiting] = sessions;
     in_block.query("begin");
     // Four times as long as any of them.
-    assert_eq!(tags(&waiting.query("select pg_sleep(2)")), "TDCZ");
+    assert_eq!(tags(&waiting.query("select pg_sleep(6)")), "TDCZ");
     for session in [&mut idle, &mut in_block] {
         assert_eq!(tags(&session.query("select 1")), "TDCZ");
     }

@@ -6,7 +6,8 @@
 //! - [`Pair`] and [`Cluster`]: the databases alone, made with [`Settings`];
 //! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
 //!   `pgseal-keymaker` would never make;
-//! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own;
+//! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own,
+//!   and [`Apart`]: servers on such hosts; [`connects`]: what applications meet that connect all the time;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -47,10 +48,12 @@
 )]
 
 mod address;
+mod apart;
 mod ca;
 mod chain;
 mod cluster;
 mod connector;
+mod connects;
 mod daemon;
 mod deadline;
 mod dir;
@@ -82,10 +85,12 @@ mod unread;
 mod watch;
 
 pub use address::Address;
+pub use apart::Apart;
 pub use ca::{Ca, Identity, Leaf};
 pub use chain::{Chain, ChainBuilder, Link};
 pub use cluster::Cluster;
 pub use connector::Connector;
+pub use connects::{Connect, Then, connects};
 pub use deadline::{PATIENCE, eventually, until};
 pub use dir::TestDir;
 pub use etcd::{Etcd, MEMBERS};

@@ -2,9 +2,10 @@
 //! TLS with certificates on both sides.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use chooser::{Check, Chooser, Owner};
-use control::{ClientError, News};
+use control::{ClientError, HEARTBEAT, News};
 
 use crate::servers::Server;
 
@@ -37,6 +38,10 @@ impl Fleet {
 
 impl Owner for Fleet {
     const NAME: &'static str = "server";
+
+    fn pace(&self, _name: &str) -> Duration {
+        HEARTBEAT
+    }
 
     fn check(&self, chooser: &Arc<Chooser<Self>>, check: Check) {
         // One that is not listed any more needs no answer.

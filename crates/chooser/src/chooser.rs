@@ -30,6 +30,9 @@ pub trait Owner: Send + Sync + 'static {
     /// What one is called in the log: `server`.
     const NAME: &'static str;
 
+    /// How often the one of this name says something by itself, while all is well.
+    fn pace(&self, name: &str) -> Duration;
+
     /// Checks one, without waiting, and tells what came of it with [`Chooser::checked`].
     fn check(&self, chooser: &Arc<Chooser<Self>>, check: Check)
     where
@@ -61,7 +64,7 @@ pub struct Chooser<O: Owner> {
     events: watch::Sender<u64>,
     /// Where sessions cannot stay.
     leaving: watch::Sender<HashMap<(ListenerId, EndpointId), Leaving>>,
-    /// Counts each endpoint's failed checks.
+    /// Counts what each endpoint is doubted for: a silence that is new, and each failed check.
     doubts: watch::Sender<HashMap<EndpointId, u64>>,
 }
 
@@ -201,8 +204,7 @@ impl<O: Owner> Chooser<O> {
         let endpoint = check.endpoint;
         if answer.is_err() {
             self.counts.check_failed(&check.name);
-            self.doubts
-                .send_modify(|doubts| *doubts.entry(endpoint).or_default() += 1);
+            self.cast_doubt(endpoint);
         }
         self.with(|inner, now| {
             let outcome = match answer {
@@ -335,7 +337,12 @@ impl<O: Owner> Chooser<O> {
 
     fn act(self: &Arc<Self>, output: Output) {
         match output {
-            Output::Check(check) => self.owner.check(self, check),
+            Output::Check(check) => {
+                if self.has_lost_pace(&check) {
+                    self.cast_doubt(check.endpoint);
+                }
+                self.owner.check(self, check);
+            }
             Output::Granted(ticket, lease) => self.grant(ticket, lease),
             Output::Expired(ticket) => drop(self.lock().waiting.remove(&ticket)),
             Output::Event(event) => {

@@ -138,7 +138,8 @@ impl<O: Owner> Chosen<O> {
         }
     }
 
-    /// Returns when a check of the endpoint has failed.
+    /// Returns when a check of the endpoint has failed, or is made because it has fallen silent, and
+    /// another was heard later.
     pub async fn doubt(&self) {
         match &self.leased {
             Some(leased) => leased.doubt().await,

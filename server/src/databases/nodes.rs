@@ -1,6 +1,7 @@
 //! The databases one by one, and what the chooser has done about them: checks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chooser::{Check, Chooser, Owner};
 use control::DatabaseStanding;
@@ -52,6 +53,12 @@ impl Nodes {
 
 impl Owner for Nodes {
     const NAME: &'static str = "database";
+
+    fn pace(&self, name: &str) -> Duration {
+        let monitor = self.at(name).and_then(|node| node.monitor.as_ref());
+        // One that is not watched says nothing by itself.
+        monitor.map_or(Duration::MAX / 2, Monitor::interval)
+    }
 
     /// Whether it takes connections; what it is has been heard by its monitor.
     fn check(&self, chooser: &Arc<Chooser<Self>>, check: Check) {

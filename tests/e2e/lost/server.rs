@@ -101,7 +101,7 @@ fn is_stopped(process: &Process) -> bool {
 
 #[test]
 fn a_server_that_hangs_is_given_up_after_connect_timeout() {
-    let stand = Stand::start(&plain().connector("connect_timeout = '500ms'"));
+    let stand = Stand::start(&plain().connector("connect_timeout = '2s'"));
     let mut running = stand.session();
     let server = stand.link.server.process();
     server.signal(Signal::STOP);

@@ -5,11 +5,17 @@ use control::{Availability, DatabaseRole, DatabaseStanding};
 
 use super::*;
 
+mod silence;
+
 /// Nobody checks them.
 struct Nobody;
 
 impl Owner for Nobody {
     const NAME: &'static str = "endpoint";
+
+    fn pace(&self, _name: &str) -> Duration {
+        Duration::from_millis(250)
+    }
 
     fn check(&self, _chooser: &Arc<Chooser<Self>>, _check: Check) {}
 }

@@ -1,9 +1,9 @@
 //! Where sessions cannot stay, and where beginning ones better do not wait.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use balancer::{EndpointId, ListenerId, State, Status};
+use balancer::{Check, EndpointId, ListenerId, State, Status};
 
 use crate::chooser::{Chooser, Inner, Listener, Owner};
 use crate::lease::Leaving;
@@ -21,13 +21,44 @@ impl<O: Owner> Chooser<O> {
         why.unwrap_or(Leaving::Down)
     }
 
-    /// Returns when a check of this endpoint has failed.
+    /// Returns when a check of this endpoint has failed, or is made because it has fallen silent, and
+    /// another is up that was heard later. Without one, to leave would be to begin again for nothing: where
+    /// all are slow, sessions that run to and fro keep them so.
     pub(crate) async fn doubt(&self, endpoint: EndpointId) {
         let mut doubts = self.doubts.subscribe();
         let count = |doubts: &HashMap<_, u64>| doubts.get(&endpoint).copied();
-        let before = count(&doubts.borrow());
-        // As above.
-        let _ = doubts.wait_for(|doubts| count(doubts) != before).await;
+        loop {
+            let before = count(&doubts.borrow());
+            // As above.
+            let _ = doubts.wait_for(|doubts| count(doubts) != before).await;
+            if self.has_livelier(endpoint) {
+                return;
+            }
+        }
+    }
+
+    fn has_livelier(&self, endpoint: EndpointId) -> bool {
+        let known = self.endpoints();
+        let silence = |it: &Status| it.heard_ago.unwrap_or(Duration::MAX);
+        let of_this = known.iter().find(|it| it.endpoint == endpoint);
+        let of_this = of_this.map_or(Duration::MAX, silence);
+        known
+            .iter()
+            .any(|it| it.state == State::Up && silence(it) < of_this)
+    }
+
+    /// Whether one that is about to be checked used to speak by itself, and has left out more than a
+    /// word.
+    pub(super) fn has_lost_pace(&self, check: &Check) -> bool {
+        let pace = self.owner.pace(&check.name);
+        let heard = self.lock().heard.get(&check.endpoint).copied();
+        heard.is_some_and(|at| at.elapsed() > pace + pace / 2)
+    }
+
+    /// Sessions that begin there look for another endpoint, if there is one. Nothing else comes of it.
+    pub(super) fn cast_doubt(&self, endpoint: EndpointId) {
+        let count = |doubts: &mut HashMap<_, u64>| *doubts.entry(endpoint).or_default() += 1;
+        self.doubts.send_modify(count);
     }
 
     /// Where sessions cannot stay. An endpoint that speaks is there, whatever connects and checks met:
