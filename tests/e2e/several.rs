@@ -5,6 +5,7 @@ mod chosen;
 mod faults;
 mod lists;
 mod roles;
+mod stats;
 mod warm;
 mod wrong;
 

@@ -7,6 +7,7 @@
 //! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
 //!   `pgseal-keymaker` would never make;
 //! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own;
+//! - [`browse`]: a browser, for pages of ours;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -47,6 +48,7 @@
 )]
 
 mod address;
+mod browser;
 mod ca;
 mod chain;
 mod cluster;
@@ -82,6 +84,7 @@ mod unread;
 mod watch;
 
 pub use address::Address;
+pub use browser::browse;
 pub use ca::{Ca, Identity, Leaf};
 pub use chain::{Chain, ChainBuilder, Link};
 pub use cluster::Cluster;
