@@ -8,13 +8,10 @@ use crate::program::Program;
 
 const PROGRAM: &str = "/usr/bin/chromium-headless-shell";
 
-/// How long the page lives: the browser's clock leaps where nothing is under way.
-const LIFE: &str = "--virtual-time-budget=3000";
-
-/// Opens a page, lets its script run for some seconds, and gives all elements that there are then, as
-/// HTML.
+/// Opens a page, lets its script run for so long, and gives all elements that there are then, as HTML.
+/// By the page's clock, that is, which leaps wherever nothing is under way.
 #[track_caller]
-pub fn browse(url: &str) -> String {
+pub fn browse(url: &str, life: Duration) -> String {
     assert!(
         Path::new(PROGRAM).is_file(),
         "no {PROGRAM} to test with: `apt-get install chromium-headless-shell`"
@@ -22,7 +19,8 @@ pub fn browse(url: &str) -> String {
     let profile = TestDir::new("browser");
     let browser = Program::at(PROGRAM)
         // Its sandbox is not for root, and pages of ours are what it opens.
-        .args(["--no-sandbox", "--disable-gpu", "--dump-dom", LIFE])
+        .args(["--no-sandbox", "--disable-gpu", "--dump-dom"])
+        .arg(format!("--virtual-time-budget={}", life.as_millis()))
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .arg(url)
         .limit(Duration::from_secs(60));

@@ -1,8 +1,11 @@
 //! What operators are shown of listeners and servers: `/v1/servers`, and the page that shows it.
 
+use std::thread;
+use std::time::Duration;
+
 use harness::http::{Request, Response};
 use harness::raw::message;
-use harness::{Chain, Connector, Keys, Nodes, Several, Signal, browse, until};
+use harness::{Chain, Connector, Keys, Nodes, Several, Signal, Tap, browse, until};
 use serde_json::{Value, json};
 
 use super::{all_up, session};
@@ -196,6 +199,9 @@ fn the_page_asks_its_connector_alone_and_other_sites_get_nothing() {
     }
 }
 
+/// A page asks a few times in it.
+const MOMENT: Duration = Duration::from_secs(3);
+
 #[test]
 fn a_browser_shows_which_servers_are_up_and_which_are_down() {
     let several = Several::start(2, &[], &[]);
@@ -210,7 +216,7 @@ fn a_browser_shows_which_servers_are_up_and_which_are_down() {
         let count = |word: &str| page.matches(&format!(">{word}</span>")).count();
         (count("up"), count("down"))
     };
-    let before = browse(&url);
+    let before = browse(&url, MOMENT);
     for address in &addresses {
         assert!(before.contains(address), "{address}: {before}");
     }
@@ -218,10 +224,43 @@ fn a_browser_shows_which_servers_are_up_and_which_are_down() {
     assert_eq!(states(&before), (2, 0), "{before}");
     several.servers[0].process().kill();
     super::is_up(&several, several.servers[0].port(), 0);
-    let after = browse(&url);
+    let after = browse(&url, MOMENT);
     assert_eq!(states(&after), (1, 1), "{after}");
     assert!(
         after.contains("is down: ") || after.contains(">down: "),
         "{after}"
     );
+}
+
+#[test]
+fn a_page_that_loses_its_connector_says_so_and_goes_on_when_it_is_back() {
+    /// By the page's clock. Some seconds, since it asks once in each of its own.
+    const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
+    let several = Several::start(1, &[], &[]);
+    all_up(&several);
+    for comes_back in [false, true] {
+        let tap = Tap::to(several.connector.api_port());
+        let url = format!("http://127.0.0.1:{}/", tap.port());
+        let page = thread::scope(|scope| {
+            let page = scope.spawn(|| browse(&url, HALF_AN_HOUR));
+            until("the page to be shown", || {
+                let asked = String::from_utf8_lossy(&tap.app_to_db()).into_owned();
+                (asked.matches("GET /v1/servers").count() > 1).then_some(())
+            });
+            tap.refuse();
+            if comes_back {
+                let before = tap.connections();
+                until("the page to ask in vain", || {
+                    (tap.connections() > before + 4).then_some(())
+                });
+                tap.flow();
+            }
+            page.join().unwrap()
+        });
+        let is_lost = page.contains("connector not reachable since ");
+        assert_eq!(is_lost, !comes_back, "{page}");
+        assert_eq!(page.contains(">live</span>"), comes_back, "{page}");
+        // What was heard last stays.
+        assert!(page.contains(">up</span>"), "{page}");
+    }
 }
