@@ -1,4 +1,8 @@
-//! The local HTTP API: a part of the server's control API, for the applications beside it.
+//! The local HTTP API: a part of the server's control API, for the applications beside it; and what
+//! operators look at: `servers` is what is known of each, `stats` the page that shows it.
+
+mod servers;
+mod stats;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,6 +25,7 @@ use crate::listen::{Listener, Peer};
 use crate::metrics::Levels;
 use crate::servers::Repeat;
 use crate::shared::Shared;
+pub use servers::Listening;
 
 /// Longest request body, in bytes.
 const MAX_BODY: usize = 64 << 10;
@@ -34,6 +39,8 @@ pub async fn serve(listener: Listener, shared: Arc<Shared>) {
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
         .route(path::SESSIONS, get(sessions))
+        .route(path::SERVERS, get(known_servers))
+        .route("/", get(stats::page))
         .route("/health", get(health))
         .route("/metrics", get(metrics))
         .fallback(|| async { problem(StatusCode::NOT_FOUND, "there is no such path") })
@@ -226,6 +233,11 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
 /// The sessions that run through this connector, the oldest first.
 async fn sessions(State(shared): State<Arc<Shared>>) -> Response {
     Json(serde_json::json!({ "sessions": shared.running.view() })).into_response()
+}
+
+/// The servers, and what is known of them.
+async fn known_servers(State(shared): State<Arc<Shared>>) -> Response {
+    Json(servers::view(&shared)).into_response()
 }
 
 /// 200 when it is known who is revoked, and the server answers and knows this connector's client.

@@ -11,7 +11,7 @@ mod fleet;
 mod listed;
 pub mod warm;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -39,6 +39,8 @@ pub struct Server {
     checked: control::Client,
     /// Tunnels that wait for a session.
     pub warm: Warm,
+    /// What it says of itself, while it speaks.
+    says: Mutex<Option<Standing>>,
     /// False once it is not listed any more.
     listed: watch::Sender<bool>,
 }
@@ -140,6 +142,7 @@ impl Servers {
 
     /// Takes note of what a server says of itself, or that it is still there.
     pub fn heard(&self, server: &Server, standing: Option<&Standing>) {
+        *server.says_now() = Some(standing.cloned().unwrap_or_default());
         if let Some(chooser) = self.ways.chooser() {
             chooser.heard(&server.address, standing);
         }
@@ -234,6 +237,7 @@ impl Servers {
                 control: client(self.connect_timeout),
                 checked: client(self.check_timeout),
                 warm: Warm::default(),
+                says: Mutex::new(None),
                 listed: watch::Sender::new(true),
                 address,
                 control_address,
@@ -256,6 +260,21 @@ fn is_among(server: &Arc<Server>, list: &[Arc<Server>]) -> bool {
 }
 
 impl Server {
+    /// What it says of itself; nothing while it is silent.
+    #[must_use]
+    pub fn says(&self) -> Option<Standing> {
+        self.says_now().clone()
+    }
+
+    /// Takes note that it says nothing more, for now.
+    pub fn is_silent(&self) {
+        *self.says_now() = None;
+    }
+
+    fn says_now(&self) -> MutexGuard<'_, Option<Standing>> {
+        self.says.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Returns when it is not listed any more.
     pub async fn is_gone(&self) {
         let mut listed = self.listed.subscribe();

@@ -7,6 +7,7 @@ use daemon::{Places, Sessions, Shutdown};
 use tokio::sync::Semaphore;
 use tunnel::{ClientTls, Revoked, Tuning};
 
+use crate::api::Listening;
 use crate::config::Config;
 use crate::listen::Source;
 use crate::metrics::Metrics;
@@ -45,6 +46,8 @@ pub struct Shared {
     pub tuning: Tuning,
     /// What it counts.
     pub metrics: Arc<Metrics>,
+    /// Where applications connect, and what their sessions need.
+    pub listeners: Vec<Listening>,
     /// The sessions that run.
     pub sessions: Sessions,
     /// The same, one by one, once they have begun on a server.
@@ -94,6 +97,7 @@ impl Shared {
             opening_for_cancels: Semaphore::new(OPENING_FOR_CANCELS),
             tuning: config.tuning(),
             metrics,
+            listeners: Listening::all(config),
             sessions: Sessions::default(),
             running: Running::default(),
             ending,

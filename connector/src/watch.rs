@@ -45,6 +45,7 @@ async fn go_on(server: &Server, shared: &Shared) {
     loop {
         let mut heard = false;
         let Err(error) = listen(server, shared, &mut heard).await;
+        server.is_silent();
         if heard {
             wait = FIRST_WAIT;
             shared.servers.fell_silent(server);

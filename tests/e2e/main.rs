@@ -28,6 +28,7 @@ mod live_keys;
 mod login;
 mod lost;
 mod many_zones;
+mod metrics;
 mod modes;
 mod monitor;
 mod opening;

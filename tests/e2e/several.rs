@@ -6,6 +6,7 @@ mod dropped;
 mod faults;
 mod lists;
 mod roles;
+mod stats;
 mod warm;
 mod wrong;
 

@@ -8,6 +8,7 @@
 //!   `pgseal-keymaker` would never make;
 //! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own,
 //!   and [`Apart`]: servers on such hosts; [`connects`]: what applications meet that connect all the time;
+//! - [`browse`]: a browser, for pages of ours;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -49,6 +50,7 @@
 
 mod address;
 mod apart;
+mod browser;
 mod ca;
 mod chain;
 mod cluster;
@@ -86,6 +88,7 @@ mod watch;
 
 pub use address::Address;
 pub use apart::Apart;
+pub use browser::browse;
 pub use ca::{Ca, Identity, Leaf};
 pub use chain::{Chain, ChainBuilder, Link};
 pub use cluster::Cluster;

@@ -75,7 +75,7 @@ mod tests {
             assert_eq!(read(text).unwrap().to_string(), text);
         }
         for (text, why) in [
-            ("db", "host:port"),
+            ("db", "no host and port"),
             ("db:1 wait=2", "`db:1`: `wait` is none of weight="),
             ("db:1 weight=many", "`db:1`: weight: write a number"),
             ("db:1 control=db", "`db:1`: control: "),

@@ -1,6 +1,7 @@
 //! Drives the balancer: tells it the time and what became of checks and sessions, does what it says,
 //! and passes on what changes to whoever waits for it.
 
+mod known;
 mod verdicts;
 mod waiting;
 
@@ -24,6 +25,7 @@ use crate::settings::OnRoleChange;
 use waiting::Waiting;
 
 pub use balancer::ListenerId;
+pub use known::{Known, Noted};
 
 /// Whose endpoints they are.
 pub trait Owner: Send + Sync + 'static {
@@ -74,7 +76,9 @@ struct Inner<O: Owner> {
     /// When each endpoint last said something by itself.
     heard: HashMap<EndpointId, Instant>,
     /// What was last met where one did not answer.
-    causes: HashMap<EndpointId, String>,
+    causes: HashMap<EndpointId, Noted>,
+    /// What has last become of each.
+    changes: HashMap<EndpointId, Noted>,
     /// Sessions that queue.
     waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Leased<O>>)>,
 }
@@ -121,6 +125,7 @@ impl<O: Owner> Chooser<O> {
                 databases: Databases::default(),
                 heard: HashMap::new(),
                 causes: HashMap::new(),
+                changes: HashMap::new(),
                 waiting: HashMap::new(),
             }),
             timer: Notify::new(),
@@ -162,6 +167,9 @@ impl<O: Owner> Chooser<O> {
             inner.databases.keep(&listed);
             inner.heard.retain(|endpoint, _| listed.contains(endpoint));
             inner.causes.retain(|endpoint, _| listed.contains(endpoint));
+            inner
+                .changes
+                .retain(|endpoint, _| listed.contains(endpoint));
             Ok(())
         })
     }
@@ -212,7 +220,7 @@ impl<O: Owner> Chooser<O> {
                     Outcome::Reported(inner.databases.report(endpoint, standing.as_ref()))
                 }
                 Err(why) => {
-                    inner.causes.insert(endpoint, why);
+                    inner.causes.insert(endpoint, Noted::now(why));
                     Outcome::Failed
                 }
             };
@@ -224,12 +232,6 @@ impl<O: Owner> Chooser<O> {
     #[must_use]
     pub fn endpoints(&self) -> Vec<Status> {
         self.lock().balancer.endpoints(Instant::now()).collect()
-    }
-
-    /// Why an endpoint did not answer when it was asked last, if it did not.
-    #[must_use]
-    pub fn cause(&self, endpoint: EndpointId) -> Option<String> {
-        self.lock().causes.get(&endpoint).cloned()
     }
 
     /// How many sessions of this listener, the first being 0, wait for a place.
@@ -306,7 +308,7 @@ impl<O: Owner> Chooser<O> {
         let name = lease.name();
         tracing::debug!(name, why, "a {} took no session", O::NAME);
         self.with(|inner, now| {
-            inner.causes.insert(lease.endpoint(), why.to_owned());
+            inner.causes.insert(lease.endpoint(), Noted::now(why));
             inner.balancer.failed(now, lease);
         });
     }
@@ -323,6 +325,7 @@ impl<O: Owner> Chooser<O> {
         let due = inner.balancer.next_due();
         let result = step(&mut inner, now);
         let outputs: Vec<_> = std::iter::from_fn(|| inner.balancer.next_output()).collect();
+        inner.note(&outputs);
         if !outputs.is_empty() || !self.leaving.borrow().is_empty() {
             self.judge(&mut inner, now);
         }
@@ -370,7 +373,8 @@ impl<O: Owner> Chooser<O> {
             Change::Down {
                 failure: Failure::Check | Failure::Connect,
             } => {
-                let cause = self.cause(event.endpoint).unwrap_or_default();
+                let cause = self.lock().causes.get(&event.endpoint).cloned();
+                let cause = cause.map(|it| it.what).unwrap_or_default();
                 tracing::warn!(cause, "the {kind} {event}");
             }
             Change::Down { .. } => tracing::warn!("the {kind} {event}"),

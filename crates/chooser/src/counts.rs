@@ -58,7 +58,12 @@ impl Counts {
     }
 
     pub(crate) fn is_up(&self, name: &str, up: bool) {
-        self.up.get_or_create(&self.of(name)).set(up.into());
+        let of = self.of(name);
+        self.up.get_or_create(&of).set(up.into());
+        // The others begin at 0 with it: a first failure that nobody can compare is not noticed.
+        drop(self.distrusted.get_or_create(&of));
+        drop(self.checks_failed.get_or_create(&of));
+        drop(self.connects_failed.get_or_create(&of));
     }
 
     pub(crate) fn is_distrusted(&self, name: &str, distrusted: bool) {
@@ -72,6 +77,16 @@ impl Counts {
 
     pub(crate) fn connect_failed(&self, name: &str) {
         self.connects_failed.get_or_create(&self.of(name)).inc();
+    }
+
+    pub(crate) fn checks_failed(&self, name: &str) -> u64 {
+        let count = self.checks_failed.get(&self.of(name));
+        count.map_or(0, |count| count.get())
+    }
+
+    pub(crate) fn connects_failed(&self, name: &str) -> u64 {
+        let count = self.connects_failed.get(&self.of(name));
+        count.map_or(0, |count| count.get())
     }
 
     /// It is not listed any more; what was counted stays.

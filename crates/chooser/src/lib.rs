@@ -21,7 +21,7 @@ mod way;
 
 pub use balancer::{Availability, Check, Endpoint, EndpointId, Role, State, Status};
 pub use begin::{Beginner, Begun, Unbegun, begin};
-pub use chooser::{Chooser, Listener, ListenerId, Owner};
+pub use chooser::{Chooser, Known, Listener, ListenerId, Noted, Owner};
 pub use counts::Counts;
 pub use lease::Leaving;
 pub use search::Unserved;

@@ -37,6 +37,8 @@ pub mod path {
     pub const WATCH: &str = "/v1/watch";
     /// `GET`, of a connector alone: the sessions that run through it, and where each goes.
     pub const SESSIONS: &str = "/v1/sessions";
+    /// `GET`, of a connector alone: its listeners and its servers, and what is known of them.
+    pub const SERVERS: &str = "/v1/servers";
     /// `GET`: the caller's [`OwnerKey`](crate::OwnerKey).
     pub const CLIENT: &str = "/v1/client";
     /// `POST` a [`Drain`](crate::Drain): this server takes no new sessions, or takes them again. The

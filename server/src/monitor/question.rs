@@ -12,6 +12,8 @@ use super::problem::Problem;
 ///   the checkpoint that follows a promotion. A replica has it from whom it receives (which is told only to
 ///   members of `pg_read_all_stats`), or as of its last checkpoint.
 /// - A replica that has replayed all that was streamed to it is not late, however long ago that was.
+/// - Of one that is behind and has replayed no commit since it was started nobody knows how late it is;
+///   `greatest` would make 0 of that.
 /// - That a replica receives is told to everybody; where its primary is by its last word, to members of
 ///   `pg_read_all_stats` alone.
 pub const QUESTION: &str = "\
@@ -24,6 +26,7 @@ else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint en
 case when replica then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0', \
 case when not replica then null \
 when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() then 0 \
+when pg_last_xact_replay_timestamp() is null then null \
 else greatest(0, extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end, \
 current_setting('server_version_num'), \
 case when replica then pg_last_wal_receive_lsn() - '0/0' end, \

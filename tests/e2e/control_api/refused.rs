@@ -211,7 +211,7 @@ fn a_request_that_is_wrong_gets_a_line_in_json_that_says_so() {
     let id = |id: &str| Request::get(&format!("/v1/zones/{id}"));
     let padded = format!(r#"{{"id": "{}"}}"#, "a".repeat(70_000));
     let cases = [
-        (404, Request::get("/")),
+        (404, Request::get("//")),
         (404, Request::get("/v1")),
         (404, Request::get("/v1/keys")),
         (404, Request::get("/v1/status/")),

@@ -1,6 +1,7 @@
 //! How a session gets its endpoint, or a place in the queue.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::balancer::{Balancer, ListenerId};
@@ -85,6 +86,21 @@ impl Balancer {
         member.health.state() == State::Up
             && !member.distrusted
             && (member.role == Role::Unknown || serves.is_some())
+    }
+
+    /// The names of the endpoints among which a new session of this listener is chosen now, those that
+    /// are full included.
+    ///
+    /// # Panics
+    /// If the listener is not one of this balancer's.
+    #[must_use]
+    pub fn served_by(&self, listener: ListenerId) -> Vec<Arc<str>> {
+        let listener = &self.listeners[listener.0].listener;
+        let ranks = self.members.iter().map(|it| it.rank(listener));
+        let best = ranks.clone().flatten().min();
+        let serving = self.members.iter().zip(ranks);
+        let serving = serving.filter(|(_, rank)| rank.is_some() && *rank == best);
+        serving.map(|(member, _)| member.name.clone()).collect()
     }
 
     /// How many sessions of this listener queue.

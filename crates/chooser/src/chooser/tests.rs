@@ -265,3 +265,40 @@ fn a_new_list_moves_no_session_and_forgets_who_is_gone() {
     chooser.heard("a", None);
     assert_eq!(used(&chooser).name(), "a");
 }
+
+#[test]
+fn operators_see_who_serves_what_failed_and_what_became_of_it() {
+    let chooser = chooser(&[listener(Target::Primary), listener(Target::Any)]);
+    let serving = |listener| {
+        let names = chooser.served_by(listener);
+        names.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(serving(1), Vec::<String>::new());
+    assert_eq!(chooser.known()[0].last_change, None);
+    chooser.heard("a", Some(&primary(1)));
+    chooser.heard("b", Some(&replica(9_000)));
+    assert_eq!(
+        (serving(0).join(" "), serving(1).join(" ")),
+        ("a".into(), "a b".into())
+    );
+    assert_eq!(
+        serving(2),
+        Vec::<String>::new(),
+        "there is no such listener"
+    );
+    used(&chooser).failed("refused");
+    let [a, b] = chooser.known().try_into().unwrap();
+    assert_eq!(
+        (&*a.status.name, a.connects_failed, b.connects_failed),
+        ("a", 1, 0)
+    );
+    assert_eq!(a.last_failure.unwrap().what, "refused");
+    assert_eq!(b.last_failure, None);
+    let change = b.last_change.unwrap().what;
+    assert_eq!(change, "b was of unknown role, and is replica");
+    // What is not listed any more leaves nothing behind.
+    chooser.replace(&[]).unwrap();
+    assert!(chooser.known().is_empty());
+    let inner = chooser.lock();
+    assert!(inner.changes.is_empty() && inner.causes.is_empty());
+}
