@@ -51,7 +51,7 @@ impl<O: Owner> Ways<O> {
 }
 
 impl<O: Owner> Way<O> {
-    /// The endpoint to try next; see [`Search::next`].
+    /// The endpoint to try next; see `Search::next`.
     ///
     /// # Errors
     /// There is none.
