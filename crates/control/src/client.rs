@@ -15,7 +15,10 @@ use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
 use crate::path;
 use crate::watch::{Running, Watch};
-use crate::{CancelOutcome, CancelRequest, ErrorBody, SessionsView, SettingsChange, SettingsView};
+use crate::{
+    CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
+    Standing, Status,
+};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
@@ -107,6 +110,26 @@ impl Client {
         body: Bytes,
     ) -> Result<Answer, ClientError> {
         self.in_time(self.exchange(method, path, body)).await
+    }
+
+    /// How the server is.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        let answer = self.send(Method::GET, path::STATUS, Bytes::new()).await?;
+        self.understood(answer)
+    }
+
+    /// Has the server take no new sessions, or take them again. Answers how it stands then. For
+    /// admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses.
+    pub async fn drain(&self, draining: bool) -> Result<Standing, ClientError> {
+        let body = serde_json::to_vec(&Drain { draining }).expect("a truth value can be written");
+        let answer = self.send(Method::POST, path::DRAIN, body.into()).await?;
+        self.understood(answer)
     }
 
     /// The settings as they hold at the server.

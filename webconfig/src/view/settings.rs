@@ -1,0 +1,123 @@
+//! Settings: each with its value on every server, and what it can be changed to.
+
+use askama::Template;
+use control::{LiveSetting, Origin, SettingView};
+
+use super::Frame;
+use super::mode::{last, newest, origin};
+use crate::app::App;
+use crate::fleet::Seen;
+
+/// The page. It does not change by itself: what is sent is about what was seen.
+#[derive(Template)]
+#[template(path = "settings.html")]
+pub struct SettingsPage<'a> {
+    /// What every page has.
+    pub frame: Frame<'a>,
+    /// The number of the settings that are shown.
+    pub number: Option<u64>,
+    /// Who changed settings last, and when.
+    pub last: Option<(String, String)>,
+    pub settings: Vec<Row>,
+}
+
+/// A setting.
+pub struct Row {
+    pub name: String,
+    pub help: String,
+    pub default: String,
+    /// How values are written,
+    pub values: String,
+    /// or which there are.
+    pub choices: Vec<String>,
+    /// What holds, on which servers, and why.
+    pub held: Vec<Held>,
+    /// What the form begins with.
+    pub value: String,
+    /// Who set it in the store, and when.
+    pub stored: Option<(String, String)>,
+    /// Why it cannot be changed.
+    pub fixed: Option<String>,
+}
+
+/// A value that holds.
+pub struct Held {
+    pub value: String,
+    pub origin: String,
+    /// The servers; empty where it is all of them.
+    pub servers: String,
+}
+
+impl<'a> SettingsPage<'a> {
+    /// As the servers said last.
+    pub fn new(frame: Frame<'a>, app: &App, seen: &[Seen]) -> Self {
+        let newest = newest(seen);
+        let settings = newest.map(|it| it.settings.iter().map(|it| row(it, seen)).collect());
+        Self {
+            number: newest.and_then(|it| it.number),
+            last: newest.and_then(|it| last(app, it)),
+            settings: settings.unwrap_or_default(),
+            frame,
+        }
+    }
+}
+
+fn row(setting: &SettingView, seen: &[Seen]) -> Row {
+    let on = |it: &'_ Seen| -> Option<SettingView> {
+        let all = &it.known.settings.as_ref()?.settings;
+        all.iter().find(|it| it.name == setting.name).cloned()
+    };
+    let mut held: Vec<(String, String, Vec<&str>)> = Vec::new();
+    let mut fixed = None;
+    for it in seen {
+        let Some(there) = on(it) else { continue };
+        let origin = origin(&there);
+        if there.origin == Origin::Fixed {
+            fixed = Some(format!(
+                "Fixed on {} by {}, which beats the store: take it away there and restart that \
+                 server to change it here.",
+                it.address,
+                there.place.as_deref().unwrap_or("its command line")
+            ));
+        }
+        match held
+            .iter_mut()
+            .find(|(value, from, _)| *value == there.value && *from == origin)
+        {
+            Some((_, _, servers)) => servers.push(&it.address),
+            None => held.push((there.value, origin, vec![&it.address])),
+        }
+    }
+    let is_one = held.len() == 1;
+    let held = held.into_iter().map(|(value, origin, servers)| Held {
+        value,
+        origin,
+        servers: match is_one {
+            true => String::new(),
+            false => servers.join(", "),
+        },
+    });
+    let stored = setting.stored.as_ref();
+    let is_known = LiveSetting::named(&setting.name).is_ok();
+    let words = setting
+        .values
+        .contains('|')
+        .then(|| setting.values.split('|'));
+    Row {
+        name: setting.name.clone(),
+        help: setting.help.clone(),
+        default: setting.default.clone(),
+        values: match setting.values.as_str() {
+            "SIZE" => "as 4096, 64KiB, 64MiB or 2GiB".into(),
+            "PERIOD" => "as 500ms, 10s, 5m or 2h".into(),
+            values => values.to_owned(),
+        },
+        choices: words
+            .map(|it| it.map(str::to_owned).collect())
+            .unwrap_or_default(),
+        held: held.collect(),
+        value: stored.map_or(&setting.value, |it| &it.value).clone(),
+        stored: stored.map(|it| (it.by.clone(), it.at.clone())),
+        fixed: fixed.or_else(|| (!is_known).then(|| "This program does not know it.".into())),
+    }
+}
