@@ -49,3 +49,4 @@ mod timeouts;
 mod under_change;
 mod under_pressure;
 mod usage;
+mod webconfig;

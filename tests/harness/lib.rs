@@ -85,6 +85,7 @@ mod several;
 mod tap;
 mod unread;
 mod watch;
+pub mod webconfig;
 
 pub use address::Address;
 pub use apart::Apart;
@@ -119,3 +120,4 @@ pub use settings::{Auth, Settings};
 pub use several::Several;
 pub use tap::{Direction, Tap};
 pub use watch::Watch;
+pub use webconfig::{Browser, Webconfig};

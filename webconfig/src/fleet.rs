@@ -54,8 +54,10 @@ pub struct Known {
     pub unanswered: Option<String>,
     /// The settings that hold there.
     pub settings: Option<SettingsView>,
-    /// Which settings it took over last, and when that was heard.
-    pub took: Option<(u64, SystemTime)>,
+    /// It was away, and may have been started with other settings of its own.
+    settings_due: bool,
+    /// When it took over the settings that hold there, if it was heard to.
+    pub took: Option<SystemTime>,
     /// Values opened and refused.
     pub rates: Rates,
 }
@@ -152,7 +154,9 @@ impl Server {
 
     async fn ask_settings(&self) -> Result<(), ClientError> {
         let settings = self.client.settings().await?;
-        self.lock().settings = Some(settings);
+        let mut known = self.lock();
+        known.settings = Some(settings);
+        known.settings_due = false;
         Ok(())
     }
 

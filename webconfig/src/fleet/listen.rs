@@ -96,7 +96,8 @@ pub async fn ask(server: Arc<Server>, fleet: Arc<Fleet>) {
                     let mut known = server.lock();
                     known.rates.note(status.values, asked);
                     let shown = known.settings.as_ref().map(|it| (it.number, it.taken));
-                    let is_new = shown != Some((status.settings.number, status.settings.taken));
+                    let is_new = known.settings_due
+                        || shown != Some((status.settings.number, status.settings.taken));
                     known.unanswered = None;
                     known.status = Some(status);
                     is_new
@@ -127,17 +128,17 @@ impl Server {
         known.heard = Some(Instant::now());
         let is_back = known.silent.take().is_some();
         if is_back {
+            known.settings_due = true;
             tracing::info!(server = self.address, "the server is heard again");
             self.wake();
         }
         let Some(standing) = news.standing else {
             return is_back;
         };
-        if known
-            .took
-            .is_none_or(|(number, _)| number != standing.settings)
-        {
-            known.took = Some((standing.settings, SystemTime::now()));
+        let before = known.standing.as_ref().map(|it| it.settings);
+        if before != Some(standing.settings) {
+            // What it began with, nobody here has seen it take over.
+            known.took = before.map(|_| SystemTime::now());
             self.wake();
         }
         known.standing = Some(standing);

@@ -296,7 +296,7 @@ fn lag(replica: DatabaseStanding, all: &[Seen]) -> String {
         .max();
     let bytes = furthest.map(|position| size(position.saturating_sub(replica.position)));
     let time = replica.delay_ms.map(|ms| match ms {
-        0 => "nothing left to replay".to_owned(),
+        0 => "up to date".to_owned(),
         _ => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
     });
     match (bytes, time) {

@@ -133,7 +133,7 @@ fn row(seen: &Seen, number: Option<u64>) -> Row {
         mode: mode.map(|it| it.value.clone()),
         origin: mode.map_or_else(|| "not known".into(), origin),
         number: taken.map_or_else(|| "none".into(), |taken| taken.to_string()),
-        took: known.took.map(|(_, at)| rfc3339(at)),
+        took: known.took.map(rfc3339),
         problem,
     }
 }

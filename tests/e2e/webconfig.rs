@@ -1,0 +1,75 @@
+//! The page that runs the fleet: who gets in, what it changes, what it shows, and what hostile requests
+//! come to.
+
+mod changing;
+mod hostile;
+mod orders;
+mod shown;
+mod signing_in;
+
+use std::time::{Duration, Instant};
+
+use harness::http::Response;
+use harness::{Chain, Link, Webconfig};
+
+/// How long a change may take to hold on every server.
+const PROMISE: Duration = Duration::from_secs(1);
+
+/// Two servers that share a store, and a page over both.
+struct Stand {
+    page: Webconfig,
+    chain: Chain,
+}
+
+impl Stand {
+    fn start() -> Self {
+        Self::start_with(Chain::builder().start(), &[])
+    }
+
+    fn start_with(chain: Chain, lines: &[&str]) -> Self {
+        let identity = chain.keys.admin_identity("page");
+        let ports = chain.links().map(|link| link.server.port());
+        Self {
+            page: Webconfig::start(&identity, &ports, lines),
+            chain,
+        }
+    }
+}
+
+trait Links {
+    fn links(&self) -> [&Link; 2];
+}
+
+impl Links for Chain {
+    fn links(&self) -> [&Link; 2] {
+        [&self.primary, &self.replica]
+    }
+}
+
+/// A page over a server that is not there: what has to do with sign-in alone.
+fn alone(lines: &[&str]) -> Webconfig {
+    let keys = harness::Keys::new();
+    let identity = keys.admin_identity("page");
+    let port = harness::free_port();
+    Webconfig::start(&identity, &[port.number()], lines)
+}
+
+/// Where a form led to.
+#[track_caller]
+fn leads_to<'a>(answer: &'a Response, place: &str) -> &'a Response {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    assert_eq!(answer.header("location"), Some(place), "{answer:?}");
+    answer
+}
+
+/// Waits until something is so, and no longer than what is promised.
+#[track_caller]
+fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(
+            begun.elapsed() <= PROMISE,
+            "after {PROMISE:?} not yet {what}"
+        );
+    }
+}
