@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use balancer::{Ending, EndpointId, Lease, ListenerId, Status};
 
-use crate::chooser::{Chooser, Owner};
+use crate::chooser::{Checker, Chooser};
 
 /// Why a session cannot stay where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,17 +17,17 @@ pub enum Leaving {
 }
 
 /// A place on an endpoint. Dropped, it is handed back as one whose session has ended in good order.
-pub struct Leased<O: Owner> {
+pub struct Leased<C: Checker> {
     name: Arc<str>,
     endpoint: EndpointId,
     listener: ListenerId,
     /// The balancer's permission: there until it is handed back, and not for a last resort.
     lease: Option<Lease>,
-    chooser: Arc<Chooser<O>>,
+    chooser: Arc<Chooser<C>>,
 }
 
-impl<O: Owner> Leased<O> {
-    pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<O>>) -> Self {
+impl<C: Checker> Leased<C> {
+    pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<C>>) -> Self {
         Self {
             name: lease.name().into(),
             endpoint: lease.endpoint(),
@@ -41,7 +41,7 @@ impl<O: Owner> Leased<O> {
     pub(crate) fn last_resort(
         listener: ListenerId,
         status: &Status,
-        chooser: Arc<Chooser<O>>,
+        chooser: Arc<Chooser<C>>,
     ) -> Self {
         Self {
             name: status.name.clone(),
@@ -91,7 +91,7 @@ impl<O: Owner> Leased<O> {
     }
 }
 
-impl<O: Owner> Drop for Leased<O> {
+impl<C: Checker> Drop for Leased<C> {
     fn drop(&mut self) {
         self.end(Ending::Finished);
     }

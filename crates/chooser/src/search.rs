@@ -6,7 +6,7 @@ use std::time::Duration;
 use balancer::{EndpointId, ListenerId, Target};
 use tokio::time::{Instant, timeout};
 
-use crate::chooser::{Answer, Chooser, Listener, Owner};
+use crate::chooser::{Answer, Checker, Chooser, Listener};
 use crate::lease::Leased;
 
 /// How often a session that waits asks again, whatever happens.
@@ -30,8 +30,8 @@ pub enum Unserved {
 }
 
 /// One session's search.
-pub struct Search<O: Owner> {
-    chooser: Arc<Chooser<O>>,
+pub struct Search<C: Checker> {
+    chooser: Arc<Chooser<C>>,
     listener: ListenerId,
     settings: Listener,
     tried: Vec<EndpointId>,
@@ -41,8 +41,8 @@ pub struct Search<O: Owner> {
     begun: Instant,
 }
 
-impl<O: Owner> Search<O> {
-    pub(crate) fn new(chooser: Arc<Chooser<O>>, listener: ListenerId, settings: Listener) -> Self {
+impl<C: Checker> Search<C> {
+    pub(crate) fn new(chooser: Arc<Chooser<C>>, listener: ListenerId, settings: Listener) -> Self {
         Self {
             chooser,
             listener,
@@ -60,12 +60,12 @@ impl<O: Owner> Search<O> {
     }
 
     /// Takes note that the session could not begin there.
-    pub(crate) fn has_tried(&mut self, leased: &Leased<O>) {
+    pub(crate) fn has_tried(&mut self, leased: &Leased<C>) {
         self.tried.push(leased.endpoint());
     }
 
     /// Takes note that the session did not wait there any longer.
-    pub(crate) fn found_slow(&mut self, leased: &Leased<O>) {
+    pub(crate) fn found_slow(&mut self, leased: &Leased<C>) {
         self.slow.push(leased.endpoint());
         self.has_tried(leased);
     }
@@ -75,7 +75,7 @@ impl<O: Owner> Search<O> {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) async fn next(&mut self) -> Result<Leased<O>, Unserved> {
+    pub(crate) async fn next(&mut self) -> Result<Leased<C>, Unserved> {
         loop {
             let mut events = self.chooser.events();
             match self.chooser.choose(self.listener, &self.tried) {
@@ -102,7 +102,7 @@ impl<O: Owner> Search<O> {
     }
 
     /// To be slow is better than to be refused: of all that are down, one may answer.
-    fn last_resort(&mut self) -> Result<Leased<O>, Unserved> {
+    fn last_resort(&mut self) -> Result<Leased<C>, Unserved> {
         if self.settings.choice.target != Target::Any {
             return Err(Unserved::Nobody);
         }

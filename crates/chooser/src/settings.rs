@@ -2,6 +2,8 @@
 //! it means is `balancer`'s.
 
 mod keys;
+mod needs;
+mod share;
 mod written;
 
 use balancer::MaxLag;
@@ -10,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chooser::Listener;
 pub use keys::KEYS;
-pub use written::{Bind, Needs, OneOrSeveral, Share, Written, twice, value};
+pub use needs::{Bind, Needs};
+pub use share::Share;
+pub use written::{OneOrSeveral, Written, twice, value};
 
 /// A choice is written as one of a few words.
 macro_rules! words {

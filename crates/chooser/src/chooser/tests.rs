@@ -1,7 +1,7 @@
 //! The chooser without sockets: endpoints say what they are, and sessions are chosen for and moved.
 
-use balancer::{MaxLag, Target};
-use control::{Availability, DatabaseRole, DatabaseStanding};
+use balancer::{MaxLag, State, Target};
+use control::{Availability, DatabaseRole, DatabaseStanding, Standing};
 
 use super::*;
 
@@ -10,7 +10,7 @@ mod silence;
 /// Nobody checks them.
 struct Nobody;
 
-impl Owner for Nobody {
+impl Checker for Nobody {
     const NAME: &'static str = "endpoint";
 
     fn pace(&self, _name: &str) -> Duration {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use balancer::{Check, EndpointId, ListenerId, State, Status};
 
-use crate::chooser::{Chooser, Inner, Listener, Owner};
+use crate::chooser::{Checker, Chooser, Inner, Listener};
 use crate::lease::Leaving;
 use crate::settings::OnRoleChange;
 
-impl<O: Owner> Chooser<O> {
+impl<C: Checker> Chooser<C> {
     /// Returns when sessions of this listener cannot stay at this endpoint.
     pub(crate) async fn leaving(&self, listener: ListenerId, endpoint: EndpointId) -> Leaving {
         let at = (listener, endpoint);
@@ -50,7 +50,7 @@ impl<O: Owner> Chooser<O> {
     /// Whether one that is about to be checked used to speak by itself, and has left out more than a
     /// word.
     pub(super) fn has_lost_pace(&self, check: &Check) -> bool {
-        let pace = self.owner.pace(&check.name);
+        let pace = self.checker.pace(&check.name);
         let heard = self.lock().heard.get(&check.endpoint).copied();
         heard.is_some_and(|at| at.elapsed() > pace + pace / 2)
     }
@@ -64,7 +64,7 @@ impl<O: Owner> Chooser<O> {
     /// Where sessions cannot stay. An endpoint that speaks is there, whatever connects and checks met:
     /// one that drains takes neither, and lets its sessions finish. And where no other is up, there is
     /// nowhere to go: a host too busy to answer in time keeps its sessions.
-    pub(super) fn judge(&self, inner: &mut Inner<O>, now: Instant) {
+    pub(super) fn judge(&self, inner: &mut Inner<C>, now: Instant) {
         let known: Vec<_> = inner.balancer.endpoints(now).collect();
         let is_elsewhere = known.iter().any(|it| it.state == State::Up);
         let mut leaving = HashMap::new();

@@ -5,21 +5,21 @@ use std::sync::Arc;
 use balancer::Ticket;
 use tokio::sync::oneshot;
 
-use crate::chooser::{Chooser, Owner};
+use crate::chooser::{Checker, Chooser};
 use crate::lease::Leased;
 
 /// Its place in the queue; dropped, it does not wait any more.
-pub(crate) struct Waiting<O: Owner> {
+pub(crate) struct Waiting<C: Checker> {
     ticket: Ticket,
-    granted: oneshot::Receiver<Leased<O>>,
-    chooser: Arc<Chooser<O>>,
+    granted: oneshot::Receiver<Leased<C>>,
+    chooser: Arc<Chooser<C>>,
 }
 
-impl<O: Owner> Waiting<O> {
+impl<C: Checker> Waiting<C> {
     pub(super) fn new(
         ticket: Ticket,
-        granted: oneshot::Receiver<Leased<O>>,
-        chooser: Arc<Chooser<O>>,
+        granted: oneshot::Receiver<Leased<C>>,
+        chooser: Arc<Chooser<C>>,
     ) -> Self {
         Self {
             ticket,
@@ -29,13 +29,13 @@ impl<O: Owner> Waiting<O> {
     }
 
     /// Waits for its turn; nothing after `queue_timeout`.
-    pub(crate) async fn granted(mut self) -> Option<Leased<O>> {
+    pub(crate) async fn granted(mut self) -> Option<Leased<C>> {
         // Whoever holds the other end drops it when the time is over.
         (&mut self.granted).await.ok()
     }
 }
 
-impl<O: Owner> Drop for Waiting<O> {
+impl<C: Checker> Drop for Waiting<C> {
     fn drop(&mut self) {
         self.chooser.leave(self.ticket);
     }
