@@ -72,8 +72,17 @@ impl<C: Checker> Leased<C> {
         self.end(Ending::Lost);
     }
 
+    /// Returns when the session cannot stay. That a last resort is down is no reason: it was when the
+    /// session was sent there.
     pub(crate) async fn leaving(&self) -> Leaving {
-        self.chooser.leaving(self.listener, self.endpoint).await
+        match self.lease {
+            Some(_) => self.chooser.leaving(self.listener, self.endpoint).await,
+            None => {
+                self.chooser
+                    .leaving_anew(self.listener, self.endpoint)
+                    .await
+            }
+        }
     }
 
     pub(crate) async fn doubt(&self) {

@@ -5,6 +5,7 @@ use control::{Availability, DatabaseRole, DatabaseStanding, Standing};
 
 use super::*;
 
+mod beginning;
 mod silence;
 
 /// Nobody checks them.
@@ -94,9 +95,17 @@ fn last_resort(chooser: &Arc<Chooser<Nobody>>, tried: &[EndpointId]) -> Option<S
     Some(chosen.name().to_owned())
 }
 
-fn put_down(chooser: &Arc<Chooser<Nobody>>) {
+/// Sessions cannot be opened there, until it is down.
+fn put_down(chooser: &Arc<Chooser<Nobody>>, name: &str) {
+    chooser.heard(name, None);
     for _ in 0..2 {
-        used(chooser).failed("refused");
+        let listed = chooser.endpoints();
+        let others = listed.iter().filter(|it| &*it.name != name);
+        let others: Vec<_> = others.map(|it| it.endpoint).collect();
+        match asked(chooser, &others) {
+            Answer::Use(leased) => leased.failed("refused"),
+            _ => panic!("it serves"),
+        }
     }
 }
 
@@ -184,8 +193,7 @@ fn one_that_drains_gets_no_sessions_and_keeps_those_it_has() {
 #[test]
 fn sessions_stay_where_no_connects_succeed_for_as_long_as_it_speaks() {
     let chooser = chooser(&[listener(Target::Any)]);
-    chooser.heard("a", None);
-    put_down(&chooser);
+    put_down(&chooser, "a");
     assert!(chooser.endpoints().iter().all(|it| it.state != State::Up));
     let (a, b) = (id(&chooser, "a"), id(&chooser, "b"));
     assert!(matches!(asked(&chooser, &[b]), Answer::Nobody));
@@ -199,6 +207,22 @@ fn sessions_stay_where_no_connects_succeed_for_as_long_as_it_speaks() {
     assert_eq!(leaving(&chooser, "a"), Some(Leaving::Down));
     assert_eq!(leaving(&chooser, "b"), None);
     assert!(matches!(asked(&chooser, &[b]), Answer::Nobody));
+}
+
+#[test]
+fn sessions_stay_where_the_others_take_none_and_theirs_may_go_anywhere() {
+    let chooser = chooser(&[listener(Target::Any), listener(Target::Primary)]);
+    let draining = Standing {
+        availability: Availability::Draining,
+        ..Standing::default()
+    };
+    chooser.heard("b", Some(&draining));
+    put_down(&chooser, "a");
+    chooser.fell_silent("a");
+    assert_eq!(leaving_of(&chooser, 0, "a"), None);
+    assert_eq!(leaving_of(&chooser, 1, "a"), Some(Leaving::Down));
+    chooser.heard("b", None);
+    assert_eq!(leaving_of(&chooser, 0, "a"), Some(Leaving::Down));
 }
 
 #[tokio::test]
