@@ -33,6 +33,10 @@ enum Step {
         listener: usize,
         excluded: Vec<usize>,
     },
+    LastResort {
+        listener: usize,
+        excluded: Vec<usize>,
+    },
     Connected(usize),
     Failed(usize),
     Ended(usize, bool),
@@ -104,6 +108,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-7_200_000..7_200_000_i64).prop_map(Step::Clock),
         9 => (0..LISTENERS.len(), prop::collection::vec(n.clone(), 0..3))
             .prop_map(|(listener, excluded)| Step::Choose { listener, excluded }),
+        2 => (0..LISTENERS.len(), prop::collection::vec(n.clone(), 0..3))
+            .prop_map(|(listener, excluded)| Step::LastResort { listener, excluded }),
         3 => n.clone().prop_map(Step::Connected),
         2 => n.clone().prop_map(Step::Failed),
         4 => (n.clone(), any::<bool>()).prop_map(|(n, lost)| Step::Ended(n, lost)),
@@ -191,6 +197,7 @@ impl Run {
                 self.balancer.tick(self.now);
             }
             Step::Choose { listener, excluded } => self.choose(listener, &excluded),
+            Step::LastResort { listener, excluded } => self.last_resort(listener, &excluded),
             Step::Connected(n) => {
                 if let Some(lease) = at(&self.leases, n) {
                     let latency = Duration::from_micros(n as u64 * 100);
@@ -279,6 +286,29 @@ impl Run {
                 assert_ne!(LISTENERS[listener].0, Target::Primary);
                 assert!(allowed.is_empty());
             }
+        }
+    }
+
+    fn last_resort(&mut self, listener: usize, excluded: &[usize]) {
+        let statuses = self.statuses();
+        let excluded: Vec<_> = excluded
+            .iter()
+            .filter_map(|n| at(&statuses, *n))
+            .map(|status| status.endpoint)
+            .collect();
+        let id = self.listeners[listener];
+        if let Some(lease) = self.balancer.last_resort(self.now, id, &excluded) {
+            assert_eq!(LISTENERS[listener].0, Target::Any);
+            assert!(!excluded.contains(&lease.endpoint()));
+            let status = find(&statuses, lease.endpoint());
+            assert_eq!(status.state, State::Down);
+            assert!(!status.distrusted && status.weight > 0);
+            assert!(
+                status
+                    .max_connections
+                    .is_none_or(|max| status.sessions < max)
+            );
+            self.leases.push(lease);
         }
     }
 

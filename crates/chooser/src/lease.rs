@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::{Ending, EndpointId, Lease, ListenerId, Status};
+use balancer::{Ending, EndpointId, Lease, ListenerId};
 
 use crate::chooser::{Checker, Chooser};
 
@@ -21,8 +21,10 @@ pub struct Leased<C: Checker> {
     name: Arc<str>,
     endpoint: EndpointId,
     listener: ListenerId,
-    /// The balancer's permission: there until it is handed back, and not for a last resort.
+    /// The balancer's permission: there until it is handed back.
     lease: Option<Lease>,
+    /// The endpoint was known to be down.
+    is_last_resort: bool,
     chooser: Arc<Chooser<C>>,
 }
 
@@ -33,23 +35,20 @@ impl<C: Checker> Leased<C> {
             endpoint: lease.endpoint(),
             listener,
             lease: Some(lease),
+            is_last_resort: false,
             chooser,
         }
     }
 
-    /// One that is down, where none is up.
+    /// On one that is down, where none serves.
     pub(crate) fn last_resort(
         listener: ListenerId,
-        status: &Status,
+        lease: Lease,
         chooser: Arc<Chooser<C>>,
     ) -> Self {
-        Self {
-            name: status.name.clone(),
-            endpoint: status.endpoint,
-            listener,
-            lease: None,
-            chooser,
-        }
+        let mut leased = Self::new(listener, lease, chooser);
+        leased.is_last_resort = true;
+        leased
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -75,13 +74,10 @@ impl<C: Checker> Leased<C> {
     /// Returns when the session cannot stay. That a last resort is down is no reason: it was when the
     /// session was sent there.
     pub(crate) async fn leaving(&self) -> Leaving {
-        match self.lease {
-            Some(_) => self.chooser.leaving(self.listener, self.endpoint).await,
-            None => {
-                self.chooser
-                    .leaving_anew(self.listener, self.endpoint)
-                    .await
-            }
+        let (listener, endpoint) = (self.listener, self.endpoint);
+        match self.is_last_resort {
+            true => self.chooser.leaving_anew(listener, endpoint).await,
+            false => self.chooser.leaving(listener, endpoint).await,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::{EndpointId, ListenerId, Target};
+use balancer::{EndpointId, ListenerId};
 use tokio::time::{Instant, timeout};
 
 use crate::chooser::{Answer, Checker, Chooser, Listener};
@@ -103,9 +103,6 @@ impl<C: Checker> Search<C> {
 
     /// To be slow is better than to be refused: of all that are down, one may answer.
     fn last_resort(&mut self) -> Result<Leased<C>, Unserved> {
-        if self.settings.choice.target != Target::Any {
-            return Err(Unserved::Nobody);
-        }
         self.patient = true;
         let leased = self.chooser.last_resort(self.listener, &self.tried);
         leased.ok_or(Unserved::Nobody)

@@ -65,6 +65,36 @@ impl Balancer {
         }
     }
 
+    /// Where nobody serves: of those that are down, have room and were not tried, the one that was heard
+    /// last. For listeners that take any role, known or not, since what is down may be anything.
+    ///
+    /// # Panics
+    /// If the listener is not one of this balancer's.
+    pub fn last_resort(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        excluded: &[EndpointId],
+    ) -> Option<Lease> {
+        self.advance(now);
+        let listener = &self.listeners[listener.0].listener;
+        fit(
+            Role::Unknown,
+            listener.target,
+            listener.max_lag,
+            listener.fallback_to_primary,
+        )?;
+        let down = self.members.iter().enumerate().filter(|(_, member)| {
+            member.health.state() == State::Down
+                && !member.distrusted
+                && member.settings.weight > 0
+                && !member.is_full()
+                && !excluded.contains(&member.id)
+        });
+        let (place, _) = down.max_by_key(|(_, member)| member.heard)?;
+        Some(self.lease(place))
+    }
+
     /// Whether running sessions of this listener may stay where they are: it is up, and not known to be
     /// something else than they need. Lag and draining are no reason to end a session.
     ///
@@ -155,14 +185,18 @@ impl Balancer {
         };
         let policy = choosing.listener.policy;
         let place = policy::choose(policy, &ballot, &mut choosing.turns, &mut self.random)?;
+        Some(self.lease(place))
+    }
+
+    fn lease(&mut self, place: usize) -> Lease {
         self.choices += 1;
         let member = &mut self.members[place];
         member.chosen = self.choices;
         member.sessions += 1;
-        Some(Lease {
+        Lease {
             endpoint: member.id,
             name: member.name.clone(),
-        })
+        }
     }
 
     fn enqueue(&mut self, now: Moment, listener: ListenerId, excluded: &[EndpointId]) -> Choice {

@@ -252,6 +252,64 @@ fn whoever_tried_all_is_told_so() {
 }
 
 #[test]
+fn a_last_resort_is_the_one_that_was_heard_last_and_its_sessions_count() {
+    let endpoints = [
+        limited("a", 1),
+        Endpoint::new("b"),
+        Endpoint {
+            weight: 0,
+            ..Endpoint::new("c")
+        },
+    ];
+    let mut stand = Stand::with(&endpoints, &["a", "b", "c"]);
+    let anywhere = stand.balancer.listen(any());
+    let within = Listener {
+        max_lag: MaxLag {
+            bytes: Some(1),
+            time: None,
+        },
+        ..any()
+    };
+    let within = stand.balancer.listen(within);
+    let writers = stand.balancer.listen(Listener::new(Target::Primary));
+    for name in ["b", "a", "c"] {
+        stand.reports(name, Role::Unknown);
+        stand.now += SECOND / 10;
+    }
+    let now = stand.now;
+    assert_eq!(stand.balancer.last_resort(now, anywhere, &[]), None);
+    for name in ["a", "b", "c"] {
+        stand.answers(name, Some(Outcome::Failed));
+    }
+    stand.run(10 * SECOND);
+    let (now, a) = (stand.now, stand.id("a"));
+    for listener in [within, writers] {
+        assert_eq!(stand.balancer.last_resort(now, listener, &[]), None);
+    }
+    let mut resort = |excluded: &[EndpointId]| {
+        let lease = stand.balancer.last_resort(now, anywhere, excluded);
+        lease.map(|lease| (lease.name().to_owned(), lease))
+    };
+    let (name, on_a) = resort(&[]).unwrap();
+    assert_eq!(name, "a");
+    // It is full now.
+    let (name, on_b) = resort(&[]).unwrap();
+    assert_eq!(name, "b");
+    assert_eq!(resort(&[on_b.endpoint()]), None);
+    assert_eq!(stand.status("a").sessions, 1);
+    // Up again, it has that session still, and no room for another.
+    stand.answers("a", Some(Outcome::Passed));
+    stand.run(3 * SECOND);
+    let ticket = stand.ticket(anywhere);
+    stand.balancer.ended(stand.now, on_a, Ending::Finished);
+    stand.drain();
+    assert_eq!(stand.granted[0].0, ticket);
+    assert_eq!(stand.granted[0].1.endpoint(), a);
+    stand.balancer.failed(stand.now, on_b);
+    assert_eq!(stand.status("b").sessions, 0);
+}
+
+#[test]
 fn lost_sessions_end_with_their_endpoint_down_after_one_failed_check() {
     let mut stand = Stand::new(&["a"]);
     let listener = stand.balancer.listen(any());

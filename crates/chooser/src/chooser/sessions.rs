@@ -1,7 +1,7 @@
 //! What sessions ask for, and what became of them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use balancer::{Choice, Ending, EndpointId, Lease, ListenerId, State, Ticket};
 use tokio::sync::oneshot;
@@ -50,19 +50,14 @@ impl<C: Checker> Chooser<C> {
         })
     }
 
-    /// Where none serves: of those that are down and were not tried, the one that was heard last. For
-    /// sessions that may go anywhere, since what is down may be anything.
+    /// Where none serves: one that is down, for sessions that may go anywhere.
     pub(crate) fn last_resort(
         self: &Arc<Self>,
         listener: ListenerId,
         tried: &[EndpointId],
     ) -> Option<Leased<C>> {
-        let mut inner = self.lock();
-        let down = inner.balancer.endpoints(Instant::now()).filter(|it| {
-            it.state == State::Down && !it.distrusted && !tried.contains(&it.endpoint)
-        });
-        let latest = down.min_by_key(|it| it.heard_ago.unwrap_or(Duration::MAX))?;
-        Some(Leased::last_resort(listener, &latest, self.clone()))
+        let lease = self.with(|inner, now| inner.balancer.last_resort(now, listener, tried))?;
+        Some(Leased::last_resort(listener, lease, self.clone()))
     }
 
     /// A session does not queue any more.

@@ -130,6 +130,31 @@ async fn a_last_resort_is_waited_for_where_none_that_is_up_takes_the_session() {
 }
 
 #[tokio::test]
+async fn a_session_on_a_last_resort_is_counted_until_it_ends() {
+    let chooser = chooser(&[listener(Target::Any)]);
+    put_down(&chooser, "a");
+    put_down(&chooser, "b");
+    let sessions = || {
+        chooser
+            .endpoints()
+            .iter()
+            .map(|it| it.sessions)
+            .sum::<u32>()
+    };
+    let stand = Stand::new(&[("a", TAKEN), ("b", TAKEN)]);
+    let begun = stand.begin(&chooser).await.expect("one takes it");
+    assert_eq!(sessions(), 1);
+    drop(begun);
+    assert_eq!(sessions(), 0);
+    // What becomes of those that do not begin is counted, too.
+    let stand = Stand::new(&[("a", REFUSED), ("b", REFUSED)]);
+    assert!(stand.begin(&chooser).await.is_err());
+    let refused = |it: &Known| (it.connects_failed, it.status.sessions);
+    let known: Vec<_> = chooser.known().iter().map(refused).collect();
+    assert_eq!(known, [(3, 0), (3, 0)]);
+}
+
+#[tokio::test]
 async fn a_last_resort_is_left_for_one_that_takes_sessions_again() {
     let chooser = chooser(&[listener(Target::Any)]);
     let draining = Standing {
