@@ -324,6 +324,11 @@ impl Run {
                     let before = self.queued.iter().take(place.unwrap());
                     assert!(before.into_iter().all(|(_, l, _)| *l != listener));
                 }
+                Output::Deserted(ticket) => {
+                    let place = self.queued.iter().position(|(t, ..)| *t == ticket);
+                    let (_, listener, tried) = self.queued.remove(place.unwrap());
+                    assert!(allowed(&self.statuses(), listener, &tried).is_empty());
+                }
                 Output::Event(event) => {
                     let state = match event.change {
                         Change::Up => State::Up,
@@ -345,6 +350,11 @@ impl Run {
             assert_eq!(status.sessions as usize, held, "{status:?}");
             let told = self.states.get(&status.endpoint).copied();
             assert_eq!(told.unwrap_or(State::New), status.state);
+        }
+        let statuses = self.statuses();
+        for (_, listener, tried) in &self.queued {
+            let allowed = allowed(&statuses, *listener, tried);
+            assert!(!allowed.is_empty(), "it queues for nobody");
         }
         for (n, listener) in self.listeners.clone().into_iter().enumerate() {
             assert_eq!(self.balancer.queued(listener), self.waiting(n));

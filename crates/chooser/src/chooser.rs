@@ -17,7 +17,7 @@ use balancer::{Balancer, Check, Checks, Endpoint, EndpointId, Error, Output, Sta
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::counts::Counts;
-use crate::lease::{Leased, Leaving};
+use crate::lease::Leaving;
 use crate::report::Databases;
 use crate::search::Search;
 use crate::settings::OnRoleChange;
@@ -25,6 +25,7 @@ use crate::settings::OnRoleChange;
 pub use balancer::ListenerId;
 pub use known::{Known, Noted};
 pub(crate) use sessions::Answer;
+pub(crate) use waiting::Turn;
 
 /// Checks endpoints, and knows what they are called and how often they speak.
 pub trait Checker: Send + Sync + 'static {
@@ -79,7 +80,7 @@ struct Inner<C: Checker> {
     /// What has last become of each.
     changes: HashMap<EndpointId, Noted>,
     /// Sessions that queue.
-    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Leased<C>>)>,
+    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Turn<C>>)>,
 }
 
 impl<C: Checker> Chooser<C> {
@@ -219,7 +220,8 @@ impl<C: Checker> Chooser<C> {
                 self.checker.check(self, check);
             }
             Output::Granted(ticket, lease) => self.grant(ticket, lease),
-            Output::Expired(ticket) => drop(self.lock().waiting.remove(&ticket)),
+            Output::Expired(ticket) => self.let_go(ticket, Turn::TooLate),
+            Output::Deserted(ticket) => self.let_go(ticket, Turn::Nobody),
             Output::Event(event) => {
                 self.tell(&event);
                 self.events.send_modify(|count| *count += 1);

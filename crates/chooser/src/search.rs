@@ -6,7 +6,7 @@ use std::time::Duration;
 use balancer::{EndpointId, ListenerId};
 use tokio::time::{Instant, timeout};
 
-use crate::chooser::{Answer, Checker, Chooser, Listener};
+use crate::chooser::{Answer, Checker, Chooser, Listener, Turn};
 use crate::lease::Leased;
 
 /// How often a session that waits asks again, whatever happens.
@@ -38,6 +38,7 @@ pub struct Search<C: Checker> {
     /// Of these the ones that were left because they were slow.
     slow: Vec<EndpointId>,
     patient: bool,
+    /// When it began; later by as long as it has queued.
     begun: Instant,
 }
 
@@ -81,7 +82,12 @@ impl<C: Checker> Search<C> {
             match self.chooser.choose(self.listener, &self.tried) {
                 Answer::Use(leased) => return Ok(leased),
                 Answer::Queued(waiting) => {
-                    return waiting.granted().await.ok_or(Unserved::QueueTimeout);
+                    let queued = Instant::now();
+                    match waiting.turn().await {
+                        Turn::Granted(leased) => return Ok(leased),
+                        Turn::TooLate => return Err(Unserved::QueueTimeout),
+                        Turn::Nobody => self.begun += queued.elapsed(),
+                    }
                 }
                 Answer::QueueFull => return Err(Unserved::QueueFull),
                 _ if self.tries_slow_ones_again() => continue,

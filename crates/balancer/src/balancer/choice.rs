@@ -18,8 +18,8 @@ use crate::role::{MaxLag, Role, Target, fit};
 pub enum Choice {
     /// Connect there.
     Use(Lease),
-    /// All that serve have their `max_connections`: wait for [`Granted`](Output::Granted) or
-    /// [`Expired`](Output::Expired) with this ticket.
+    /// All that serve have their `max_connections`: wait for [`Granted`](Output::Granted),
+    /// [`Expired`](Output::Expired) or [`Deserted`](Output::Deserted) with this ticket.
     Queued(Ticket),
     /// The queue is full too.
     QueueFull,
@@ -215,7 +215,7 @@ impl Balancer {
     }
 
     /// Gives room to those that queue, whoever came first over all listeners. A session is passed over
-    /// only while none that would be its next has room.
+    /// only while none that would be its next has room, and let go where there is none at all.
     pub(super) fn grant(&mut self) {
         if self.listeners.iter().all(|c| c.queue.is_empty()) {
             return;
@@ -233,7 +233,12 @@ impl Balancer {
             let (ticket, listener) = (waiter.ticket, ListenerId(index));
             let served = match self.serving(now, listener, &excluded) {
                 Serving::Some => self.pick(now, listener),
-                Serving::Full | Serving::Nobody => None,
+                Serving::Full => None,
+                Serving::Nobody => {
+                    self.listeners[index].queue.remove(places[index]);
+                    self.outputs.push_back(Output::Deserted(ticket));
+                    continue;
+                }
             };
             match served {
                 Some(lease) => {

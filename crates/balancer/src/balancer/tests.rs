@@ -28,6 +28,7 @@ struct Stand {
     events: Vec<String>,
     granted: Vec<(Ticket, Lease)>,
     expired: Vec<Ticket>,
+    deserted: Vec<Ticket>,
 }
 
 impl Stand {
@@ -49,6 +50,7 @@ impl Stand {
             events: Vec::new(),
             granted: Vec::new(),
             expired: Vec::new(),
+            deserted: Vec::new(),
         };
         stand.balancer.tick(now);
         stand.drain();
@@ -66,6 +68,7 @@ impl Stand {
                 },
                 Output::Granted(ticket, lease) => self.granted.push((ticket, lease)),
                 Output::Expired(ticket) => self.expired.push(ticket),
+                Output::Deserted(ticket) => self.deserted.push(ticket),
                 Output::Event(event) => self.events.push(event.to_string()),
             }
         }
@@ -493,6 +496,32 @@ fn an_endpoint_that_comes_up_serves_those_that_queue() {
     stand.run(4 * SECOND);
     assert_eq!(stand.granted[0].0, ticket);
     assert_eq!(stand.granted[0].1.name(), "b");
+}
+
+#[test]
+fn whoever_queues_for_nobody_is_let_go_at_once() {
+    let mut stand = Stand::with(&[limited("a", 1), Endpoint::new("b")], &["a", "b"]);
+    stand.reports("a", Role::Primary { timeline: 1 });
+    stand.reports("b", replica(0));
+    let writers = stand.balancer.listen(Listener::new(Target::Primary));
+    let anywhere = stand.balancer.listen(any());
+    let b = stand.id("b");
+    let _held = stand.lease(writers);
+    let first = stand.ticket(writers);
+    let second = stand.ticket(writers);
+    let Choice::Queued(third) = stand.balancer.choose(stand.now, anywhere, &[b]) else {
+        panic!("b was tried, and a is full");
+    };
+    stand.answers("a", None);
+    let a = stand.id("a");
+    for _ in 0..CHECKS.fall {
+        assert!(stand.deserted.is_empty());
+        stand.balancer.fell_silent(stand.now, a);
+        stand.drain();
+    }
+    assert_eq!(stand.deserted, [first, second, third]);
+    assert_eq!(stand.balancer.queued(writers), 0);
+    assert!(stand.granted.is_empty() && stand.expired.is_empty());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use balancer::{Choice, Ending, EndpointId, Lease, ListenerId, State, Ticket};
 use tokio::sync::oneshot;
 
-use crate::chooser::waiting::Waiting;
+use crate::chooser::waiting::{Turn, Waiting};
 use crate::chooser::{Checker, Chooser, Noted};
 use crate::lease::Leased;
 
@@ -95,9 +95,17 @@ impl<C: Checker> Chooser<C> {
         match waiting {
             // Where it does not wait any more it hands this back by dropping it.
             Some((listener, waiting)) => {
-                drop(waiting.send(Leased::new(listener, lease, self.clone())));
+                let leased = Leased::new(listener, lease, self.clone());
+                drop(waiting.send(Turn::Granted(leased)));
             }
             None => self.ended(lease, Ending::Finished),
+        }
+    }
+
+    /// A session that queued does not any more, without its turn.
+    pub(super) fn let_go(&self, ticket: Ticket, why: Turn<C>) {
+        if let Some((_, waiting)) = self.lock().waiting.remove(&ticket) {
+            drop(waiting.send(why));
         }
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::begin::{Beginner, Begun, Unbegun, begin};
+use crate::search::Unserved;
 use crate::way::{Chosen, Ways};
 
 /// Connects to endpoints that answer with these words, by their names; others never let anybody in.
@@ -127,6 +128,60 @@ async fn a_last_resort_is_waited_for_where_none_that_is_up_takes_the_session() {
         let left = timeout(A_WHILE, begun.chosen.leaving()).await;
         assert!(left.is_err(), "{left:?}");
     }
+}
+
+/// Where a session gets that queues for the only place on `a`, once `a` is down and then this happens.
+async fn after_queueing(
+    chooser: &Arc<Chooser<Nobody>>,
+    then: impl FnOnce(),
+) -> Result<String, Unserved> {
+    let place = Endpoint {
+        max_connections: Some(1),
+        ..Endpoint::new("a")
+    };
+    chooser
+        .replace(&[place, Endpoint::new("b")])
+        .expect("the list is good");
+    let _held = used(chooser);
+    let mut search = chooser.search(0);
+    let loss = async {
+        while chooser.queued(0) == 0 {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..2 {
+            chooser.fell_silent("a");
+        }
+        // It has taken note before anything else happens.
+        tokio::task::yield_now().await;
+        then();
+    };
+    let (found, ()) = tokio::join!(timeout(Duration::from_secs(5), search.next()), loss);
+    // Well before `queue_timeout`.
+    found
+        .expect("it does not queue")
+        .map(|it| it.name().to_owned())
+}
+
+#[tokio::test]
+async fn whoever_queues_when_all_go_down_gets_what_others_get_then() {
+    let writers = chooser(&[listener(Target::Primary)]);
+    writers.heard("a", Some(&primary(1)));
+    writers.heard("b", Some(&replica(9_000)));
+    let promotion = || writers.heard("b", Some(&primary(2)));
+    let found = after_queueing(&writers, promotion).await;
+    assert_eq!(found.as_deref(), Ok("b"));
+
+    let anywhere = chooser(&[listener(Target::Any)]);
+    put_down(&anywhere, "b");
+    anywhere.heard("a", None);
+    let found = after_queueing(&anywhere, || {}).await;
+    assert_eq!(found.as_deref(), Ok("b"));
+
+    let readers = chooser(&[listener(Target::Replica)]);
+    readers.heard("a", Some(&replica(9_000)));
+    readers.heard("b", Some(&primary(1)));
+    let found = after_queueing(&readers, || {}).await;
+    assert_eq!(found, Err(Unserved::Nobody));
 }
 
 #[tokio::test]
