@@ -89,10 +89,15 @@ pub async fn begin<C: Checker, B: Beginner<C>>(
     'next: loop {
         let chosen = match next(beginner, app, &mut early, &mut way).await? {
             Ok(chosen) => chosen,
-            // It has waited for another since.
-            Err(none @ Unserved::NoPrimary) => return Err(Unbegun::Unserved(none)),
-            // What an endpoint said is more to the point.
-            Err(none) => return Err(last.unwrap_or(Unbegun::Unserved(none))),
+            // What an endpoint said is more to the point; but whoever has waited for another primary
+            // since is told of that, and not of a connection that failed before.
+            Err(none) => {
+                return Err(match (none, last) {
+                    (_, Some(words @ Unbegun::Refused(..))) => words,
+                    (Unserved::NoPrimary, _) | (_, None) => Unbegun::Unserved(none),
+                    (_, Some(last)) => last,
+                });
+            }
         };
         for fresh in [false, true] {
             let begun = Instant::now();

@@ -93,8 +93,10 @@ impl<C: Checker> Search<C> {
                 _ if self.tries_slow_ones_again() => continue,
                 Answer::NoPrimary => {
                     let waited = self.begun.elapsed();
-                    let left = self.settings.wait_for_primary.checked_sub(waited);
-                    let left = left.ok_or(Unserved::NoPrimary)?;
+                    let left = self.settings.wait_for_primary.saturating_sub(waited);
+                    if left.is_zero() {
+                        return Err(Unserved::NoPrimary);
+                    }
                     // Those that were tried may have recovered by then.
                     self.tried.clear();
                     let _ = timeout(left.min(ASK_AGAIN), events.changed()).await;

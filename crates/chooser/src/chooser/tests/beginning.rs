@@ -184,6 +184,25 @@ async fn whoever_queues_when_all_go_down_gets_what_others_get_then() {
     assert_eq!(found, Err(Unserved::Nobody));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_words_of_a_primary_that_refuses_reach_whoever_waited_for_another() {
+    let chooser = chooser(&[listener(Target::Primary)]);
+    chooser.heard("a", Some(&primary(1)));
+    let stand = Stand::new(&[("a", REFUSED)]);
+    match stand.begin(&chooser).await {
+        Err(Unbegun::Refused(code, words)) => {
+            assert_eq!((code.as_str(), &*words), ("57P03", REFUSED));
+        }
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+    // Where none has said anything, nobody is known to be primary.
+    let unbegun = stand.begin(&chooser).await.map(|_| ()).unwrap_err();
+    assert!(
+        matches!(unbegun, Unbegun::Unserved(Unserved::NoPrimary)),
+        "{unbegun:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_session_on_a_last_resort_is_counted_until_it_ends() {
     let chooser = chooser(&[listener(Target::Any)]);
