@@ -253,7 +253,9 @@ impl Balance {
                     .or(self.max_lag)
                     .map(Into::into)
                     .unwrap_or_default(),
-                fallback_to_primary: needs.fallback_to_primary || self.fallback_to_primary,
+                fallback_to_primary: needs
+                    .fallback_to_primary
+                    .unwrap_or(self.fallback_to_primary),
                 policy: needs.policy.unwrap_or(self.policy).into(),
                 max_queue: self.max_queue.0,
                 queue_timeout: self.queue_timeout.0,
@@ -299,6 +301,11 @@ mod tests {
         assert_eq!(listener.target, balancer::Target::Replica);
         assert_eq!(listener.policy, balancer::Policy::PeakEwma);
         assert!(listener.fallback_to_primary);
+        let without = Needs {
+            fallback_to_primary: Some(false),
+            ..needs
+        };
+        assert!(!balance.listener(&without).choice.fallback_to_primary);
         let plain = balance.listener(&Needs::default()).choice;
         assert_eq!(plain.target, balancer::Target::Primary);
         assert_eq!(plain.policy, balancer::Policy::RoundRobin);

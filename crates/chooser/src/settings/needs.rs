@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::written::flag;
 use crate::settings::{LagLimit, OnRoleChange, Policy, Target, Written, value};
 
 /// What one listener's sessions need, as it is written; what is not said holds as for all.
@@ -16,8 +15,8 @@ pub struct Needs {
     pub policy: Option<Policy>,
     /// `max_lag`
     pub max_lag: Option<LagLimit>,
-    /// `fallback_to_primary`
-    pub fallback_to_primary: bool,
+    /// `fallback_to_primary`; the bare word is as good as `=true`.
+    pub fallback_to_primary: Option<bool>,
     /// `on_role_change`
     pub on_role_change: Option<OnRoleChange>,
 }
@@ -32,7 +31,13 @@ impl Needs {
             "target" => self.target = Some(value(word, given)?),
             "policy" => self.policy = Some(value(word, given)?),
             "max_lag" => self.max_lag = Some(value(word, given)?),
-            "fallback_to_primary" => self.fallback_to_primary = flag(word, given)?,
+            "fallback_to_primary" => {
+                self.fallback_to_primary = Some(match given {
+                    None | Some("true") => true,
+                    Some("false") => false,
+                    Some(other) => return Err(format!("{word}: `{other}` is none of true, false")),
+                });
+            }
             "on_role_change" => self.on_role_change = Some(value(word, given)?),
             _ => return Ok(false),
         }
@@ -54,10 +59,11 @@ impl fmt::Display for Needs {
                 write!(f, " {word}={value}")?;
             }
         }
-        if self.fallback_to_primary {
-            f.write_str(" fallback_to_primary")?;
+        match self.fallback_to_primary {
+            Some(true) => f.write_str(" fallback_to_primary"),
+            Some(false) => f.write_str(" fallback_to_primary=false"),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -117,14 +123,26 @@ mod tests {
 
     #[test]
     fn what_a_listener_needs_is_read_and_written_as_it_was() {
-        let text = " target=replica policy=peak-ewma max_lag=16MiB on_role_change=keep \
-                    fallback_to_primary";
-        let mut needs = Needs::default();
-        for (word, value) in Written::from(format!("a{text}").as_str()).words() {
-            assert!(needs.take(word, value).unwrap(), "{word}");
+        let read = |text: &str| {
+            let mut needs = Needs::default();
+            for (word, value) in Written::from(format!("a{text}").as_str()).words() {
+                assert!(needs.take(word, value)?, "{word}");
+            }
+            Ok::<_, String>(needs)
+        };
+        for text in [
+            "",
+            " target=replica policy=peak-ewma max_lag=16MiB on_role_change=keep \
+             fallback_to_primary",
+            " fallback_to_primary=false",
+        ] {
+            assert_eq!(read(text).unwrap().to_string(), text);
         }
-        assert_eq!(needs.to_string(), text);
-        assert_eq!(Needs::default().to_string(), "");
+        let yes = read(" fallback_to_primary=true").unwrap();
+        assert_eq!(yes.to_string(), " fallback_to_primary");
+        let error = read(" fallback_to_primary=yes").unwrap_err();
+        assert_eq!(error, "fallback_to_primary: `yes` is none of true, false");
+        let mut needs = Needs::default();
         let error = needs.take("target", Some("master")).unwrap_err();
         assert_eq!(error, "target: `master` is none of any, primary, replica");
         assert!(

@@ -6,7 +6,6 @@ use balancer::{Endpoint, MAX_WEIGHT};
 use control::Count;
 
 use crate::settings::number;
-use crate::settings::written::flag;
 
 /// How much one of a list gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +78,17 @@ impl fmt::Display for Share {
             Some(count) => write!(f, " max_connections={}", count.0),
             None => Ok(()),
         }
+    }
+}
+
+/// Takes note of a word that is there or not, and has no value.
+///
+/// # Errors
+/// In a line: it has one.
+fn flag(word: &str, value: Option<&str>) -> Result<bool, String> {
+    match value {
+        None => Ok(true),
+        Some(value) => Err(format!("{word} has no value, and `{value}` was given")),
     }
 }
 

@@ -48,17 +48,6 @@ where
     T::try_from(value.to_owned()).map_err(|why| format!("{word}: {why}"))
 }
 
-/// Takes note of a word that is there or not, and has no value.
-///
-/// # Errors
-/// In a line: it has one.
-pub(super) fn flag(word: &str, value: Option<&str>) -> Result<bool, String> {
-    match value {
-        None => Ok(true),
-        Some(value) => Err(format!("{word} has no value, and `{value}` was given")),
-    }
-}
-
 /// `listen` and `api_listen`: one, or a list of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrSeveral<T>(pub Vec<T>);
