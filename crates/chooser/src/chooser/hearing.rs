@@ -20,11 +20,12 @@ impl<C: Checker> Chooser<C> {
         });
     }
 
-    /// An endpoint has broken off.
-    pub fn fell_silent(self: &Arc<Self>, name: &str) {
+    /// An endpoint has broken off, for this reason.
+    pub fn fell_silent(self: &Arc<Self>, name: &str, why: &str) {
         self.with(|inner, now| {
             if let Some(endpoint) = inner.endpoint(name, now) {
                 inner.heard.remove(&endpoint);
+                inner.causes.insert(endpoint, Noted::now(why));
                 inner.balancer.fell_silent(now, endpoint);
                 // One that was down already is no news to the balancer.
                 self.judge(inner, now);

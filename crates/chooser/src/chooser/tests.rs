@@ -200,7 +200,7 @@ fn sessions_stay_where_no_connects_succeed_for_as_long_as_it_speaks() {
     assert!(matches!(asked(&chooser, &[b]), Answer::Nobody));
     assert_eq!(leaving(&chooser, "a"), None);
     // Silent, but there is no other: that is where sessions go, too.
-    chooser.fell_silent("a");
+    chooser.fell_silent("a", "reset");
     assert_eq!(leaving(&chooser, "a"), None);
     assert_eq!(last_resort(&chooser, &[]).as_deref(), Some("a"));
     assert_eq!(last_resort(&chooser, &[a]), None);
@@ -219,7 +219,7 @@ fn sessions_stay_where_the_others_take_none_and_theirs_may_go_anywhere() {
     };
     chooser.heard("b", Some(&draining));
     put_down(&chooser, "a");
-    chooser.fell_silent("a");
+    chooser.fell_silent("a", "reset");
     assert_eq!(leaving_of(&chooser, 0, "a"), None);
     assert_eq!(leaving_of(&chooser, 1, "a"), Some(Leaving::Down));
     chooser.heard("b", None);
@@ -321,6 +321,9 @@ fn operators_see_who_serves_what_failed_and_what_became_of_it() {
     );
     assert_eq!(a.last_failure.unwrap().what, "refused");
     assert_eq!(b.last_failure, None);
+    chooser.fell_silent("b", "reset");
+    let failure = chooser.known()[1].last_failure.take();
+    assert_eq!(failure.unwrap().what, "reset");
     let change = b.last_change.unwrap().what;
     assert_eq!(change, "b was of unknown role, and is replica");
     // What is not listed any more leaves nothing behind.

@@ -113,7 +113,7 @@ async fn a_last_resort_is_waited_for_where_none_that_is_up_takes_the_session() {
         chooser.heard("b", None);
         spoil(&chooser);
         put_down(&chooser, "b");
-        chooser.fell_silent("b");
+        chooser.fell_silent("b", "reset");
         chooser
     };
     for (spoil, connects) in spoilers.into_iter().zip(["b", "b", "b", "ab"]) {
@@ -149,7 +149,7 @@ async fn after_queueing(
             tokio::task::yield_now().await;
         }
         for _ in 0..2 {
-            chooser.fell_silent("a");
+            chooser.fell_silent("a", "reset");
         }
         // It has taken note before anything else happens.
         tokio::task::yield_now().await;
@@ -237,7 +237,7 @@ async fn a_last_resort_is_left_for_one_that_takes_sessions_again() {
     };
     chooser.heard("a", Some(&draining));
     put_down(&chooser, "b");
-    chooser.fell_silent("b");
+    chooser.fell_silent("b", "reset");
     let stand = Stand::new(&[("a", TAKEN)]);
     let begun = async {
         let begun = stand.begin(&chooser).await;
