@@ -99,6 +99,9 @@ impl<C: Checker> Chooser<C> {
         // Of a source that is seeded at random, in each process another.
         let seed = RandomState::new().hash_one(());
         let mut balancer = Balancer::new(checks, seed, now)?;
+        // For as long as writers wait for the next primary, readers may be near to the last one.
+        let waits = listeners.iter().map(|it| it.wait_for_primary);
+        let memory = waits.fold(checks.memory(), Duration::max);
         let listeners = listeners
             .iter()
             .map(|listener| (balancer.listen(listener.choice), *listener))
@@ -111,7 +114,7 @@ impl<C: Checker> Chooser<C> {
             hearing: checks.interval.saturating_add(checks.timeout),
             state: Mutex::new(Inner {
                 balancer,
-                databases: Databases::default(),
+                databases: Databases::new(memory),
                 heard: HashMap::new(),
                 causes: HashMap::new(),
                 changes: HashMap::new(),

@@ -14,7 +14,7 @@ impl<C: Checker> Chooser<C> {
         self.with(|inner, now| {
             if let Some(endpoint) = inner.endpoint(name, now) {
                 inner.heard.insert(endpoint, now);
-                let report = inner.databases.report(endpoint, standing);
+                let report = inner.databases.report(now, endpoint, standing);
                 inner.balancer.reported(now, endpoint, report);
             }
         });
@@ -43,7 +43,7 @@ impl<C: Checker> Chooser<C> {
         self.with(|inner, now| {
             let outcome = match answer {
                 Ok(standing) => {
-                    Outcome::Reported(inner.databases.report(endpoint, standing.as_ref()))
+                    Outcome::Reported(inner.databases.report(now, endpoint, standing.as_ref()))
                 }
                 Err(why) => {
                     inner.causes.insert(endpoint, Noted::now(why));
