@@ -240,8 +240,9 @@ async fn a_last_resort_is_left_for_one_that_takes_sessions_again() {
     chooser.fell_silent("b", "reset");
     let stand = Stand::new(&[("a", TAKEN)]);
     let begun = async {
-        let begun = stand.begin(&chooser).await;
-        begun.expect("a takes it").chosen.name().to_owned()
+        let begun = timeout(Duration::from_secs(5), stand.begin(&chooser)).await;
+        let begun = begun.expect("b is left").expect("a takes it");
+        begun.chosen.name().to_owned()
     };
     let recovery = async {
         while stand.connects().is_empty() {
