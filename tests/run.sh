@@ -69,7 +69,7 @@ prepare() {
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
-    need chromium-headless-shell "the connector's stats page" test -x /usr/bin/chromium-headless-shell
+    need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need nodejs "drivers: node-postgres" command -v node
     need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm

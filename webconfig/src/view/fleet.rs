@@ -170,16 +170,16 @@ fn of_server(known: &Known, now: Instant, today: SystemTime, say: &mut impl FnMu
     if let Some(why) = &known.unanswered {
         say(Kind::Bad, format!("Does not say how it is: {why}"));
     }
-    let Some(status) = &known.status else { return };
-    if let Some(why) = &status.settings.problem {
-        say(Kind::Bad, format!("Does not take over the settings: {why}"));
-    }
     match known.standing.as_ref().map(|it| it.availability) {
         Some(Availability::Refusing) => say(Kind::Bad, "Takes no sessions: it cannot.".into()),
         Some(Availability::Draining) => {
             say(Kind::Warn, "Takes no new sessions: it is draining.".into());
         }
         Some(Availability::Accepting) | None => {}
+    }
+    let Some(status) = &known.status else { return };
+    if let Some(why) = &status.settings.problem {
+        say(Kind::Bad, format!("Does not take over the settings: {why}"));
     }
     if status.store.age_seconds >= STORE_QUIET_SECONDS {
         let age = period(Duration::from_secs(status.store.age_seconds));
@@ -303,5 +303,90 @@ fn lag(replica: DatabaseStanding, all: &[Seen]) -> String {
         (Some(bytes), Some(time)) => format!("{bytes}, {time}"),
         (Some(text), None) | (None, Some(text)) => text,
         (None, None) => UNKNOWN.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::Standing;
+
+    fn database(role: DatabaseRole, timeline: u32, position: u64) -> DatabaseStanding {
+        DatabaseStanding {
+            role,
+            timeline,
+            position,
+            delay_ms: None,
+        }
+    }
+
+    fn seen(address: &str, database: Option<DatabaseStanding>) -> Seen {
+        let mut known = Known::default();
+        known.heard = Some(Instant::now());
+        known.standing = Some(Standing {
+            database,
+            ..Standing::default()
+        });
+        Seen {
+            address: address.into(),
+            known,
+        }
+    }
+
+    #[test]
+    fn a_replica_is_behind_the_primary_of_its_own_timeline() {
+        let primary = |timeline, position| {
+            let database = database(DatabaseRole::Primary, timeline, position);
+            seen("p", Some(database))
+        };
+        let replica = database(DatabaseRole::Replica, 2, 1000);
+        let fleet = [primary(1, 9000), primary(2, 3048), primary(2, 2000)];
+        assert_eq!(lag(replica, &fleet), "2.0 KiB");
+        assert_eq!(lag(replica, &fleet[..1]), UNKNOWN);
+        let delayed = DatabaseStanding {
+            delay_ms: Some(1250),
+            ..replica
+        };
+        assert_eq!(lag(delayed, &fleet), "2.0 KiB, 1.2 s");
+        assert_eq!(lag(delayed, &[]), "1.2 s");
+    }
+
+    #[test]
+    fn the_worst_is_first_and_a_server_without_a_problem_is_well() {
+        let (now, today) = (Instant::now(), SystemTime::now());
+        let (mut draining, mut lost) = (seen("a:1", None), seen("b:1", None));
+        let standing = draining.known.standing.as_mut().unwrap();
+        standing.availability = Availability::Draining;
+        lost.known.silent = Some("refused".into());
+        let fleet = [draining, lost, seen("c:1", None)];
+        let found = problems(&fleet, now, today);
+        let told: Vec<_> = found.iter().map(|it| it.what.as_str()).collect();
+        let draining = "Takes no new sessions: it is draining.";
+        assert_eq!(told, ["Not heard: refused", draining]);
+        assert_eq!(found[0].server.as_deref(), Some("b:1"));
+        let part = FleetPart::new(&fleet, now);
+        assert_eq!(
+            (part.summary.as_str(), part.kind),
+            ("1 of 3 servers well", Kind::Bad)
+        );
+        let later = problems(&fleet[2..], Instant::now() + QUIET, today);
+        assert_eq!(later[0].what, "Says nothing any more.");
+    }
+
+    #[test]
+    fn a_certificate_is_told_of_a_month_before_its_end_and_urgently_a_week_before() {
+        let today = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+        let told = |days| {
+            let expires = tunnel::rfc3339(today + days * DAY);
+            expiry("It", &expires, today)
+        };
+        assert_eq!(told(31), None);
+        assert_eq!(
+            told(30),
+            Some((Kind::Warn, "It expires in 30 days.".into()))
+        );
+        assert_eq!(told(1), Some((Kind::Bad, "It expires in 1 day.".into())));
+        let expired = expiry("It", &tunnel::rfc3339(today - DAY), today);
+        assert_eq!(expired, Some((Kind::Bad, "It has expired.".into())));
     }
 }

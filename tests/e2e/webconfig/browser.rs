@@ -1,0 +1,73 @@
+//! The page in a real browser.
+
+use harness::Tab;
+
+use super::*;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A tab in which alice, an operator, has signed in.
+fn signed_in(stand: &Stand) -> Tab {
+    stand.page.add_user("alice", "operator", PASSWORD);
+    let mut tab = Tab::open(&url(stand, "/"));
+    assert_eq!(tab.eval("location.pathname"), "/sign-in");
+    fill_in(&mut tab);
+    tab
+}
+
+fn fill_in(tab: &mut Tab) {
+    tab.eval(&format!(
+        "document.getElementById('name').value = 'alice'; \
+         document.getElementById('password').value = '{PASSWORD}'; \
+         document.querySelector('form button').click()"
+    ));
+    tab.until("document.querySelector('h1')?.textContent === 'Fleet'");
+}
+
+fn url(stand: &Stand, path: &str) -> String {
+    format!("http://127.0.0.1:{}{path}", stand.page.port())
+}
+
+#[test]
+fn an_operator_switches_zone_mode_and_sees_it_hold_and_others_see_it_without_asking() {
+    let stand = Stand::start();
+    let mut tab = signed_in(&stand);
+    tab.until("document.body.textContent.includes('2 servers, all well')");
+    tab.go(&url(&stand, "/zone-mode"));
+    let holds = |mode: &str| {
+        format!(
+            "document.querySelector('button[value={mode}]')?.getAttribute('aria-pressed') === 'true'"
+        )
+    };
+    tab.until(&holds("off"));
+    tab.eval("document.querySelector('button[value=on]').click()");
+    tab.until(&holds("on"));
+    tab.until("document.querySelector('[role=status]')?.textContent === 'Zone mode is on.'");
+    // Somebody else changes it: the page follows, and what has the focus keeps it.
+    tab.eval("window.kept = document.querySelector('button[value=off]'); kept.focus()");
+    let bob = stand.page.user("bob", "operator");
+    let answer = bob.fill_in("/zone-mode", "/zone-mode", &[("mode", "mixed")]);
+    leads_to(&answer, "/zone-mode");
+    tab.until(&holds("mixed"));
+    assert_eq!(tab.eval("document.activeElement === window.kept"), true);
+    assert_eq!(tab.complaints(), [] as [&str; 0]);
+}
+
+#[test]
+fn a_page_that_is_left_open_says_that_its_program_is_away_and_asks_for_the_sign_in_after() {
+    let mut stand = Stand::start();
+    let mut tab = signed_in(&stand);
+    stand.page.process().kill();
+    tab.until("!document.getElementById('lost').hidden");
+    let says = tab.eval("document.getElementById('lost').textContent");
+    let says = says.as_str().unwrap();
+    assert!(
+        says.starts_with("pgseal-webconfig does not answer."),
+        "{says}"
+    );
+    stand.page.restart();
+    tab.until("location.pathname === '/sign-in'");
+    tab.until("document.querySelector('form button') !== null");
+    fill_in(&mut tab);
+    tab.until("document.body.textContent.includes('2 servers, all well')");
+}
