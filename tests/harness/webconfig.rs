@@ -105,6 +105,18 @@ impl Webconfig {
             .send(self.port())
     }
 
+    /// Changes lines of its configuration and asks it to read that again (SIGHUP).
+    pub fn reconfigure(&mut self, lines: &[&str]) {
+        self.daemon.reconfigure(lines);
+    }
+
+    /// Changes lines of its configuration, asks it to read that again, and waits until it has
+    /// taken it over.
+    #[track_caller]
+    pub fn apply(&mut self, lines: &[&str]) {
+        self.daemon.apply(lines);
+    }
+
     /// Kills it if it still runs, and starts it again at the same port.
     pub fn restart(&mut self) {
         self.daemon.restart();

@@ -4,11 +4,6 @@
 //! `fleet` is what is known of the servers, `change` how their settings are changed, `web` who may see
 //! and change that in a browser, `view` how it is shown, and `orders` the command line.
 
-#![allow(
-    missing_docs,
-    reason = "fields of views are named after what the templates show; nobody imports them"
-)]
-
 mod app;
 mod change;
 pub mod config;

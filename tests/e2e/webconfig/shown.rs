@@ -91,10 +91,28 @@ fn a_stream_of_events_ends_with_its_session() {
 
 #[test]
 fn a_page_that_is_only_left_open_does_not_keep_its_session() {
-    let stand = Stand::start_with(Chain::builder().start(), &["session_timeout = '1s'"]);
+    let stand = Stand::start_with(Chain::builder().start(), &["session_timeout = '3s'"]);
     let vera = stand.page.user("vera", "viewer");
     let mut events = Events::open(&stand.page, &vera, "fleet");
     assert!(events.until("2 servers"));
     assert!(!events.until("never said"));
     leads_to(&vera.get("/"), "/sign-in");
+}
+
+#[test]
+fn a_hundred_pages_that_are_open_all_follow() {
+    let stand = Stand::start();
+    let vera = stand.page.user("vera", "viewer");
+    let open = |_| Events::open(&stand.page, &vera, "fleet");
+    let mut all: Vec<_> = (0..100).map(open).collect();
+    assert!(all.iter_mut().all(|it| it.until("2 servers, all well")));
+    let address = format!("127.0.0.1:{}", stand.chain.primary.server.port());
+    stand.page.order(&["ctl", "drain", &address], "").success();
+    let told = Instant::now();
+    assert!(all.iter_mut().all(|it| it.until("it is draining")));
+    assert!(
+        told.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        told.elapsed()
+    );
 }

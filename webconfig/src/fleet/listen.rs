@@ -91,7 +91,10 @@ pub async fn ask(server: Arc<Server>, fleet: Arc<Fleet>) {
     loop {
         let asked = Instant::now();
         match server.client.status().await {
-            Ok(status) => {
+            Ok(mut status) => {
+                // They are not shown, and long where there are many sessions.
+                status.access = Vec::new();
+                status.owners = Vec::new();
                 let has_new_settings = {
                     let mut known = server.lock();
                     known.rates.note(status.values, asked);

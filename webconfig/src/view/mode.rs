@@ -24,6 +24,8 @@ pub struct ModePage<'a> {
 pub struct ModePart<'a> {
     pub modes: Vec<Choice>,
     pub servers: Vec<Row>,
+    /// A server is not heard: what holds there is from before.
+    pub is_one_away: bool,
     /// The number of the settings that are shown: a change is of these. None where no server tells.
     pub number: Option<u64>,
     /// Who changed settings last, and when.
@@ -82,6 +84,7 @@ impl<'a> ModePart<'a> {
         };
         Self {
             modes: MODES.map(choice).into(),
+            is_one_away: seen.iter().any(|it| it.known.silent.is_some()),
             servers: seen.iter().map(|it| row(it, number)).collect(),
             number,
             last: newest.and_then(|it| last(app, it)),
