@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 
-use harness::{Browser, until};
+use harness::{Browser, PATIENCE, until};
 
 use super::*;
 
@@ -24,8 +24,8 @@ impl Events {
 
     /// Reads on until a line of it says this; gives whether one did before the stream's end.
     fn until(&mut self, says: &str) -> bool {
-        let mut line = String::new();
-        loop {
+        let (mut line, begun) = (String::new(), Instant::now());
+        while begun.elapsed() < PATIENCE {
             line.clear();
             match self.0.read_line(&mut line) {
                 Ok(0) | Err(_) => return false,
@@ -33,6 +33,7 @@ impl Events {
                 Ok(_) => {}
             }
         }
+        false
     }
 }
 
