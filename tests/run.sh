@@ -68,6 +68,8 @@ prepare() {
     need strace "programs are killed at every step; the units' sandbox is compared with what they do" command -v strace
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
+    # Its service begins to run when somebody configures it.
+    need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page" test -x /usr/bin/chromium-headless-shell
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip

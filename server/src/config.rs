@@ -2,6 +2,7 @@
 
 mod database;
 mod keys;
+mod patroni;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tunnel::Tuning;
 use crate::databases::Listed;
 pub use database::{Database, DatabaseAddress, Monitor, SslMode};
 pub use keys::KEYS;
+pub use patroni::PatroniAddress;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -224,13 +226,21 @@ impl Config {
     /// In a line: none is named, or in two ways.
     pub fn databases(&self) -> Result<Vec<Listed>, String> {
         match (&self.database.address, self.databases.as_slice()) {
-            (Some(address), []) => Ok(vec![address.clone().into()]),
+            (Some(address), []) => Ok(vec![Listed {
+                patroni: self.database.monitor.patroni.clone(),
+                ..address.clone().into()
+            }]),
             (None, []) => Err(
                 "`database.address` is not set: put it into the configuration file, or give \
                  --database-address or PGSEAL_DATABASE_ADDRESS"
                     .to_owned(),
             ),
             (Some(_), _) => Err("database.address and databases: set one of the two".to_owned()),
+            (None, _) if self.database.monitor.patroni.is_some() => Err(
+                "database.monitor.patroni is for database.address; write patroni=URL behind each of \
+                 databases instead"
+                    .to_owned(),
+            ),
             (None, several) => {
                 let addresses: Vec<_> = several.iter().map(|it| it.address.to_string()).collect();
                 match twice(addresses.iter().map(String::as_str)) {

@@ -35,7 +35,7 @@ case when replica then exists (select from pg_stat_wal_receiver) end, \
 case when replica then (select latest_end_lsn from pg_stat_wal_receiver) - '0/0' end \
 from (select pg_is_in_recovery() as replica offset 0) as role";
 
-/// What a database said of itself.
+/// What a database said of itself, or Patroni of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// What others are told.
@@ -53,8 +53,8 @@ pub struct Following {
     pub received: Option<u64>,
     /// Whether somebody has stopped the replay.
     pub paused: bool,
-    /// Whether it is connected to whom it receives from.
-    pub receives: bool,
+    /// Whether it is connected to whom it receives from; absent where that is not told.
+    pub receives: Option<bool>,
     /// Where that one was by its last word; absent without a connection, and for a user who is not told.
     pub primary: Option<u64>,
 }
@@ -85,7 +85,7 @@ impl Answer {
             (true, Some(paused), Some(receives)) => Some(Following {
                 received: received.map(number).transpose()?,
                 paused: boolean(paused)?,
-                receives: boolean(receives)?,
+                receives: Some(boolean(receives)?),
                 primary: primary.map(number).transpose()?,
             }),
             (false, None, None) => None,
@@ -183,7 +183,7 @@ mod tests {
         let following = Following {
             received: Some(8),
             paused: false,
-            receives: true,
+            receives: Some(true),
             primary: Some(9),
         };
         let whole = Answer {
