@@ -1,10 +1,11 @@
 //! The sessions that run: where each goes, since when, and whose it is. For operators, and for
 //! cancel requests, which must find the server of the session that they mean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
+use control::SessionsView;
 use serde::Serialize;
 use tunnel::rfc3339;
 use wire::frame::{FrameError, Header};
@@ -22,18 +23,27 @@ struct Table {
 #[derive(Debug)]
 struct Session {
     server: String,
+    server_id: String,
     since: SystemTime,
     application: String,
     listener: String,
     /// The database's number for it, once that has said it. Its secret is not kept.
     process: Option<u32>,
+    /// The address of its database, once the server has been asked for it.
+    database: Option<String>,
 }
 
 /// One session as operators see it.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct View {
-    /// The server's address.
+    /// The server's address,
     pub server: String,
+    /// and who answers there, by its certificate.
+    pub server_id: String,
+    /// The address of the database behind it, where the server said it.
+    pub database: Option<String>,
+    /// What that calls the session (`pg_backend_pid()`), once it has let it in.
+    pub process: Option<u32>,
     /// When it began there, after RFC 3339.
     pub since: String,
     /// Who connected: an address, or a user.
@@ -50,17 +60,24 @@ pub struct Entered<'a> {
 }
 
 impl Running {
-    /// Enters a session that has begun.
-    pub fn enter(&self, server: &str, application: String, listener: &str) -> Entered<'_> {
+    /// Enters a session that has begun on a server: an address, and whose certificate is shown there.
+    pub fn enter(
+        &self,
+        (server, server_id): (&str, &str),
+        application: String,
+        listener: &str,
+    ) -> Entered<'_> {
         let mut table = self.lock();
         table.begun += 1;
         let number = table.begun;
         let session = Session {
             server: server.to_owned(),
+            server_id: server_id.to_owned(),
             since: SystemTime::now(),
             application,
             listener: listener.to_owned(),
             process: None,
+            database: None,
         };
         table.sessions.insert(number, session);
         Entered {
@@ -74,6 +91,9 @@ impl Running {
     pub fn view(&self) -> Vec<View> {
         let view = |session: &Session| View {
             server: session.server.clone(),
+            server_id: session.server_id.clone(),
+            database: session.database.clone(),
+            process: session.process,
             since: rfc3339(session.since),
             application: session.application.clone(),
             listener: session.listener.clone(),
@@ -85,15 +105,38 @@ impl Running {
     /// themselves, so that there may be two.
     #[must_use]
     pub fn servers_of(&self, process: u32) -> Vec<String> {
+        self.servers_where(|session| session.process == Some(process))
+    }
+
+    /// The addresses of the servers that can be asked which databases sessions are on.
+    #[must_use]
+    pub fn on_unknown_databases(&self) -> Vec<String> {
+        self.servers_where(|session| session.process.is_some() && session.database.is_none())
+    }
+
+    /// Takes note of what a server says of its sessions. Two databases behind it may call theirs the
+    /// same: then it is not known which is which.
+    pub fn learn(&self, view: &SessionsView) {
+        let mut databases = BTreeMap::new();
+        for it in &view.sessions {
+            let database = databases.entry(it.process).or_insert(Some(&it.database));
+            if *database != Some(&it.database) {
+                *database = None;
+            }
+        }
+        let mut table = self.lock();
+        let here = table.sessions.values_mut();
+        for session in here.filter(|it| it.database.is_none() && it.server_id == view.server) {
+            let database = session.process.and_then(|it| databases.get(&it));
+            session.database = database.copied().flatten().cloned();
+        }
+    }
+
+    fn servers_where(&self, holds: impl Fn(&Session) -> bool) -> Vec<String> {
         let table = self.lock();
-        let sessions = table.sessions.values();
-        let mut servers: Vec<_> = sessions
-            .filter(|session| session.process == Some(process))
-            .map(|session| session.server.clone())
-            .collect();
-        servers.sort();
-        servers.dedup();
-        servers
+        let sessions = table.sessions.values().filter(|session| holds(session));
+        let servers: BTreeSet<_> = sessions.map(|session| session.server.clone()).collect();
+        servers.into_iter().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -164,6 +207,8 @@ impl Greeting {
 
 #[cfg(test)]
 mod tests {
+    use control::SessionView;
+
     use super::*;
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -174,8 +219,8 @@ mod tests {
     #[test]
     fn a_session_is_there_from_its_beginning_to_its_end() {
         let running = Running::default();
-        let one = running.enter("a:1", "127.0.0.1:5".to_owned(), "here");
-        let two = running.enter("b:1", "uid 7".to_owned(), "here");
+        let one = running.enter(("a:1", "a"), "127.0.0.1:5".to_owned(), "here");
+        let two = running.enter(("b:1", "b"), "uid 7".to_owned(), "here");
         one.is_process(77);
         two.is_process(77);
         assert_eq!(running.servers_of(77), ["a:1", "b:1"]);
@@ -188,6 +233,35 @@ mod tests {
             (&*view[0].application, &*view[0].listener),
             ("uid 7", "here")
         );
+    }
+
+    #[test]
+    fn what_a_server_says_of_its_sessions_is_taken_over_where_it_can_be_told_apart() {
+        let running = Running::default();
+        let enter = |server_id, process| {
+            let entered = running.enter(("a:1", server_id), String::new(), "here");
+            entered.is_process(process);
+            entered
+        };
+        let _sessions = [enter("a", 1), enter("a", 2), enter("b", 1)];
+        assert_eq!(running.on_unknown_databases(), ["a:1"]);
+        let said = |process, database: &str| SessionView {
+            client: "app".to_owned(),
+            database: database.to_owned(),
+            process,
+        };
+        running.learn(&SessionsView {
+            server: "a".to_owned(),
+            sessions: vec![
+                said(1, "d:1"),
+                said(2, "d:1"),
+                said(2, "d:2"),
+                said(3, "d:1"),
+            ],
+        });
+        let known: Vec<_> = running.view().into_iter().map(|it| it.database).collect();
+        assert_eq!(known, [Some("d:1".to_owned()), None, None]);
+        assert_eq!(running.on_unknown_databases(), ["a:1"]);
     }
 
     #[test]

@@ -188,9 +188,10 @@ async fn carry(
         answer,
         early,
     } = opened;
+    let on = (chosen.name(), server.identity.id.as_str());
     let entered = shared
         .running
-        .enter(chosen.name(), came.peer.to_string(), came.address);
+        .enter(on, came.peer.to_string(), came.address);
     let carried = Carried {
         server: &server.serial,
         chosen: &chosen,

@@ -1,7 +1,7 @@
 //! A server that chooses between a primary and its replica: sessions get the one that their listener is
 //! for, follow a promotion, and do not notice when one dies.
 
-mod faults;
+mod deadlines;
 
 use std::thread;
 

@@ -1,7 +1,7 @@
 //! What a server tells of its database: role, timeline and position of a primary and its replica, a
 //! promotion, and a database that is gone.
 
-mod gone;
+mod deadlines;
 mod logins;
 
 use std::thread;
