@@ -120,7 +120,7 @@ impl Monitor {
                     *conversation = Some(open);
                     return Ok(answer);
                 }
-                Err(silent @ Problem::Silent(_)) => return Err(silent),
+                Err(silent) if silent.is_silence() => return Err(silent),
                 Err(_) => {}
             }
         }
@@ -134,7 +134,7 @@ impl Monitor {
         &self,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        let timeout = |_| Problem::Silent(self.limit);
+        let timeout = |_| self.source.silent(self.limit);
         let done = tokio::time::timeout(self.limit, work).await;
         done.map_err(timeout)?
     }

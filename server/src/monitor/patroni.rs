@@ -7,7 +7,7 @@ mod status;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
@@ -67,6 +67,9 @@ pub enum What {
     /// Nobody takes the connection.
     #[error("cannot be reached: {0}")]
     NotReached(io::Error),
+    /// It took too long.
+    #[error("gave no answer within {} ms (monitor_timeout)", .0.as_millis())]
+    Silent(Duration),
     /// It is not who it should be.
     #[error("is not used: {0}")]
     Certificate(String),
@@ -122,6 +125,12 @@ impl Patroni {
     #[must_use]
     pub fn address(&self) -> &PatroniAddress {
         &self.address
+    }
+
+    /// That it gave no answer for so long.
+    #[must_use]
+    pub fn silent(&self, limit: Duration) -> PatroniError {
+        What::Silent(limit).of(&self.address)
     }
 
     /// Connects.
@@ -211,11 +220,17 @@ impl Connection {
 }
 
 impl PatroniError {
+    /// Whether nothing was heard for as long as is waited.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self.what, What::Silent(_))
+    }
+
     /// Whether Patroni or the database is away and may come back by itself.
     #[must_use]
     pub fn is_absence(&self) -> bool {
         match &self.what {
-            What::NotReached(_) | What::BrokeOff(_) | What::NotRunning(_) => true,
+            What::NotReached(_) | What::Silent(_) | What::BrokeOff(_) | What::NotRunning(_) => true,
             What::Status(status) => status.is_server_error(),
             What::Certificate(_) | What::Garbled => false,
         }

@@ -75,6 +75,16 @@ impl Problem {
         }
     }
 
+    /// Whether nothing was heard at all, for as long as is waited.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent(_) => true,
+            Self::Patroni(error) => error.is_silence(),
+            _ => false,
+        }
+    }
+
     /// Whether the database is away, and may come back by itself: nobody has to correct anything, and
     /// asking again soon is right.
     #[must_use]

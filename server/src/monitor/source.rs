@@ -1,5 +1,7 @@
 //! Of whom it is asked what a database is: of itself, or of its Patroni. Both give the same answer.
 
+use std::time::Duration;
+
 use super::login::Login;
 use super::patroni::{Connection, Patroni};
 use super::problem::Problem;
@@ -41,6 +43,15 @@ impl Source {
                 patroni.address()
             )),
             (login, patroni) => Ok(login.map(Self::Database).or(patroni.map(Self::Patroni))),
+        }
+    }
+
+    /// That there was no answer for so long.
+    #[must_use]
+    pub fn silent(&self, limit: Duration) -> Problem {
+        match self {
+            Self::Database(_) => Problem::Silent(limit),
+            Self::Patroni(patroni) => patroni.silent(limit).into(),
         }
     }
 

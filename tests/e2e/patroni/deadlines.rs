@@ -31,8 +31,9 @@ fn a_switchover_and_then_a_lost_primary_are_followed() {
         let patroni = &stand.patroni;
         let seen = scope.spawn(|| {
             until("Patroni to tell of the switchover", || {
-                let role = &patroni.status(1)["role"];
-                (role == "master" || role == "primary").then(Instant::now)
+                let status = patroni.status(1);
+                let is_primary = status["role"] == "master" || status["role"] == "primary";
+                (is_primary && status["state"] == "running").then(Instant::now)
             })
         });
         patroni.switchover(0, 1);
@@ -174,7 +175,7 @@ fn a_patroni_that_says_nothing_or_is_not_the_right_one_leaves_the_database_unkno
         panic!("{said:#?}");
     };
     assert!(
-        silent.contains("no answer within 1000 ms (monitor_timeout)"),
+        silent.contains("gave no answer within 1000 ms (monitor_timeout)"),
         "{silent}"
     );
     let nobody = format!("Patroni at {} ", patroni.url(0));

@@ -82,8 +82,11 @@ fn answers_that_no_patroni_gives_are_told_in_a_line_and_believed_nothing() {
             http("200 OK", &stopped),
             "says that the database is stopped, as replica",
         ),
-        (right[..right.len() / 2].to_vec(), "no answer within 200 ms"),
-        (Vec::new(), "no answer within 200 ms"),
+        (
+            right[..right.len() / 2].to_vec(),
+            "gave no answer within 200 ms",
+        ),
+        (Vec::new(), "gave no answer within 200 ms"),
     ] {
         let told = |it: &str| it.matches("ERROR").count();
         let before = told(&server.process().log());
