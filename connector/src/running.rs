@@ -2,6 +2,7 @@
 //! cancel requests, which must find the server of the session that they mean.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -9,10 +10,15 @@ use control::SessionsView;
 use serde::Serialize;
 use tunnel::rfc3339;
 use wire::frame::{FrameError, Header};
+use zeroize::Zeroizing;
 
 /// All of them.
 #[derive(Debug, Default)]
-pub struct Running(Mutex<Table>);
+pub struct Running {
+    table: Mutex<Table>,
+    /// Of a key of its own, drawn at the start: nobody outside can tell a secret by it.
+    hash: RandomState,
+}
 
 #[derive(Debug, Default)]
 struct Table {
@@ -27,8 +33,10 @@ struct Session {
     since: SystemTime,
     application: String,
     listener: String,
-    /// The database's number for it, once that has said it. Its secret is not kept.
+    /// The database's number for it, once that has said it,
     process: Option<u32>,
+    /// and by what its secret is known again. The secret itself is not kept.
+    secret: u64,
     /// The address of its database, once the server has been asked for it.
     database: Option<String>,
 }
@@ -77,6 +85,7 @@ impl Running {
             application,
             listener: listener.to_owned(),
             process: None,
+            secret: 0,
             database: None,
         };
         table.sessions.insert(number, session);
@@ -101,11 +110,12 @@ impl Running {
         self.lock().sessions.values().map(view).collect()
     }
 
-    /// The addresses of the servers that have a session of this number. Databases number theirs by
+    /// The addresses of the servers that have a session of this number and secret. Databases make both by
     /// themselves, so that there may be two.
     #[must_use]
-    pub fn servers_of(&self, process: u32) -> Vec<String> {
-        self.servers_where(|session| session.process == Some(process))
+    pub fn servers_of(&self, process: u32, secret: &[u8]) -> Vec<String> {
+        let secret = self.hash.hash_one(secret);
+        self.servers_where(|session| session.process == Some(process) && session.secret == secret)
     }
 
     /// The addresses of the servers that can be asked which databases sessions are on.
@@ -140,15 +150,21 @@ impl Running {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entered<'_> {
-    /// The database numbers it so.
-    pub fn is_process(&self, process: u32) {
+    /// Takes note of BackendKeyData: the database numbers it so, and by the secret its queries are cancelled.
+    pub fn key_data(&self, body: &[u8]) {
+        let Some((process, secret)) = body.split_first_chunk() else {
+            return;
+        };
+        let process = u32::from_be_bytes(*process);
+        let secret = self.running.hash.hash_one(secret);
         if let Some(session) = self.running.lock().sessions.get_mut(&self.number) {
             session.process = Some(process);
+            session.secret = secret;
         }
     }
 }
@@ -159,8 +175,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// Follows what a database says at first, up to its number for the session (BackendKeyData) or its
-/// first ReadyForQuery.
+/// Follows what a database says at first, up to its BackendKeyData or its first ReadyForQuery.
 #[derive(Debug, Default)]
 pub struct Greeting {
     /// The front of a message that has not come whole.
@@ -172,17 +187,17 @@ pub struct Greeting {
 const MAX_GREETING: usize = 64 << 10;
 
 impl Greeting {
-    /// Takes note of bytes that pass. Gives the number, once.
+    /// Takes note of bytes that pass. Gives the body of BackendKeyData, once.
     ///
     /// # Errors
     /// A length that cannot be.
-    pub fn pass(&mut self, bytes: &[u8]) -> Result<Option<u32>, FrameError> {
+    pub fn pass(&mut self, bytes: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, FrameError> {
         if self.is_over {
             return Ok(None);
         }
         self.pending.extend_from_slice(bytes);
         let mut rest = self.pending.as_slice();
-        let mut number = None;
+        let mut key_data = None;
         while let Some(header) = Header::parse(rest)?
             && !self.is_over
         {
@@ -191,8 +206,8 @@ impl Greeting {
                 break;
             };
             if header.tag == b'K' {
-                let body = message.get(Header::LEN..).and_then(<[u8]>::first_chunk);
-                number = body.map(|number| u32::from_be_bytes(*number));
+                let body = message.get(Header::LEN..);
+                key_data = body.map(|body| Zeroizing::new(body.to_vec()));
             }
             self.is_over = matches!(header.tag, b'K' | b'Z');
             rest = behind;
@@ -201,7 +216,7 @@ impl Greeting {
             true => Vec::new(),
             false => rest.to_vec(),
         };
-        Ok(number)
+        Ok(key_data)
     }
 }
 
@@ -221,12 +236,17 @@ mod tests {
         let running = Running::default();
         let one = running.enter(("a:1", "a"), "127.0.0.1:5".to_owned(), "here");
         let two = running.enter(("b:1", "b"), "uid 7".to_owned(), "here");
-        one.is_process(77);
-        two.is_process(77);
-        assert_eq!(running.servers_of(77), ["a:1", "b:1"]);
-        assert_eq!(running.servers_of(78), [""; 0]);
+        let other = running.enter(("c:1", "c"), String::new(), "here");
+        one.key_data(b"\0\0\0\x07secret");
+        two.key_data(b"\0\0\0\x07secret");
+        other.key_data(b"\0\0\0\x07another");
+        assert_eq!(running.servers_of(7, b"secret"), ["a:1", "b:1"]);
+        assert_eq!(running.servers_of(7, b"another"), ["c:1"]);
+        assert_eq!(running.servers_of(7, b"none"), [""; 0]);
+        assert_eq!(running.servers_of(8, b"secret"), [""; 0]);
+        drop(other);
         drop(one);
-        assert_eq!(running.servers_of(77), ["b:1"]);
+        assert_eq!(running.servers_of(7, b"secret"), ["b:1"]);
         let view = running.view();
         assert_eq!(view.len(), 1);
         assert_eq!(
@@ -238,9 +258,9 @@ mod tests {
     #[test]
     fn what_a_server_says_of_its_sessions_is_taken_over_where_it_can_be_told_apart() {
         let running = Running::default();
-        let enter = |server_id, process| {
+        let enter = |server_id, process: u32| {
             let entered = running.enter(("a:1", server_id), String::new(), "here");
-            entered.is_process(process);
+            entered.key_data(&process.to_be_bytes());
             entered
         };
         let _sessions = [enter("a", 1), enter("a", 2), enter("b", 1)];
@@ -265,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_databases_number_is_found_however_its_bytes_come() {
+    fn the_databases_key_data_are_found_however_their_bytes_come() {
         let greeting = [
             message(b'R', &[0; 4]),
             message(b'S', b"a\0b\0"),
@@ -278,11 +298,12 @@ mod tests {
         let greeting = greeting.concat();
         for size in [1, 2, 3, 7, greeting.len()] {
             let mut follower = Greeting::default();
-            let numbers: Vec<_> = greeting
+            let found: Vec<_> = greeting
                 .chunks(size)
                 .filter_map(|chunk| follower.pass(chunk).unwrap())
                 .collect();
-            assert_eq!(numbers, [0x102], "by {size}");
+            assert_eq!(found.len(), 1, "by {size}");
+            assert_eq!(found[0].as_slice(), [0, 0, 1, 2, 9, 9, 9, 9], "by {size}");
         }
     }
 

@@ -126,6 +126,21 @@ fn sessions_get_the_database_that_their_listener_is_for() {
 }
 
 #[test]
+fn peers_are_told_of_what_sessions_get() {
+    let mut stand = Stand::start(&[]);
+    let app = stand.keys.client_identity("app");
+    let mut news = Watch::start(&app, stand.server.port_of(REPLICA));
+    news.until("the replica", |it| it["database"]["role"] == "replica");
+    stand.pair.replica.crash();
+    // Its sessions get the primary, as fallback_to_primary says.
+    news.until("the primary", |it| {
+        it["database"]["role"] == "primary" && it["availability"] == "accepting"
+    });
+    stand.pair.primary.crash();
+    news.until("nobody", |it| it["availability"] == "refusing");
+}
+
+#[test]
 fn when_a_second_primary_appears_the_newer_one_is_believed_and_the_older_loses_its_sessions() {
     let stand = Stand::start(&[]);
     let (writer, reader) = (stand.session(PRIMARY), stand.session(REPLICA));

@@ -1,12 +1,13 @@
-//! A database that is killed, that hangs, or that takes no more connections: told as gone, and as back.
+//! A database that is killed, hangs, takes no more connections, or is promoted: told as promised.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::raw::message;
 use harness::{Cluster, Signal, until};
 use rustix::process::{Pid, kill_process};
 
-use super::{INTERVAL, Stand, TOLD_WITHIN, has_role, is_gone};
+use super::{CREATE, INTERVAL, Stand, TOLD_WITHIN, Watcher, has_role, is_gone, keys, scram, watch};
 
 /// `monitor_timeout`, as it comes.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -144,4 +145,32 @@ fn a_session_of_the_monitor_that_breaks_says_nothing_of_the_database() {
         until("another", || pid().filter(|now| *now != before));
     }
     assert_eq!(stand.said().len(), 1, "{:#?}", stand.said());
+}
+
+#[test]
+fn a_promotion_is_told_as_soon_as_was_promised() {
+    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    pair.primary.query(CREATE);
+    pair.wait_for_replay();
+    let server = watcher.server(&keys, &pair.replica.address().to_string(), &[]);
+    let mut news = watch(&keys, &server);
+    news.until("the replica", has_role("replica"));
+    let told = thread::spawn(move || news.until("the promotion", has_role("primary")));
+
+    let mut direct = pair.replica.address().raw();
+    direct.start();
+    direct.query("select pg_promote(false)");
+    let seen = until("the promotion", || {
+        let answer = direct.query("select pg_is_in_recovery()");
+        (harness::raw::rows(&answer)[0][0].as_deref() == Some(b"f")).then(Instant::now)
+    });
+    direct.send(message::terminate());
+    let (standing, told) = told.join().unwrap();
+    let late = told.saturating_duration_since(seen);
+    assert!(late < INTERVAL + TOLD_WITHIN, "told after {late:?}");
+    assert_eq!(standing["database"]["timeline"], 2);
+    let line = server
+        .process()
+        .wait_for_line("the database has become another");
+    assert!(line.contains("role=primary timeline=2"), "{line}");
 }
