@@ -77,7 +77,7 @@ fn over_three_servers_none_is_lost_and_none_hits_another_query_even_when_one_ser
         connectors[0][1].address(),
     ];
     let of_other = [connectors[1][0].address(), connectors[1][1].address()];
-    let mixture = Mixture::new([&of_app, &of_other]);
+    let mixture = Mixture::new([&of_app, &of_other], several.database.address());
 
     let mut meant = mixture.open(&mut Random::new());
     until("a session on the server that is to be lost", || {

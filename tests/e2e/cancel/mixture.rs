@@ -18,14 +18,16 @@ pub const LONG_COUNT: usize = 100_000;
 pub const MEANT: usize = 6;
 const BESIDE: usize = 3;
 
-/// A query that says when it runs: what is cancelled after that, PostgreSQL cancels.
-fn says_that_it_runs(seconds: &str) -> String {
-    format!("do $$ begin raise notice 'it runs'; perform pg_sleep({seconds}); end $$")
+/// A query that says when it runs and then waits: what is cancelled after that, PostgreSQL cancels.
+fn says_that_it_runs(waits: &str) -> String {
+    format!("do $$ begin raise notice 'it runs'; perform {waits}; end $$")
 }
 
-/// Two clients and the ways in that each has; and what has been sent so far, by all threads together.
+/// Two clients and the ways in that each has, and the database itself; and what has been sent so far, by all
+/// threads together.
 pub struct Mixture<'a> {
     ways: [&'a [Address]; 2],
+    database: Address,
     all: AtomicUsize,
     right: AtomicUsize,
     due: AtomicUsize,
@@ -36,6 +38,8 @@ pub struct Mixture<'a> {
 pub struct Meant<'a> {
     pub session: Session,
     pub key: Vec<u8>,
+    /// At the database itself: has queries of the other wait until they may go on.
+    holder: Session,
     /// Which of the two clients has it.
     client: usize,
     /// The keys of its sessions that are over.
@@ -45,9 +49,10 @@ pub struct Meant<'a> {
 }
 
 impl<'a> Mixture<'a> {
-    pub fn new(ways: [&'a [Address]; 2]) -> Self {
+    pub fn new(ways: [&'a [Address]; 2], database: Address) -> Self {
         Self {
             ways,
+            database,
             all: AtomicUsize::new(0),
             right: AtomicUsize::new(0),
             due: AtomicUsize::new(0),
@@ -116,9 +121,11 @@ impl<'a> Meant<'a> {
     fn open(client: usize, mut random: Random, sent: &'a Mixture<'a>) -> Self {
         let ways = sent.ways[client];
         let (session, key) = open(ways[random.below(ways.len())]);
+        let (holder, _) = open(sent.database);
         Self {
             session,
             key,
+            holder,
             client,
             old_keys: Vec::new(),
             random,
@@ -160,11 +167,11 @@ impl<'a> Meant<'a> {
     fn cancel_in_vain(&mut self) {
         self.sent.all.fetch_add(1, Ordering::Relaxed);
         match (self.random.below(4), self.old_keys.last().cloned()) {
-            (0, _) => {
+            (0 | 1, _) => {
                 let other = self.way_of(1 - self.client);
                 cancel(other, &self.key);
             }
-            (1, Some(key)) => cancel(self.way(), &key),
+            (2, Some(key)) => cancel(self.way(), &key),
             _ => {
                 let flipped = self.random.flip(&self.key);
                 cancel(self.way(), &flipped);
@@ -179,9 +186,8 @@ impl<'a> Meant<'a> {
     }
 
     #[track_caller]
-    fn runs(&mut self, seconds: &str) {
-        self.session
-            .send(message::query(&says_that_it_runs(seconds)));
+    fn runs(&mut self, waits: &str) {
+        self.session.send(message::query(&says_that_it_runs(waits)));
         let notice = self.session.read().unwrap();
         assert_eq!(notice.field(b'M').as_deref(), Some("it runs"));
     }
@@ -195,7 +201,7 @@ impl<'a> Meant<'a> {
                 } else {
                     1
                 };
-                self.runs("600");
+                self.runs("pg_sleep(600)");
                 self.cancel(count);
                 self.sent.due.fetch_add(1, Ordering::Relaxed);
                 let answer = self.session.read_until_ready();
@@ -215,8 +221,13 @@ impl<'a> Meant<'a> {
             }
             6 => self.cancel_in_vain(),
             _ => {
-                self.runs("0.01");
+                let lock = u32::from_be_bytes(self.key[..4].try_into().unwrap());
+                self.holder
+                    .query(&format!("select pg_advisory_lock({lock})"));
+                self.runs(&format!("pg_advisory_xact_lock({lock})"));
                 self.cancel_in_vain();
+                self.holder
+                    .query(&format!("select pg_advisory_unlock({lock})"));
                 let answer = self.session.read_until_ready();
                 assert_eq!(tags(&answer), "CZ", "{answer:?}");
             }
@@ -233,7 +244,7 @@ fn of_thousands_of_cancel_requests_none_is_lost_and_none_hits_another_query() {
     let connectors = ["app", "other", "other"].map(|client| link.connector_of(&keys, client));
     let [second_of_app, other, second_of_other] = connectors.each_ref().map(|it| it.address());
     let (of_app, of_other) = ([link.address(), second_of_app], [other, second_of_other]);
-    let mixture = Mixture::new([&of_app, &of_other]);
+    let mixture = Mixture::new([&of_app, &of_other], link.database.address());
     mixture.run(mixture.open(&mut Random::new()), count);
     assert_eq!(link.server.counted("cancels_total"), mixture.right());
 }
