@@ -30,9 +30,16 @@ struct Stand {
 
 impl Stand {
     fn start(lines: &[&str]) -> Self {
+        Self::before(Self::settings().start_pair(), lines)
+    }
+
+    /// Where sessions come faster than they end, it is not PostgreSQL that refuses.
+    fn settings() -> Settings {
+        Settings::new().line("max_connections = 500")
+    }
+
+    fn before(pair: Pair, lines: &[&str]) -> Self {
         let keys = Keys::new();
-        // Where sessions come faster than they end, it is not PostgreSQL that refuses.
-        let pair = Settings::new().line("max_connections = 500").start_pair();
         keys.add_client("app");
         let lines = [&[WATCHED], lines].concat();
         let list = [&pair.primary, &pair.replica].map(|it| it.address().to_string());

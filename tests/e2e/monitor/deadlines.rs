@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use harness::raw::message;
 use harness::{Cluster, Signal, until};
-use rustix::process::{Pid, kill_process};
 
 use super::{CREATE, INTERVAL, Stand, TOLD_WITHIN, Watcher, has_role, is_gone, keys, scram, watch};
 
@@ -15,46 +14,13 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// How often it is tried whether connections are taken.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// Processes that do nothing until this is dropped.
-struct Stopped(Vec<Pid>);
-
-impl Stopped {
-    fn new(pids: Vec<Pid>) -> Self {
-        let stopped = Self(pids);
-        for pid in &stopped.0 {
-            // A backend may have ended meanwhile.
-            let _ = kill_process(*pid, Signal::STOP);
-        }
-        stopped
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        for pid in &self.0 {
-            let _ = kill_process(*pid, Signal::CONT);
-        }
-    }
-}
-
-fn postmaster(database: &Cluster) -> Pid {
-    Pid::from_raw(database.process().pid().cast_signed()).unwrap()
-}
-
-/// The postmaster, and then its children.
-fn all(database: &Cluster) -> Vec<Pid> {
-    let children = database.children().into_iter();
-    let children = children.map(|child| Pid::from_raw(child).unwrap());
-    [postmaster(database)].into_iter().chain(children).collect()
-}
-
 /// When the database was told as gone, after something was done to it; and as back, once that is undone.
 #[track_caller]
-fn told_within<T>(
+fn told_within(
     stand: &mut Stand,
     limit: Duration,
-    harm: impl FnOnce(&mut Cluster) -> T,
-    mend: impl FnOnce(&mut Cluster, T),
+    harm: impl FnOnce(&mut Cluster),
+    mend: impl FnOnce(&mut Cluster),
 ) {
     let mut news = stand.watch();
     news.until("the database", has_role("primary"));
@@ -63,7 +29,7 @@ fn told_within<T>(
         (news, gone)
     });
     let began = Instant::now();
-    let harmed = harm(&mut stand.database);
+    harm(&mut stand.database);
     let (mut news, gone) = told.join().unwrap();
     assert!(gone - began < limit, "told after {:?}", gone - began);
     assert_eq!(stand.answers(), 0);
@@ -72,7 +38,7 @@ fn told_within<T>(
         (health.status, health.text()),
         (503, "the database does not answer\n")
     );
-    mend(&mut stand.database, harmed);
+    mend(&mut stand.database);
     let (standing, _) = news.until("its return", has_role("primary"));
     assert_eq!(standing["availability"], "accepting");
     assert_eq!(stand.answers(), 1);
@@ -86,7 +52,7 @@ fn a_database_that_is_killed_is_told_as_gone_at_once_and_in_one_line() {
         // PostgreSQL's processes end when they find that the first of them has.
         Duration::from_secs(1),
         Cluster::crash,
-        |database, ()| database.start_again(),
+        Cluster::start_again,
     );
     let said = stand.said();
     let [first, gone, back] = said.as_slice() else {
@@ -109,8 +75,8 @@ fn a_database_that_hangs_is_told_as_gone() {
     told_within(
         &mut stand,
         INTERVAL + LIMIT + TOLD_WITHIN,
-        |database| Stopped::new(all(database)),
-        |_, stopped| drop(stopped),
+        |database| database.signal(Signal::STOP),
+        |database| database.signal(Signal::CONT),
     );
 }
 
@@ -120,8 +86,8 @@ fn a_database_that_takes_no_more_connections_is_told_as_gone() {
     told_within(
         &mut stand,
         KNOCK + LIMIT + TOLD_WITHIN,
-        |database| Stopped::new(vec![postmaster(database)]),
-        |_, stopped| drop(stopped),
+        |database| database.process().signal(Signal::STOP),
+        |database| database.process().signal(Signal::CONT),
     );
     let said = stand.said();
     assert!(said[1].contains("it takes no new connections"), "{said:#?}");
