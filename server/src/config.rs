@@ -313,6 +313,28 @@ mod tests {
     }
 
     #[test]
+    fn one_patroni_is_asked_of_one_database_and_of_several_each_has_its_own() {
+        let patroni = |databases: serde_json::Value| {
+            let mut config = serde_json::json!({
+                "store": "s",
+                "database": { "monitor": { "patroni": "http://db-1:8008" } },
+                "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+            });
+            match databases.is_string() {
+                true => config["database"]["address"] = databases,
+                false => config["databases"] = databases,
+            }
+            let config: Config = serde_json::from_value(config).unwrap();
+            let listed = config.databases()?;
+            Ok::<_, String>(listed[0].patroni.clone().map(String::from))
+        };
+        let one = patroni("db-1:5432".into());
+        assert_eq!(one, Ok(Some("http://db-1:8008".to_owned())));
+        let error = patroni(serde_json::json!(["db-1:5432", "db-2:5432"])).unwrap_err();
+        assert!(error.contains("write patroni=URL behind each"), "{error}");
+    }
+
+    #[test]
     fn every_live_setting_is_a_key_of_its_name_that_applies_to_a_running_program() {
         for setting in control::LIVE_SETTINGS {
             let key = KEYS.iter().find(|key| key.name == setting.name);

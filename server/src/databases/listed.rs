@@ -76,3 +76,37 @@ impl fmt::Display for Listed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<String, String> {
+        Listed::try_from(text.to_owned()).map(String::from)
+    }
+
+    #[test]
+    fn a_database_is_written_with_its_share_and_its_patroni() {
+        for (text, written) in [
+            ("db-1:5432", "db-1:5432"),
+            (
+                " db-1:5432  patroni=https://db-1 backup",
+                "db-1:5432 backup patroni=https://db-1:8008",
+            ),
+        ] {
+            assert_eq!(read(text).as_deref(), Ok(written));
+            assert_eq!(read(written).as_deref(), Ok(written));
+        }
+        for (wrong, says) in [
+            ("db-1:5432 patroni", "`db-1:5432`: patroni needs a value"),
+            (
+                "db-1:5432 patroni=db-1",
+                "`db-1:5432`: patroni: `db-1` is no address",
+            ),
+            ("db-1:5432 patronis=x", "`patronis` is none of weight="),
+        ] {
+            let error = read(wrong).unwrap_err();
+            assert!(error.contains(says), "{error}");
+        }
+    }
+}
