@@ -5,10 +5,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::raw::{message, rows};
-use harness::{Ca, Keys, Leaf, Patroni, Server, Watch, until};
+use harness::{
+    Ca, Connect, Keys, Leaf, PATIENCE, Patroni, Server, Then, Watch, connects, is_long, until,
+};
 use serde_json::Value;
 
 use super::{Stand, ends, has_role, is_gone};
+use crate::several::none_fails;
 
 /// `monitor_interval`, as it comes.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -16,47 +19,80 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// From Patroni's answering differently to its being told, beyond the interval.
 const TOLD_WITHIN: Duration = Duration::from_millis(100);
 
+/// `wait_for_primary`, as it comes.
+const WAIT_FOR_PRIMARY: Duration = Duration::from_secs(10);
+
+/// From one connect to the next.
+const PACE: Duration = Duration::from_millis(40);
+
+/// Sessions that may be caught by the end of the old primary just when they have been let in.
+const MOST_ENDED: usize = 2;
+
 /// `monitor_timeout`, as it comes.
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_switchover_and_then_a_lost_primary_are_followed() {
+fn switchovers_and_then_a_lost_primary_are_followed() {
     let mut stand = Stand::start();
-    let timeline = are_told(&stand);
+    let mut timeline = are_told(&stand);
+    let switchovers = if is_long() { 10 } else { 1 };
+    for number in 0..switchovers {
+        is_followed(&stand, [number % 2, (number + 1) % 2], timeline);
+        timeline += 1;
+    }
 
+    let (lost, left) = (switchovers % 2, (switchovers + 1) % 2);
+    stand.patroni.kill(lost);
+    stand.watch(lost).until("the end of the database", is_gone);
+    stand.is_reached(left);
+    let (standing, _) = stand.watch(left).until("the primary", has_role("primary"));
+    assert_eq!(standing["database"]["timeline"], timeline + 1);
+}
+
+/// A switchover is told in time, sessions that run end, and those that begin all the while wait for it.
+#[track_caller]
+fn is_followed(stand: &Stand, [from, to]: [usize; 2], timeline: u64) {
     let sessions = stand.sessions();
-    let mut of_second = stand.watch(1);
-    of_second.until("the replica", has_role("replica"));
-    let told = thread::spawn(move || of_second.until("the primary", has_role("primary")));
-    let seen = thread::scope(|scope| {
-        let patroni = &stand.patroni;
-        let seen = scope.spawn(|| {
-            until("Patroni to tell of the switchover", || {
-                let status = patroni.status(1);
-                let is_primary = status["role"] == "master" || status["role"] == "primary";
-                (is_primary && status["state"] == "running").then(Instant::now)
-            })
-        });
-        patroni.switchover(0, 1);
-        seen.join().unwrap()
+    let mut news = stand.watch(to);
+    news.until("the replica", has_role("replica"));
+    let told = thread::spawn(move || news.until("the primary", has_role("primary")));
+    let mut seen = None;
+    let address = [&stand.connector, &stand.connector_of_one][from].address();
+    let connects = connects(address, Then::End, PACE, PATIENCE, || {
+        seen = Some(thread::scope(|scope| {
+            let patroni = &stand.patroni;
+            let seen = scope.spawn(|| {
+                until("Patroni to tell of the switchover", || {
+                    let status = patroni.status(to);
+                    let is_primary = status["role"] == "master" || status["role"] == "primary";
+                    (is_primary && status["state"] == "running").then(Instant::now)
+                })
+            });
+            patroni.switchover(from, to);
+            seen.join().unwrap()
+        }));
     });
     let (standing, told) = told.join().unwrap();
-    let late = told.saturating_duration_since(seen);
+    let late = told.saturating_duration_since(seen.unwrap());
     assert!(late < INTERVAL + TOLD_WITHIN, "told after {late:?}");
     assert_eq!(standing["database"]["timeline"], timeline + 1);
     for session in sessions {
         assert_eq!(ends(session), "57P01");
     }
-    stand.is_reached(1);
+    stand.is_reached(to);
+    let (ended, others): (Vec<_>, Vec<_>) = connects.into_iter().partition(was_let_in);
+    assert!(ended.len() <= MOST_ENDED, "{ended:?}");
+    none_fails(&others, WAIT_FOR_PRIMARY);
     // The old primary follows the new one.
-    stand.patroni.wait_for_role(0, "replica");
-    stand.watch(0).until("the replica", has_role("replica"));
+    stand.patroni.wait_for_role(from, "replica");
+    stand.watch(from).until("the replica", has_role("replica"));
+}
 
-    stand.patroni.kill(1);
-    stand.watch(1).until("the end of the database", is_gone);
-    stand.is_reached(0);
-    let (standing, _) = stand.watch(0).until("the primary", has_role("primary"));
-    assert_eq!(standing["database"]["timeline"], timeline + 2);
+/// Whether PostgreSQL ended a session that had begun there, and could be asked nothing yet: it says this to
+/// nobody before it has let them in.
+fn was_let_in(connect: &Connect) -> bool {
+    let met = connect.met.as_deref().unwrap_or_default();
+    met.contains("C57P01") && met.contains("RProcessInterrupts")
 }
 
 /// What a primary and its replica are told to be, by every way in which a server tells it. The timeline
@@ -99,6 +135,10 @@ fn are_told(stand: &Stand) -> u64 {
     let mut direct = replica.raw();
     direct.start();
     direct.query("select pg_wal_replay_pause()");
+    until("the replay to pause", || {
+        let answer = direct.query("select pg_get_wal_replay_pause_state()");
+        (rows(&answer)[0][0].as_deref() == Some(b"paused")).then_some(())
+    });
     let mut session = primary.raw();
     session.start();
     session.query("insert into t values (1)");
