@@ -6,10 +6,6 @@ use wire::frame::Header;
 /// Longest refusal of an endpoint that is waited for whole, in bytes.
 const MAX_REFUSAL: usize = 10_000;
 
-/// SQLSTATEs with which an endpoint says that it cannot be had now, and another may: connection
-/// exceptions, and shutting down, crashing or starting.
-const ELSEWHERE: [&[u8]; 5] = [b"08001", b"08006", b"57P01", b"57P02", b"57P03"];
-
 /// What an answer is, as far as it has come.
 pub(super) enum Judged {
     /// The endpoint has taken the session, or has refused it as any other would.
@@ -30,7 +26,7 @@ pub(super) fn judge(answer: &[u8]) -> Option<Judged> {
     };
     let body = answer.get(Header::LEN..header.total())?;
     Some(match error::field(body, error::CODE) {
-        Some(code) if ELSEWHERE.contains(&code) => {
+        Some(code) if error::is_unavailable(code) => {
             Judged::Elsewhere(String::from_utf8_lossy(code).into_owned())
         }
         _ => Judged::Taken,
