@@ -31,9 +31,9 @@ target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 work=$target/tests
 program=tests
 
-source examples/demo/terminal.sh
-source examples/demo/processes.sh
-source examples/demo/packages.sh
+source examples/shell/terminal.sh
+source examples/shell/processes.sh
+source examples/shell/packages.sh
 
 scripts=(examples/demo.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
 names=() times=() counts=()
