@@ -4,17 +4,13 @@
 # application LANGUAGE primary|replica EXAMPLE OPTION...: runs an example application against a
 # connector, shows its command and what it prints, and leaves that in `output`.
 application() {
-    local language=$1 node=$2 example=$3 shown command option
+    local language=$1 node=$2 example=$3 shown command
     shift 3
     case $language in
     python) command=("$python" "examples/python/$example.py") shown="python $example.py" ;;
     rust) command=("$programs/$example") shown=$example ;;
     esac
-    for option; do
-        [[ $option != *" "* ]] || option="${option%%=*}=\"${option#*=}\""
-        shown+=" $option"
-    done
-    show_command "EXAMPLE_PORT=${port[connector_$node]} $shown"
+    show_command "EXAMPLE_PORT=${port[connector_$node]} $shown $(as_typed "$@")"
     output=$(
         export EXAMPLE_PORT=${port[connector_$node]} EXAMPLE_DB_PASSWORD=test
         export EXAMPLE_API=http://127.0.0.1:${port[api_$node]}

@@ -88,6 +88,16 @@ row() {
     printf '%s\n' "${line%"${line##*[! ]}"}"
 }
 
+# as_typed OPTION...: a command's options as one would type them.
+as_typed() {
+    local option typed=
+    for option; do
+        [[ $option != *" "* ]] || option="${option%%=*}=\"${option#*=}\""
+        typed+=" $option"
+    done
+    printf '%s' "${typed# }"
+}
+
 # lines LINE...: the lines as one text.
 lines() { (IFS=$'\n' && printf '%s' "$*"); }
 

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Connect ten times a second, ask one query each, and tell what that met.
+"""Connect ten times a second, ask one query each, and tell what that met while something was lost.
 
-Usage: connects.py PORT. Prints `begun` once connects succeed; whoever reads that loses something. Ends
-when all is well again, and prints: connects, how many failed, for how many seconds, how many seconds the
-longest took, and what the last that failed met.
+Usage: connects.py HOST PORT. Prints `begun` once connects succeed; then whoever reads that loses something,
+and sends SIGUSR1 as soon as it is lost. Ends when all is well again, and prints four figures and a text:
+how many connects began after the loss, how many of them failed, for how many seconds they did, how many
+seconds the longest took, and what the last one met that failed. Connects that were under way when it was
+lost are another matter: their sessions were lost, too.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 import threading
 import time
@@ -15,70 +18,81 @@ from dataclasses import dataclass
 
 import psycopg
 
-PACE = 0.1
+PACE = 0.1  # seconds, as all of these
 LIMIT = 20  # a connect may take so long
-WATCH = 4.0  # at least so long after `begun`
-QUIET = 2.0  # all of this time's connects have to succeed before it ends
-PATIENCE = 30.0  # and at last it ends all the same
+WATCH = 4.0  # so long after the loss at least
+QUIET = 2.0  # all connects of so long have to succeed before it ends
+PATIENCE = 30.0  # after that it ends all the same
 
 
 @dataclass
 class Connect:
-    """One connect; `ended` and `met` are set once it is over."""
+    """One connect; `ended`, and `met` if it failed, are set once it is over."""
 
     begun: float
     ended: float | None = None
     met: str | None = None
 
-    def run(self, port: int) -> None:
+    def run(self, host: str, port: int) -> None:
         """Connect, ask, end."""
         try:
-            with psycopg.connect(
-                host="127.0.0.1",
-                port=port,
-                connect_timeout=LIMIT,
-            ) as connection:
-                connection.execute("select 1")
+            with psycopg.connect(host=host, port=port, connect_timeout=LIMIT) as session:
+                session.execute("select 1")
         except psycopg.Error as error:
             self.met = " ".join(str(error).split()) or type(error).__name__
         self.ended = time.monotonic()
 
 
-def well(connects: list[Connect], now: float) -> bool:
-    """Say whether all connects of the last time succeeded, and none is under way from before."""
-    late = [it for it in connects if it.begun < now - 1.0]
-    if any(it.ended is None for it in late):
-        return False
-    lately = [it for it in connects if (it.ended or now) > now - QUIET]
-    return not any(it.met for it in lately)
+class Connects:
+    """All of them, and when it was lost."""
 
+    def __init__(self) -> None:
+        self.all: list[Connect] = []
+        self.lost: float | None = None
 
-def main(port: int) -> None:
-    """Connect until all is well."""
-    connects: list[Connect] = []
-    begun: float | None = None
-    start = time.monotonic()
-    while True:
-        connect = Connect(time.monotonic())
-        connects.append(connect)
-        threading.Thread(target=connect.run, args=[port], daemon=True).start()
-        time.sleep(max(0.0, start + PACE * len(connects) - time.monotonic()))
-        now = time.monotonic()
-        if begun is None:
-            if now - start > 1.0 and well(connects, now):
-                begun = now
+    def lose(self, *_: object) -> None:
+        """Take note that it was lost just now."""
+        self.lost = time.monotonic()
+
+    def are_well(self, now: float) -> bool:
+        """Say whether all of the last time succeeded, and none is under way from before."""
+        lately = [it for it in self.all if (it.ended or now) > now - QUIET]
+        waiting = any(it.ended is None and it.begun < now - 1.0 for it in lately)
+        return not waiting and not any(it.met for it in lately)
+
+    def go_on(self, host: str, port: int) -> None:
+        """Connect until all is well after the loss."""
+        start = time.monotonic()
+        begun = False
+        while True:
+            connect = Connect(time.monotonic())
+            self.all.append(connect)
+            threading.Thread(target=connect.run, args=[host, port], daemon=True).start()
+            time.sleep(max(0.0, start + PACE * len(self.all) - time.monotonic()))
+            now = time.monotonic()
+            if not begun and now - start > 1.0 and self.are_well(now):
+                begun = True
                 print("begun", flush=True)
-        elif now - begun > PATIENCE or (now - begun > WATCH and well(connects, now)):
-            break
-    over = [it for it in connects if it.ended is not None or it.begun < now - 1.0]
-    failed = [it for it in over if it.ended is None or it.met]
-    span = failed[-1].begun - failed[0].begun if failed else 0.0
-    longest = max((it.ended or now) - it.begun for it in over)
-    met = (failed[-1].met or "no answer") if failed else ""
-    print(f"{len(over)} {len(failed)} {span:.1f} {longest:.1f} {met}", flush=True)
+            since = now - (self.lost or now)
+            if since > PATIENCE or (since > WATCH and self.are_well(now)):
+                return
+
+    def tell(self) -> None:
+        """Print the figures."""
+        now, lost = time.monotonic(), self.lost or 0.0
+        after = [it for it in self.all if it.begun > lost]
+        after = [it for it in after if it.ended is not None or it.begun < now - 1.0]
+        failed = [it for it in after if it.ended is None or it.met]
+        span = failed[-1].begun - lost if failed else 0.0
+        longest = max((it.ended or now) - it.begun for it in after)
+        met = (failed[-1].met or "no answer") if failed else ""
+        print(f"{len(after)} {len(failed)} {span:.1f} {longest:.1f} {met}", flush=True)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    main(int(sys.argv[1]))
+    connects = Connects()
+    signal.signal(signal.SIGUSR1, connects.lose)
+    connects.go_on(sys.argv[1], int(sys.argv[2]))
+    connects.tell()

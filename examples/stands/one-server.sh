@@ -110,7 +110,9 @@ show_haproxy() {
 }
 
 lose() {
-    show_loss "the primary" 9494 lose_primary
+    local ways=(127.0.0.1:9494)
+    [[ $variant == without-haproxy ]] || ways+=(haproxy:5432)
+    show_loss "the primary" lose_primary "${ways[@]}"
 }
 
 say_what_to_try() {

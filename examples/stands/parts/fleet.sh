@@ -73,7 +73,7 @@ start_etcd() {
         --cert-file=etcd.crt --key-file=etcd.key --trusted-ca-file=etcd-ca.crt --client-cert-auth
     local within
     on etcd
-    await etcd "${within[@]}" bash -c 'exec 3<>/dev/tcp/127.0.0.1/2379'
+    await etcd "${within[@]}" bash -c '{ exec 3<>/dev/tcp/127.0.0.1/2379; } 2>/dev/null'
 }
 
 # certify DIRECTORY NAME EXTENSION SUBJECT
@@ -120,9 +120,13 @@ start_server() {
     await "$1" answers "$1" "$2" /health
 }
 
-# start_connector NAME API_PORT
+# start_connector NAME API_PORT. Sabotaged, it knows one server.
 start_connector() {
     configured "$1"
+    if [[ $sabotage == no-spare ]]; then
+        sed -i -e '/^listen.*=primary/,/^servers/s/, "pgseal-server-s:9393"//' \
+            -e '/^listen.*=replica/,/^servers/s/"pgseal-server-m:9393", //' "$place/$1/$1.toml"
+    fi
     install_on "$1" "$work"/certs/app.{crt,key}
     start "$1" "$1" "$place/bin/pgseal-connector" --config "$1.toml"
     await "$1" answers "$1" "$2" /v1/client

@@ -2,6 +2,7 @@
 # What both stands prove, in order, and in each variant. Needs fleet.sh and proofs.sh; of the stand,
 # `rw` and `ro`, the options of an example application that writes, and of one that reads.
 
+leads_there="RW leads to the primary, RO to the replica"
 opens_through_ro="what was written through RW opens through RO"
 sealed_in_databases="both databases hold it sealed"
 opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
@@ -11,7 +12,7 @@ opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
 application() {
     local example=$1 within
     shift
-    show_command "exec python-example python $example.py ${*@Q}"
+    show_command "exec python-example python $example.py $(as_typed "$@")"
     at python-example
     output=$("${within[@]}" timeout "$patience" "$python" "$example.py" "$@" 2>&1) ||
         output+=$'\n'"(ended with exit code $?)"
@@ -55,7 +56,7 @@ show_ways() {
     database_at 127.0.0.1 9494
     writes=$output
     database_at 127.0.0.1 9495
-    proof "RW leads to the primary, RO to the replica" \
+    proof "$leads_there" \
         "$(lines "pgsql-master, primary" "pgsql-slave, replica")" "$(lines "$writes" "$output")"
 }
 
