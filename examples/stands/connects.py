@@ -22,7 +22,7 @@ PACE = 0.1  # seconds, as all of these
 LIMIT = 20  # a connect may take so long
 WATCH = 4.0  # so long after the loss at least
 QUIET = 2.0  # all connects of so long have to succeed before it ends
-PATIENCE = 30.0  # after that it ends all the same
+PATIENCE = 20.0  # after that it ends all the same
 
 
 @dataclass

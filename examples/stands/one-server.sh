@@ -99,9 +99,10 @@ make_keys() {
     keep_environment pgseal-server PGSEAL_STORE=store.db PGSEAL_MASTER_KEY_FILE=master.key
 }
 
-# show_haproxy: where HAProxy leads to by itself.
-show_haproxy() {
+# show_particulars: where HAProxy leads to by itself.
+show_particulars() {
     local writes
+    [[ $variant == with-haproxy ]] || return 0
     database_at haproxy 5432
     writes=$output
     database_at haproxy 5433

@@ -117,9 +117,22 @@ make_keys() {
     unset "${!PGSEAL_STORE@}" "${!PGSEAL_ETCD_@}" "${!PGSEAL_MASTER_@}" "${!PGSEAL_CA_@}"
 }
 
-# show_haproxy: that is shown by what connectors reach.
-show_haproxy() {
-    :
+# show_particulars: the servers share a store, and no file.
+show_particulars() {
+    local server other within users=() read=()
+    for server in "${servers[@]}"; do
+        on "$server"
+        users+=("$("${within[@]}" id -u)")
+        for other in "${servers[@]}"; do
+            if "${within[@]}" cat "$place/$other/master.key" >/dev/null 2>&1; then
+                read+=("$server reads $other's")
+            fi
+        done
+        detail "$(printf '%-24s user %s, %s' "$server" "${users[-1]}" "$place/$server")"
+    done
+    proof "servers are users of their own, and read no file of each other's" \
+        "$(lines "pgseal-server-m reads pgseal-server-m's" "pgseal-server-s reads pgseal-server-s's" different)" \
+        "$(lines "${read[@]}" "$([[ ${users[0]} == "${users[1]}" ]] || echo different)")"
 }
 
 lose() {

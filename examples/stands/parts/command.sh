@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # A stand's command line. The stand sets `program`, `stand` (its directory) and `sabotages` (what may
-# be sabotaged, and which proof has to fail then), and has these functions: usage, start_stand,
-# stop_proving (what it loses at last), say_what_to_try. Needs all others.
+# be sabotaged, and which proof has to fail then), and has these functions: usage, needs (what is to be
+# installed), start_stand, show_particulars (what it alone proves), lose, say_what_to_try.
 
 # main COMMAND...
 main() {

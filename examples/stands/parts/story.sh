@@ -38,21 +38,22 @@ database_at() {
     output=$answer
 }
 
+# tell_story: all of it; or, sabotaged, up to where that has shown.
 tell_story() {
-    show_ways
-    show_without_zones
-    show_with_zones
-    show_refused_write
-    show_sessions
-    show_nothing_in_clear
+    local part
+    for part in show_ways show_without_zones show_with_zones show_refused_write show_sessions \
+        show_nothing_in_clear; do
+        "$part"
+        if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
+            break
+        fi
+    done
 }
 
 show_ways() {
     local writes
     step "Which database answers, $variant"
-    if [[ $variant == with-haproxy ]]; then
-        show_haproxy
-    fi
+    show_particulars
     database_at 127.0.0.1 9494
     writes=$output
     database_at 127.0.0.1 9495
@@ -170,13 +171,13 @@ show_nothing_in_clear() {
     at python-example
     as_application=("${within[@]}")
     envelopes=$(seal http://127.0.0.1:9191 "$secret" "$zone")
-    call python-example psql_at 127.0.0.1 9494 "CREATE TABLE marked (zone_id text, data bytea, clear text);
+    output=$(call python-example psql_at 127.0.0.1 9494 "CREATE TABLE marked (zone_id text, data bytea, clear text);
         INSERT INTO marked SELECT '$zone', decode(envelope, 'hex'), '$clear'
-        FROM unnest(string_to_array('$envelopes', E'\n')) AS envelope"
+        FROM unnest(string_to_array('$envelopes', E'\n')) AS envelope" 2>&1) || detail "$output"
     sql pgsql-master CHECKPOINT
     replayed
     sql pgsql-slave CHECKPOINT
-    output=$(call python-example psql_at 127.0.0.1 9495 "SELECT zone_id, data FROM marked")
+    output=$(call python-example psql_at 127.0.0.1 9495 "SELECT zone_id, data FROM marked" 2>&1) || true
     proof "a marked value, sealed to client and to zone, opens through RO" \
         "$(lines "$zone|\\x$(hex "$secret")" "$zone|\\x$(hex "$secret")")" "$output"
     proof "its plaintext is nowhere in databases' files, WAL and logs" "" \
