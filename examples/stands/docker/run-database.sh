@@ -30,5 +30,10 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
     "make_$role" "$@"
 fi
 check_database.py "$check_port" "$socket" "$port" &
-exec postgres -c port="$port" -c listen_addresses='*' -c unix_socket_directories="$socket" \
-    -c max_connections=300
+check=$!
+# No child of PostgreSQL's: it takes the end of an unknown one for a crash.
+postgres -c port="$port" -c listen_addresses='*' -c unix_socket_directories="$socket" \
+    -c max_connections=300 &
+database=$!
+trap 'kill -INT "$database"; kill "$check"' TERM INT
+wait "$database" || wait "$database"
