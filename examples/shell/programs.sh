@@ -2,11 +2,12 @@
 # pgseal's programs and what the examples run on: built, asked, and set up with keys.
 # Needs processes.sh, packages.sh, $programs, $target and $python.
 
-# forget_environment: no variable of the caller's changes what the programs do.
+# forget_environment [NAME...]: no variable of the caller's changes what the programs do, but for those
+# that are read here.
 forget_environment() {
     local name
     for name in "${!PG@}" "${!EXAMPLE_@}"; do
-        [[ $name == PGSEAL_POSTGRES_BIN_DIR ]] || unset "$name"
+        [[ " PGSEAL_POSTGRES_BIN_DIR $* " == *" $name "* ]] || unset "$name"
     done
     export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 }

@@ -36,7 +36,9 @@ class Connect:
     def run(self, host: str, port: int) -> None:
         """Connect, ask, end."""
         try:
-            with psycopg.connect(host=host, port=port, connect_timeout=LIMIT) as session:
+            with psycopg.connect(
+                host=host, port=port, connect_timeout=LIMIT
+            ) as session:
                 session.execute("select 1")
         except psycopg.Error as error:
             self.met = " ".join(str(error).split()) or type(error).__name__

@@ -9,9 +9,9 @@ socket=/tmp
 
 make_primary() {
     initdb --username=postgres --pwfile=<(echo test) --auth=scram-sha-256 --encoding=UTF8 \
-        --locale=C.UTF-8 --no-instructions
+        --locale=C.UTF-8 --no-sync --no-instructions
     printf 'host %s all samenet scram-sha-256\n' all replication >>"$PGDATA/pg_hba.conf"
-    pg_ctl start --wait --options="-c listen_addresses='' -c unix_socket_directories=$socket -p $port"
+    pg_ctl start --wait --options="-c fsync=off -c listen_addresses='' -c unix_socket_directories=$socket -p $port"
     psql --host="$socket" --port="$port" --dbname=postgres --set=ON_ERROR_STOP=1 \
         --set=password="$(cat /keys/monitor.password)" <<'SQL'
 CREATE DATABASE test;
