@@ -2,12 +2,14 @@
 # pgseal's programs and what the examples run on: built, asked, and set up with keys.
 # Needs processes.sh, packages.sh, $programs, $target and $python.
 
-# forget_environment [NAME...]: no variable of the caller's changes what the programs do, but for those
-# that are read here.
+# What scripts themselves are told by.
+own_variables=(PGSEAL_POSTGRES_BIN_DIR)
+
+# forget_environment: no other variable of the caller's changes what the programs do.
 forget_environment() {
     local name
     for name in "${!PG@}" "${!EXAMPLE_@}"; do
-        [[ " PGSEAL_POSTGRES_BIN_DIR $* " == *" $name "* ]] || unset "$name"
+        [[ " ${own_variables[*]} " == *" $name "* ]] || unset "$name"
     done
     export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 }
@@ -54,20 +56,3 @@ http() {
         timeout "${patience:-30}" cat <&3
     ) && [[ $answer == "HTTP/1.1 200 "* ]] && printf '%s\n' "${answer#*$'\r\n\r\n'}"
 }
-
-# seal API VALUE ZONE: two envelopes of a value in hex, one for the client, one for the zone.
-seal() {
-    "${as_application[@]}" "$python" - "$@" <<'END_OF_PROGRAM'
-import sys
-
-import pgseal
-
-api, value, zone = sys.argv[1:]
-connector = pgseal.Connector(api)
-for recipient in (connector.client(), connector.zone(zone)):
-    print(pgseal.Sealer(recipient).seal(value.encode()).hex())
-END_OF_PROGRAM
-}
-
-# What applications run behind.
-as_application=()

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # How scripts prove: a proof compares what came with what had to come. A table at the end shows all
-# of them, with a column for each way in which they were tried. Needs terminal.sh.
+# of them, with a column for each way in which they were tried. Needs terminal.sh, and for `seal` $python.
 
 # The columns; whoever tries several ways names them, and sets `column` to each in turn.
 columns=('')
@@ -127,3 +127,20 @@ files_with() {
     grep --recursive --text --files-with-matches --fixed-strings --ignore-case \
         --regexp="$value" --regexp="$(hex "$value")" "$@" 2>/dev/null || true
 }
+
+# seal API VALUE ZONE: two envelopes of a value in hex, one for the client, one for the zone.
+seal() {
+    "${as_application[@]}" "$python" - "$@" <<'END_OF_PROGRAM'
+import sys
+
+import pgseal
+
+api, value, zone = sys.argv[1:]
+connector = pgseal.Connector(api)
+for recipient in (connector.client(), connector.zone(zone)):
+    print(pgseal.Sealer(recipient).seal(value.encode()).hex())
+END_OF_PROGRAM
+}
+
+# What applications run behind.
+as_application=()

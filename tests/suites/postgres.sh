@@ -43,6 +43,8 @@ source examples/shell/databases.sh
 source examples/shell/programs.sh
 source examples/demo/stand.sh
 
+own_variables+=(PGSEAL_PROGRAMS)
+
 # Ways to the same database: directly, and through the chain.
 ways=(direct-tcp chain-tcp direct-socket chain-socket)
 suites=()
@@ -60,7 +62,7 @@ main() {
     done
     ((${#suites[@]})) || suites=(regress isolation pipeline)
     claim || refuse "it runs already; wait for its end"
-    forget_environment PGSEAL_PROGRAMS
+    forget_environment
     rm -rf "$work"/{log,results}
     mkdir -p "$work"/{run,log,results}
     guard
