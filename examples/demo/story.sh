@@ -8,25 +8,8 @@ opens_with_its_tag="zone mode on: Python's value opens beside its zone's tag"
 zone_a='' zone_b=''
 
 show_psql() {
-    local address create made listed
-    address="postgres://postgres:test@localhost:${port[connector_primary]}/postgres?sslmode=disable"
-    create="CREATE DATABASE \"TEST\" WITH OWNER=\"postgres\" TEMPLATE=template0 ENCODING='UTF-8';"
-
     step "psql through the connector"
-    show_command "psql $address"
-    detail "postgres=# $create"
-    made=$(psql_through_connector "$address" <<<"$create")
-    detail "$made"
-    detail "postgres=# \\l"
-    listed=$(psql_through_connector "$address" <<<"\\l")
-    detail "$(grep -E '^ *Name|TEST' <<<"$listed" || printf '%s' "$listed")"
-    listed=$(sed -n 's/^ *\(TEST\) *| *\(postgres\) *| *\(UTF8\) .*/\1 \2 \3/p' <<<"$listed")
-    proof "psql through the connector: CREATE DATABASE, and \\l lists it" \
-        "$(lines "CREATE DATABASE" "TEST postgres UTF8")" "$(lines "$made" "$listed")"
-}
-
-psql_through_connector() {
-    timeout "$patience" "$postgres/psql" --no-psqlrc "$1" 2>&1 || true
+    prove_psql "postgres://postgres:test@localhost:${port[connector_primary]}/postgres?sslmode=disable"
 }
 
 show_without_zones() {

@@ -1,10 +1,14 @@
 # shellcheck shell=bash
 # How scripts prove: a proof compares what came with what had to come. A table at the end shows all
-# of them, with a column for each way in which they were tried. Needs terminal.sh, and for `seal` $python.
+# of them, with a column for each way in which they were tried. Needs terminal.sh,
+# $python and $postgres.
 
 # The columns; whoever tries several ways names them, and sets `column` to each in turn.
 columns=('')
 column=''
+
+# What applications run behind: as which user, and where.
+as_application=()
 
 proofs=()
 declare -A cells=() differences=()
@@ -88,6 +92,26 @@ row() {
     printf '%s\n' "${line%"${line##*[! ]}"}"
 }
 
+# prove_psql ADDRESS: SQL as ever, through a connector.
+prove_psql() {
+    local made listed
+    local create="CREATE DATABASE \"TEST\" WITH OWNER=\"postgres\" TEMPLATE=template0 ENCODING='UTF-8';"
+    show_command "psql $1"
+    detail "postgres=# $create"
+    made=$(psql_script "$1" <<<"$create")
+    detail "$made"
+    detail "postgres=# \\l"
+    listed=$(psql_script "$1" <<<"\\l")
+    detail "$(grep -E '^ *Name|TEST' <<<"$listed" || printf '%s' "$listed")"
+    listed=$(sed -n 's/^ *\(TEST\) *| *\(postgres\) *| *\(UTF8\) .*/\1 \2 \3/p' <<<"$listed")
+    proof "psql through the connector: CREATE DATABASE, and \\l lists it" \
+        "$(lines "CREATE DATABASE" "TEST postgres UTF8")" "$(lines "$made" "$listed")"
+}
+
+psql_script() {
+    "${as_application[@]}" timeout "$patience" "$postgres/psql" --no-psqlrc "$1" 2>&1 || true
+}
+
 # as_typed OPTION...: a command's options as one would type them.
 as_typed() {
     local option typed=
@@ -142,5 +166,3 @@ for recipient in (connector.client(), connector.zone(zone)):
 END_OF_PROGRAM
 }
 
-# What applications run behind.
-as_application=()

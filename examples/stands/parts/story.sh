@@ -41,7 +41,7 @@ database_at() {
 # tell_story: all of it; or, sabotaged, up to where that has shown.
 tell_story() {
     local part
-    for part in show_ways show_without_zones show_with_zones show_refused_write show_sessions \
+    for part in show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions \
         show_nothing_in_clear; do
         "$part"
         if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
@@ -59,6 +59,14 @@ show_ways() {
     database_at 127.0.0.1 9495
     proof "$leads_there" \
         "$(lines "pgsql-master, primary" "pgsql-slave, replica")" "$(lines "$writes" "$output")"
+}
+
+show_psql() {
+    local within
+    step "SQL as ever, $variant"
+    at python-example
+    as_application=("${within[@]}")
+    prove_psql "postgres://postgres:test@localhost:9494/postgres?sslmode=disable"
 }
 
 show_without_zones() {
@@ -165,11 +173,9 @@ servers_of() {
 
 # show_nothing_in_clear: looks for a value that was stored sealed only, and for one in clear.
 show_nothing_in_clear() {
-    local secret clear envelopes host found=() within
+    local secret clear envelopes host found=()
     secret=secret-$(random) clear=clear-$(random)
     step "Look for a marked value in all that databases and programs have written, $variant"
-    at python-example
-    as_application=("${within[@]}")
     envelopes=$(seal http://127.0.0.1:9191 "$secret" "$zone")
     output=$(call python-example psql_at 127.0.0.1 9494 "CREATE TABLE marked (zone_id text, data bytea, clear text);
         INSERT INTO marked SELECT '$zone', decode(envelope, 'hex'), '$clear'
