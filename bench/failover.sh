@@ -5,13 +5,15 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: bash bench/failover.sh [--rounds N] [--watch SECONDS] [--limit SECONDS] [--json]
+Usage: bash bench/failover.sh [--of server|replica] [--rounds N] [--watch SECONDS] [--limit SECONDS] [--json]
 
-Loses one of two servers under a hundred connects a second, and prints what they met: through a
-connector that chooses between the two, and through HAProxy before the same two. Three faults: the
-server is killed, its packets are dropped, it hangs (SIGSTOP). Progress goes to standard error.
-It takes about half an hour. Run it as root, on a machine that has nothing else to do.
+Loses one of two servers under a hundred connects a second, and then one of two replicas behind a
+server, and prints what the connects met: through pgseal, which chooses between the two, and through
+HAProxy before the same two. Three faults: it is killed, its packets are dropped, it hangs (SIGSTOP).
+Progress goes to standard error. It takes about an hour. Run it as root, on a machine that has nothing
+else to do.
 
+  --of WHAT        lose servers alone, or replicas alone
   --rounds N       how often each fault is brought about on each way (5)
   --watch SECONDS  how long is watched after each fault (22)
   --limit SECONDS  after how long without an answer a connect has failed (5)

@@ -1,5 +1,5 @@
-//! What applications meet while one of two servers is lost: through a connector that chooses between
-//! them, and through HAProxy before the same two.
+//! What applications meet while one of two servers is lost, or one of two replicas behind a server:
+//! through pgseal, which chooses between them, and through HAProxy before the same two.
 
 mod figures;
 mod stand;
@@ -11,13 +11,10 @@ use harness::raw::{Ended, Session};
 use harness::{Connect, Then, connects, raise_file_limit};
 
 use figures::{Lost, Row};
-use stand::{Fault, Path, Stand};
+use stand::{Fault, Path, Replicas, Servers, Stand};
 
 /// Between two connects.
 const PACE: Duration = Duration::from_millis(10);
-
-/// The server that faults befall.
-const LOST: usize = 0;
 
 /// How much is done.
 #[derive(Debug, clap::Args)]
@@ -31,43 +28,67 @@ pub struct Options {
     /// After how many seconds without an answer a connect has failed.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     limit: u64,
+    /// What is lost, of what there are two; otherwise first the one and then the other.
+    #[arg(long, value_name = "WHAT")]
+    of: Option<Of>,
     /// Print JSON, with every round.
     #[arg(long)]
     json: bool,
+}
+
+/// What is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Of {
+    /// A server before a database.
+    Server,
+    /// A replica behind a server.
+    Replica,
 }
 
 /// Prints the table.
 pub fn run(options: &Options) {
     // A connect that is not answered keeps its socket, and there are a hundred a second.
     raise_file_limit(10_000);
-    let mut stand = Stand::start();
     let mut rows = Vec::new();
-    for fault in Fault::ALL {
-        for path in Path::ALL {
-            let mut rounds = Vec::new();
-            for round in 1..=options.rounds {
-                eprintln!("{fault}, {path}: {round} of {}", options.rounds);
-                rounds.push(lose(&mut stand, fault, path, options));
-            }
-            rows.push(Row {
-                fault,
-                path,
-                rounds,
-            });
-        }
+    if options.of != Some(Of::Replica) {
+        rows.extend(lose_all(&mut Servers::start(), options));
     }
-    drop(stand);
+    if options.of != Some(Of::Server) {
+        rows.extend(lose_all(&mut Replicas::start(), options));
+    }
     match options.json {
         true => println!("{}", figures::json(&rows)),
         false => print!("{}", figures::table(&rows)),
     }
 }
 
-/// Loses the server once, under connects and with a session on it, and brings it back.
-fn lose(stand: &mut Stand, fault: Fault, path: Path, options: &Options) -> Lost {
+/// Each fault on each way, as often as wanted.
+fn lose_all<S: Stand>(stand: &mut S, options: &Options) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for fault in Fault::ALL {
+        for path in Path::ALL {
+            let mut rounds = Vec::new();
+            for round in 1..=options.rounds {
+                let of = options.rounds;
+                eprintln!("{} {fault}, {path}: {round} of {of}", S::LOST);
+                rounds.push(lose(stand, fault, path, options));
+            }
+            rows.push(Row {
+                lost: S::LOST,
+                fault,
+                path,
+                rounds,
+            });
+        }
+    }
+    rows
+}
+
+/// Loses one once, under connects and with a session on it, and brings it back.
+fn lose(stand: &mut impl Stand, fault: Fault, path: Path, options: &Options) -> Lost {
     stand.wait_until_whole();
     let address = stand.address(path);
-    let held = stand.servers.session_on(LOST, address);
+    let held = stand.session_on_lost(path);
     let (watch, limit) = (
         Duration::from_secs(options.watch),
         Duration::from_secs(options.limit),
@@ -78,11 +99,11 @@ fn lose(stand: &mut Stand, fault: Fault, path: Path, options: &Options) -> Lost 
     let connects = connects(address, Then::End, PACE, limit, || {
         let holding = thread::spawn(move || ends(held));
         begun = Instant::now();
-        stand.bring(fault, LOST);
+        stand.bring(fault);
         thread::sleep((begun + watch).saturating_duration_since(Instant::now()));
         ended = holding.join().expect("reading does not panic");
     });
-    stand.mend(fault, LOST);
+    stand.mend(fault);
     // Those that began before it did not meet it.
     let since = |connect: &&Connect| connect.begun + connect.took >= begun;
     let met: Vec<_> = connects.iter().filter(since).collect();

@@ -30,11 +30,12 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 2000)]
         queries: u32,
     },
-    /// Lose one of two servers under a hundred connects a second: killed, packets dropped, hung.
+    /// Lose one of two servers, or of two replicas behind a server, under a hundred connects a second:
+    /// killed, packets dropped, hung.
     ///
-    /// Through a connector that chooses between them, and through HAProxy before the same two, with
-    /// checks of a TCP connect three seconds and one second apart. Root only, with haproxy and iproute2:
-    /// each server is on a host of its own, which is a network namespace.
+    /// Through pgseal, which chooses between them, and through HAProxy before the same two, with checks
+    /// of a TCP connect three seconds and one second apart. Root only, with haproxy and iproute2: each is
+    /// on a host of its own, which is a network namespace.
     Failover(failover::Options),
 }
 

@@ -2,6 +2,7 @@
 //! operators look at: `servers` is what is known of each, `stats` the page that shows it.
 
 mod servers;
+mod sessions;
 mod stats;
 
 use std::net::IpAddr;
@@ -38,7 +39,7 @@ pub async fn serve(listener: Listener, shared: Arc<Shared>) {
         .route(path::ZONES, post(new_zone))
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
-        .route(path::SESSIONS, get(sessions))
+        .route(path::SESSIONS, get(sessions::show))
         .route(path::SERVERS, get(known_servers))
         .route("/", get(stats::page))
         .route("/health", get(health))
@@ -228,11 +229,6 @@ fn zones_refused(shared: &Shared) -> Option<Response> {
             "this connector does not create zones; set local_api.zones = true to allow it",
         )
     })
-}
-
-/// The sessions that run through this connector, the oldest first.
-async fn sessions(State(shared): State<Arc<Shared>>) -> Response {
-    Json(serde_json::json!({ "sessions": shared.running.view() })).into_response()
 }
 
 /// The servers, and what is known of them.

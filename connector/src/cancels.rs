@@ -40,7 +40,7 @@ pub async fn carry(request: &[u8], shared: &Arc<Shared>) -> Result<(), Failed> {
 /// The addresses of the servers that may have the session.
 fn addressees(request: &[u8], shared: &Shared) -> Vec<String> {
     let known = match Packet::parse(request) {
-        Ok(Packet::Cancel { pid, .. }) => shared.running.servers_of(pid),
+        Ok(Packet::Cancel { pid, secret }) => shared.running.servers_of(pid, secret),
         _ => Vec::new(),
     };
     if !known.is_empty() {
@@ -63,13 +63,21 @@ async fn ask(address: &str, request: &[u8], shared: &Shared) -> Result<(), Faile
         .map_err(|_| Failed::Silent(shared.answer_timeout))
 }
 
-/// Opens a tunnel for a cancel request. Few are opened at a time: in a storm of them the processor
-/// is still there for sessions.
+/// A tunnel for a cancel request: a new one, or one that is open already, for a server that ends takes no
+/// connections and has its sessions still. Few are opened at a time: in a storm of them the processor is
+/// still there for sessions.
 async fn open_in_turn(address: &str, shared: &Shared) -> Result<Tunnel, Failed> {
     // The semaphore is never closed.
     let _turn = shared.opening_for_cancels.acquire().await;
     if shared.revoked.standing(Instant::now()) != Standing::Fresh {
         return Err(Failed::RevocationsUnknown);
     }
-    opening::open_tunnel(address, shared).await
+    match opening::open_tunnel(address, shared).await {
+        Ok(tunnel) => Ok(tunnel),
+        Err(error) => {
+            let server = shared.servers.at(address);
+            let kept = server.and_then(|it| it.warm.take(&shared.tls, &shared.revoked));
+            kept.ok_or(error)
+        }
+    }
 }

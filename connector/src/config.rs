@@ -54,8 +54,8 @@ pub struct Config {
     #[serde(default)]
     pub checks: Checks,
     /// `warm_tunnels`
-    #[serde(default = "default_warm_tunnels")]
-    pub warm_tunnels: CountOrNone,
+    #[serde(default)]
+    pub warm_tunnels: Option<CountOrNone>,
     /// `connect_timeout`
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Period,
@@ -118,10 +118,6 @@ fn default_api_listen() -> OneOrSeveral<Address> {
 
 fn loopback(port: u16) -> Address {
     Address::Tcp(([127, 0, 0, 1], port).into())
-}
-
-fn default_warm_tunnels() -> CountOrNone {
-    CountOrNone(4)
 }
 
 fn default_connect_timeout() -> Period {
@@ -328,8 +324,8 @@ const OWN: &[Key] = &[
     text(
         "warm_tunnels",
         "COUNT",
-        "4",
-        "Tunnels to each server that are kept open for sessions to come, so that these wait for no handshake. 0: none.",
+        "4; 0 where nothing is checked",
+        "Tunnels to each server that are kept open for sessions to come, so that these wait for no handshake. 0: none, as it is by default with one server of which nothing is known: something that balances may stand there, and what it chose a while ago need not be right now.",
     ),
     text(
         "connect_timeout",

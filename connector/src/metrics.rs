@@ -42,6 +42,8 @@ pub struct Metrics {
     pub tunnels_failed: Counter,
     /// Sessions whose tunnel broke under them.
     pub tunnels_lost: Counter,
+    /// Servers that broke off telling who is revoked and how they stand, or could not be heard.
+    pub watches_lost: Counter,
     /// Cancel requests carried.
     pub cancels: Counter,
     /// Connections that were closed because too many had not begun.
@@ -95,6 +97,10 @@ impl Metrics {
         );
         let tunnels_failed = counter("tunnels_failed", "Tunnels that could not be opened");
         let tunnels_lost = counter("tunnels_lost", "Sessions whose tunnel broke under them");
+        let watches_lost = counter(
+            "watches_lost",
+            "Times that a server was not heard of who is revoked and how it stands, or no more",
+        );
         let cancels = counter("cancels", "Cancel requests carried");
         let connections_dropped = counter(
             "connections_dropped",
@@ -113,6 +119,7 @@ impl Metrics {
             sessions_on_warm_tunnels,
             tunnels_failed,
             tunnels_lost,
+            watches_lost,
             cancels,
             connections_dropped,
             users_refused,

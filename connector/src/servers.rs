@@ -36,7 +36,7 @@ pub struct Server {
     /// Its control API.
     pub control: control::Client,
     /// The same, for as long as a check may take.
-    checked: control::Client,
+    pub checked: control::Client,
     /// Tunnels that wait for a session.
     pub warm: Warm,
     /// What it says of itself, while it speaks.

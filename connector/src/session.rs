@@ -188,9 +188,10 @@ async fn carry(
         answer,
         early,
     } = opened;
+    let on = (chosen.name(), server.identity.id.as_str());
     let entered = shared
         .running
-        .enter(chosen.name(), came.peer.to_string(), came.address);
+        .enter(on, came.peer.to_string(), came.address);
     let carried = Carried {
         server: &server.serial,
         chosen: &chosen,
@@ -335,8 +336,8 @@ async fn server_to_app(
     let mut pass = async |boundaries: &mut Boundaries, app: &mut _, chunk: &[u8]| {
         let unreadable = |error| Failed::Lost(io::Error::other(error));
         boundaries.pass(chunk).map_err(unreadable)?;
-        if let Some(number) = greeting.pass(chunk).map_err(unreadable)? {
-            entered.is_process(number);
+        if let Some(key_data) = greeting.pass(chunk).map_err(unreadable)? {
+            entered.key_data(&key_data);
         }
         AsyncWriteExt::write_all(app, chunk)
             .await
@@ -370,17 +371,18 @@ async fn server_to_app(
         }
         pass(&mut boundaries, &mut app, &chunk).await?;
     };
-    if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
-        tell(&mut app, refusal).await?;
+    let told = if boundaries.between_messages() && boundaries.last_tag() != Some(b'E') {
+        tell(&mut app, refusal).await
     } else {
-        // In the middle of a message nothing can be said but that no more comes.
-        app.shutdown().await.map_err(Failed::Application)?;
+        // It has been told why already; or it is in the middle of a message, where nothing can be said but
+        // that no more comes.
+        app.shutdown().await.map_err(Failed::Application)
+    };
+    let Some(why) = lost else {
+        return told;
+    };
+    if matches!(why, Failed::Lost(_) | Failed::Silent(_)) {
+        shared.metrics.tunnels_lost.inc();
     }
-    match lost {
-        None => Ok(()),
-        Some(why) => {
-            shared.metrics.tunnels_lost.inc();
-            Err(why)
-        }
-    }
+    Err(why)
 }

@@ -18,6 +18,9 @@ use crate::users::AllowUsers;
 /// Tunnels that are opened for cancel requests at once; more requests wait.
 const OPENING_FOR_CANCELS: usize = 16;
 
+/// Tunnels that wait at each server, where it is known how servers are.
+const WARM_TUNNELS: usize = 4;
+
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
     /// Where sessions and requests go.
@@ -81,13 +84,18 @@ impl Shared {
             allow_users,
             metrics,
         } = parts;
+        let has_choice = servers.has_choice();
         Self {
             servers,
             tls,
             revoked,
             allow_users,
             zones_allowed: config.local_api.zones,
-            warm_tunnels: config.warm_tunnels.0,
+            warm_tunnels: match config.warm_tunnels {
+                Some(count) => count.0,
+                None if has_choice => WARM_TUNNELS,
+                None => 0,
+            },
             connect_timeout: config.connect_timeout.0,
             answer_timeout: config.answer_timeout.0,
             startup_timeout: config.startup_timeout.0,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use control::{ClientError, Revocations, Watch};
+use control::{ClientError, Revocations};
 use tunnel::{BadSerial, Serial, TooManyRevoked};
 
 use crate::servers::Server;
@@ -41,56 +41,117 @@ pub async fn run(server: Arc<Server>, shared: Arc<Shared>) {
 /// Connects again whenever the connection is lost, until dropped.
 async fn go_on(server: &Server, shared: &Shared) {
     let mut wait = FIRST_WAIT;
-    let mut well = true;
+    let mut said = Said::new(shared.servers.has_choice());
     loop {
-        let mut heard = false;
-        let Err(error) = listen(server, shared, &mut heard).await;
+        let mut heard = Heard::default();
+        let Err(error) = listen(server, shared, &mut said, &mut heard).await;
         server.is_silent();
-        if heard {
-            wait = FIRST_WAIT;
+        shared.metrics.watches_lost.inc();
+        if heard.anything {
             shared.servers.fell_silent(server);
         }
-        let server = server.address.as_str();
-        if shared.servers.has_choice() {
-            // That it is down is said where that is found out.
-            tracing::debug!(%error, server, "the server does not tell which certificates are revoked");
-        } else if std::mem::replace(&mut well, false) || heard {
-            // Said once until it is heard again.
-            tracing::warn!(%error, "the server does not tell which certificates are revoked");
+        if heard.revocations {
+            wait = FIRST_WAIT;
         }
+        said.lost(&server.address, &error, heard.revocations);
         tokio::time::sleep(wait).await;
         wait = LONGEST_WAIT.min(wait * 2);
     }
 }
 
+/// What was heard on one connection.
+#[derive(Default)]
+struct Heard {
+    anything: bool,
+    /// A list that could be used.
+    revocations: bool,
+}
+
 /// One connection, to its end.
-async fn listen(server: &Server, shared: &Shared, heard: &mut bool) -> Result<Infallible, Unheard> {
+async fn listen(
+    server: &Server,
+    shared: &Shared,
+    said: &mut Said,
+    heard: &mut Heard,
+) -> Result<Infallible, Unheard> {
     let mut watch = server.control.watch().await?;
     let serial = watch.server.serial.clone();
+    let hear = async {
+        let (mut number, mut standing) = (None, None);
+        loop {
+            let news = watch.next().await?;
+            // What is not said again is as it was.
+            standing = news.standing.or(standing);
+            shared.servers.heard(server, standing.as_ref());
+            heard.anything = true;
+            let Some(revocations) = news.revocations else {
+                continue;
+            };
+            take_over(shared, &revocations, &mut number)?;
+            if !std::mem::replace(&mut heard.revocations, true) {
+                said.heard(&server.address, number);
+            }
+        }
+    };
     tokio::select! {
-        ended = hear(server, shared, &mut watch, heard) => ended,
+        ended = hear => ended,
         () = shared.revoked.revoked(&serial) => Err(Unheard::Revoked),
     }
 }
 
-async fn hear(
-    server: &Server,
-    shared: &Shared,
-    watch: &mut Watch,
-    heard: &mut bool,
-) -> Result<Infallible, Unheard> {
-    let (mut number, mut standing) = (None, None);
-    loop {
-        let news = watch.next().await?;
-        // What is not said again is as it was.
-        standing = news.standing.or(standing);
-        shared.servers.heard(server, standing.as_ref());
-        let Some(revocations) = news.revocations else {
-            continue;
+/// What the log was told of one server: each of the two once, until the other has held for a while.
+struct Said {
+    /// That a server is down is said where that is found out.
+    has_choice: bool,
+    lost: Option<Instant>,
+    heard: Option<Instant>,
+    /// How often it was heard and lost again since the log was told so.
+    flaps: u32,
+}
+
+/// What is lost and heard again in turn is told this often at most.
+const SELDOM: Duration = Duration::from_secs(10);
+
+/// Where there are several servers, one that is lost so often in that time is told of although each time
+/// it mends at once.
+const FLAPS: u32 = 5;
+
+impl Said {
+    fn new(has_choice: bool) -> Self {
+        Self {
+            has_choice,
+            lost: None,
+            heard: None,
+            flaps: 0,
+        }
+    }
+
+    fn lost(&mut self, server: &str, error: &Unheard, heard: bool) {
+        self.flaps += u32::from(heard);
+        let is_told = self.lost.is_some_and(|at| at.elapsed() < SELDOM);
+        let is_ours_to_tell = match error {
+            Unheard::Client(_) if self.has_choice => self.flaps >= FLAPS,
+            _ => true,
         };
-        take_over(shared, &revocations, &mut number)?;
-        if !std::mem::replace(heard, true) {
-            tracing::info!(number, "the server tells which certificates are revoked");
+        // Said once until it is heard again.
+        let is_news = self.lost.is_none() || self.heard >= self.lost;
+        if is_told || !is_ours_to_tell || !is_news {
+            tracing::debug!(%error, server, "the server does not tell which certificates are revoked");
+            return;
+        }
+        let times = std::mem::take(&mut self.flaps).max(1);
+        tracing::warn!(%error, server, times, "the server does not tell which certificates are revoked");
+        self.lost = Some(Instant::now());
+    }
+
+    fn heard(&mut self, server: &str, number: Option<u64>) {
+        if self.heard.is_none() || self.lost > self.heard {
+            tracing::info!(
+                server,
+                number,
+                "the server tells which certificates are revoked"
+            );
+            self.heard = Some(Instant::now());
         }
     }
 }

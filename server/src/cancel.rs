@@ -1,16 +1,18 @@
-//! Which session a cancel request means.
+//! Which session a cancel request means, and that its database hears of it.
 //!
 //! BackendKeyData passes unchanged, so the pair in it names the session here too. A cancel counts
-//! only if it comes from the client whose session it is.
+//! only if it comes from the client whose session it is. Where no session here is meant, `peers` are asked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use control::SessionView;
 use envelope::ClientId;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::flow::Flow;
+use crate::shared::Shared;
 
 /// The sessions that can be cancelled.
 #[derive(Default)]
@@ -70,6 +72,23 @@ impl Cancels {
             .map(|entry| entry.session.clone())
     }
 
+    /// The sessions, of one client or of all.
+    #[must_use]
+    pub fn view(&self, of: Option<&ClientId>) -> Vec<SessionView> {
+        let sessions = self.lock();
+        let entries = sessions
+            .iter()
+            .flat_map(|(pid, entries)| entries.iter().map(|entry| (*pid, &entry.session)));
+        entries
+            .filter(|(_, session)| of.is_none_or(|client| session.client == *client))
+            .map(|(process, session)| SessionView {
+                client: session.client.to_string(),
+                database: session.database.clone(),
+                process,
+            })
+            .collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Vec<Arc<Entry>>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -85,6 +104,26 @@ impl Drop for Registered {
             }
         }
     }
+}
+
+/// Sends a cancel request on to the database of the session that it means, and returns when PostgreSQL
+/// has dealt with it; false where no session here is meant. Not to be dropped before: the session waits.
+pub async fn deliver(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) -> bool {
+    let Some(session) = shared.cancels.find(pid, secret, client) else {
+        return false;
+    };
+    shared.metrics.cancels.inc();
+    let in_flight = session.flow.cancel_begins();
+    let Some(_turn) = in_flight.turn().await else {
+        return true;
+    };
+    let request = wire::originate::cancel_request(pid, secret);
+    if let Some(node) = shared.databases.at(&session.database)
+        && let Err(error) = node.database.cancel(&request).await
+    {
+        tracing::warn!(%error, "a cancel request did not reach the database");
+    }
+    true
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chooser::settings::{Balance, Bind, Checks, Needs, OneOrSeveral, twice};
 use control::{ByteSize, Count, Live, LogLevel, OnRefused, Period, ZoneMode};
-use daemon::{Listen, LockMemory, LogSettings, Subnet};
+use daemon::{HostPort, Listen, LockMemory, LogSettings, Subnet};
 use keystore::{EtcdSettings, Place, StoreAddress};
 use serde::{Deserialize, Serialize};
 use tunnel::Tuning;
@@ -30,6 +30,9 @@ pub struct Config {
     /// `proxy_protocol_from`
     #[serde(default)]
     pub proxy_protocol_from: Vec<Subnet>,
+    /// `peers`
+    #[serde(default)]
+    pub peers: Vec<HostPort>,
     /// `ops_listen`
     #[serde(default = "default_ops_listen")]
     pub ops_listen: Listen,
@@ -184,6 +187,7 @@ fn default_monitor_timeout() -> Period {
 
 /// The keys that apply to a running program, on SIGHUP.
 const LIVE: &[&str] = &[
+    "peers",
     "store",
     "etcd.ca",
     "etcd.certificate",
@@ -289,7 +293,7 @@ mod tests {
     fn the_table_of_keys_and_the_configuration_agree() {
         let config: Config = serde_json::from_value(serde_json::json!({
             "store": "s",
-            "database": { "address": "d:1" },
+            "databases": ["d:1"],
             "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
         }))
         .unwrap();

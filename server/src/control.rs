@@ -1,6 +1,7 @@
 //! The control API, answered to whoever the certificate says is asking.
 
 mod drain;
+mod sessions;
 mod settings;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
         .route(path::DRAIN, post(drain::drain))
+        .route(path::SESSIONS, get(sessions::show))
+        .route(path::CANCEL, post(sessions::cancel))
         .route(path::SETTINGS, get(settings::show).post(settings::change))
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
@@ -247,12 +250,7 @@ async fn create_zone(
     id: Option<ZoneId>,
 ) -> Result<KeyRecord, Problem> {
     let creator = caller(identity)?;
-    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
-        return Err(Problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "it is not known which certificates are revoked".into(),
-        ));
-    }
+    is_known_who_is_revoked(shared)?;
     let asked = creator.clone();
     let record = shared
         .keys
@@ -297,13 +295,18 @@ fn admin(identity: &Identity, shared: &Shared, what: &str) -> Result<(), Problem
     if identity.role != Role::Admin {
         return Err(forbidden(&format!("only an admin's certificate {what}")));
     }
-    if shared.revoked.standing(Instant::now()) != Standing::Fresh {
-        return Err(Problem(
+    is_known_who_is_revoked(shared)
+}
+
+/// Who may be revoked changes nothing and has nothing done.
+fn is_known_who_is_revoked(shared: &Shared) -> Result<(), Problem> {
+    match shared.revoked.standing(Instant::now()) {
+        Standing::Fresh => Ok(()),
+        _ => Err(Problem(
             StatusCode::SERVICE_UNAVAILABLE,
             "it is not known which certificates are revoked".into(),
-        ));
+        )),
     }
-    Ok(())
 }
 
 fn caller(identity: &Identity) -> Result<ClientId, Problem> {

@@ -28,8 +28,6 @@ pub use nodes::{Node, Nodes};
 pub struct Databases {
     nodes: Nodes,
     ways: Ways<Nodes>,
-    /// What each listener's sessions need.
-    targets: Vec<Target>,
 }
 
 impl Databases {
@@ -54,8 +52,7 @@ impl Databases {
             .iter()
             .map(|bind| config.balance.listener(&bind.needs))
             .collect();
-        let targets: Vec<_> = listeners.iter().map(|it| it.choice.target).collect();
-        let is_any = targets.iter().all(|it| *it == Target::Any);
+        let is_any = listeners.iter().all(|it| it.choice.target == Target::Any);
         let nodes = Nodes::new(list);
         metrics.add_databases(nodes.list());
         let ways = match nodes.list() {
@@ -80,11 +77,7 @@ impl Databases {
                 Ways::Several(chooser.map_err(|error| format!("databases: {error}"))?)
             }
         };
-        Ok(Self {
-            nodes,
-            ways,
-            targets,
-        })
+        Ok(Self { nodes, ways })
     }
 
     /// Begins to watch them, where they are to be watched.
@@ -135,21 +128,16 @@ impl Databases {
         }
     }
 
-    /// How the database stands that sessions of this listener get, the first being 0: nothing where it
-    /// is not watched, and then again nothing where there is none for them.
+    /// How the best of the databases stands that sessions of this listener get, the first being 0: nothing
+    /// where they are not watched, and then again nothing where there is none for them.
     #[must_use]
     pub fn standing(&self, listener: usize) -> Option<Option<DatabaseStanding>> {
         let Some(chooser) = self.ways.chooser() else {
             let monitor = self.list().first()?.monitor.as_ref()?;
             return Some(monitor.heard().standing());
         };
-        let target = self.targets.get(listener).copied();
-        let standings = self.usable(chooser).filter_map(|it| it.standing());
-        let serving = standings.filter(|it| match target {
-            None | Some(Target::Any) => true,
-            Some(Target::Primary) => it.role == DatabaseRole::Primary,
-            Some(Target::Replica) => it.role == DatabaseRole::Replica,
-        });
+        let serving = chooser.served_by(listener);
+        let serving = serving.iter().filter_map(|name| self.at(name)?.standing());
         Some(serving.max_by_key(rank))
     }
 

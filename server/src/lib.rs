@@ -25,6 +25,7 @@ mod metrics;
 mod monitor;
 mod opener;
 mod ops;
+mod peers;
 mod refusals;
 mod revocations;
 mod session;
@@ -43,7 +44,7 @@ use daemon::{
 use keystore::{MasterKey, Secret, Store};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tunnel::{Revoked, ServerTls};
+use tunnel::{ClientTls, Revoked, ServerTls};
 
 use crate::config::Config;
 use crate::contact::Contact;
@@ -51,6 +52,7 @@ use crate::databases::Databases;
 use crate::keys::{Keys, Opened};
 use crate::listen::ListenerNumber;
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::settings::{Configured, Settings};
 use crate::shared::Shared;
 
@@ -64,7 +66,7 @@ master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
 Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
 configuration again: live settings (zone_mode, on_refused, max_open_row, open_memory, \
-drain_timeout, max_crl_age, max_stale, log.level) and another place of the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
+drain_timeout, max_crl_age, max_stale, log.level), peers and another place of the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
 tls.private_key and tls.ca to new ones. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
@@ -104,6 +106,7 @@ pub fn from_command_line() -> Result<(), Failure> {
 /// What the configuration names, read and checked.
 struct Prepared {
     tls: ServerTls,
+    peers: Peers,
     revoked: Revoked,
     databases: Databases,
     metrics: Metrics,
@@ -115,7 +118,7 @@ impl Prepared {
     fn new(loaded: &Loaded<Config>) -> Result<Self, Failure> {
         let config = &loaded.config;
         let revoked = Revoked::new(config.max_crl_age.0, Instant::now());
-        let setup = certificates::read(config, &revoked)
+        let setups = certificates::read(config, &revoked)
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let mut metrics = Metrics::new();
         let databases = Databases::new(config, &mut metrics).map_err(Failure::Usage)?;
@@ -135,8 +138,9 @@ impl Prepared {
         };
         let contact = Contact::new(asked, config.max_stale.0);
         Ok(Self {
-            keys: Keys::new(opened, &setup.identity.id, contact),
-            tls: ServerTls::new(setup),
+            keys: Keys::new(opened, &setups.server.identity.id, contact),
+            tls: ServerTls::new(setups.server),
+            peers: Peers::new(&config.peers, Arc::new(ClientTls::new(setups.client))),
             revoked,
             databases,
             metrics,
@@ -287,9 +291,13 @@ fn read_again(layers: &Layers, shared: &Shared) -> Result<(Config, Configured), 
     // Reading files and asking etcd takes a while, and this is an async thread.
     let opened = tokio::task::block_in_place(|| open_again(&config, shared))?;
     certificates::read(&config, &shared.revoked)
-        .and_then(|setup| shared.tls.exchange(setup))
+        .and_then(|setups| {
+            shared.tls.exchange(setups.server)?;
+            shared.peers.tls.exchange(setups.client)
+        })
         .map_err(|error| Failure::Usage(error.to_string()))?;
     shared.databases.apply(databases);
+    shared.peers.replace(&config.peers);
     if let Some(opened) = opened {
         let address = opened.place.address.clone();
         if address != shared.keys.opened().place.address {

@@ -19,6 +19,7 @@ use tunnel::{Identity, PeerCertificate, Serial};
 use wire::startup::Packet;
 
 use self::peer::{Peer, Turned};
+use crate::cancel;
 use crate::control;
 use crate::session::{Ended, Session};
 use crate::shared::Shared;
@@ -178,22 +179,10 @@ async fn overdue(session: &Session) {
     tokio::time::sleep(FAREWELL).await;
 }
 
-/// Sends a cancel request on, and returns when PostgreSQL has dealt with it.
+/// Has a cancel request dealt with, here or by the server that has its session.
 async fn cancel(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) {
-    let Some(session) = shared.cancels.find(pid, secret, client) else {
-        tracing::debug!(%client, "a cancel request means no session here");
-        return;
-    };
-    shared.metrics.cancels.inc();
-    let in_flight = session.flow.cancel_begins();
-    let Some(_turn) = in_flight.turn().await else {
-        return;
-    };
-    let request = wire::originate::cancel_request(pid, secret);
-    let Some(node) = shared.databases.at(&session.database) else {
-        return;
-    };
-    if let Err(error) = node.database.cancel(&request).await {
-        tracing::warn!(%error, "a cancel request did not reach the database");
+    if !cancel::deliver(client, pid, secret, shared).await {
+        shared.metrics.cancels_unknown.inc();
+        shared.peers.cancel(client, pid, secret).await;
     }
 }

@@ -166,6 +166,8 @@ pub struct Metrics {
     pub long_rows_passed: Counter,
     /// Cancel requests that found their session.
     pub cancels: Counter,
+    /// Those that found none here.
+    pub cancels_unknown: Counter,
     refused: Family<RefusedLabels, Counter>,
 }
 
@@ -189,6 +191,7 @@ impl Metrics {
             opened_zone: opened.get_or_create_owned(&OpenedLabels { owner: "zone" }),
             long_rows_passed: Counter::default(),
             cancels: Counter::default(),
+            cancels_unknown: Counter::default(),
             refused: Family::default(),
         };
         metrics.register(opened)
@@ -256,6 +259,11 @@ impl Metrics {
             "cancels",
             "Cancel requests that found their session",
             self.cancels.clone(),
+        );
+        registry.register(
+            "cancels_unknown",
+            "Cancel requests whose session is not here; they were put to the peers",
+            self.cancels_unknown.clone(),
         );
         self
     }

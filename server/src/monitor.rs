@@ -57,6 +57,8 @@ struct State {
     answer: Option<(Answer, Instant)>,
     /// Whether the last connection was not taken.
     closed: bool,
+    /// When the replica was last seen to receive and to have replayed all of it.
+    up_to_date: Option<Instant>,
     /// What the log was told last.
     told: Option<Told>,
 }
@@ -159,7 +161,9 @@ impl Heard {
         let mut state = self.lock();
         let problem = match answer {
             Ok(answer) => {
-                state.answer = Some((answer, Instant::now()));
+                let now = Instant::now();
+                let answer = answer.following(&mut state.up_to_date, now);
+                state.answer = Some((answer, now));
                 state.closed.then_some(Problem::Closed)
             }
             Err(problem) => {

@@ -20,6 +20,7 @@ use crate::limits::Limits;
 use crate::listen::Source;
 use crate::metrics::Metrics;
 use crate::opener::Policy;
+use crate::peers::Peers;
 use crate::refusals::RefusalLog;
 use crate::settings::Settings;
 use crate::standing;
@@ -63,6 +64,8 @@ pub struct Shared {
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
+    /// The other servers of the fleet.
+    pub peers: Peers,
     /// Networks whose connections say for whom they are.
     pub proxied_from: Vec<Subnet>,
     /// How long a peer may take to its certificate.
@@ -86,6 +89,7 @@ impl Shared {
     pub fn new(config: &Config, prepared: Prepared, log: LogHandle, ending: Shutdown) -> Self {
         let Prepared {
             tls,
+            peers,
             revoked,
             databases,
             mut metrics,
@@ -122,6 +126,7 @@ impl Shared {
             controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             sessions: Sessions::default(),
             cancels: Arc::default(),
+            peers,
             proxied_from: config.proxy_protocol_from.clone(),
             startup_timeout: config.startup_timeout.0,
             tunnel_timeout: config.tunnel_timeout.0,

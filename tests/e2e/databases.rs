@@ -1,7 +1,7 @@
 //! A server that chooses between a primary and its replica: sessions get the one that their listener is
 //! for, follow a promotion, and do not notice when one dies.
 
-mod faults;
+mod deadlines;
 
 use std::thread;
 
@@ -30,9 +30,16 @@ struct Stand {
 
 impl Stand {
     fn start(lines: &[&str]) -> Self {
+        Self::before(Self::settings().start_pair(), lines)
+    }
+
+    /// Where sessions come faster than they end, it is not PostgreSQL that refuses.
+    fn settings() -> Settings {
+        Settings::new().line("max_connections = 500")
+    }
+
+    fn before(pair: Pair, lines: &[&str]) -> Self {
         let keys = Keys::new();
-        // Where sessions come faster than they end, it is not PostgreSQL that refuses.
-        let pair = Settings::new().line("max_connections = 500").start_pair();
         keys.add_client("app");
         let lines = [&[WATCHED], lines].concat();
         let list = [&pair.primary, &pair.replica].map(|it| it.address().to_string());
@@ -123,6 +130,21 @@ fn sessions_get_the_database_that_their_listener_is_for() {
         let up = format!("database_up{{database=\"{address}\"}}");
         assert_eq!(stand.server.counted(&up), 1);
     }
+}
+
+#[test]
+fn peers_are_told_of_what_sessions_get() {
+    let mut stand = Stand::start(&[]);
+    let app = stand.keys.client_identity("app");
+    let mut news = Watch::start(&app, stand.server.port_of(REPLICA));
+    news.until("the replica", |it| it["database"]["role"] == "replica");
+    stand.pair.replica.crash();
+    // Its sessions get the primary, as fallback_to_primary says.
+    news.until("the primary", |it| {
+        it["database"]["role"] == "primary" && it["availability"] == "accepting"
+    });
+    stand.pair.primary.crash();
+    news.until("nobody", |it| it["availability"] == "refusing");
 }
 
 #[test]

@@ -97,7 +97,7 @@ impl Stand {
     fn every_socket_asks(&self, host: &Host, ports: &[u16]) {
         let sockets = Program::at("ss")
             .args(["-tnoH", "state", "established"])
-            .namespace(host.namespace());
+            .namespace(host.namespace().name());
         until("every connection to be looked after", || {
             let all = sockets.run().success();
             let has = |port: &u16| all.lines().any(|line| line.contains(&format!(":{port} ")));

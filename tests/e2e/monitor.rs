@@ -1,10 +1,9 @@
 //! What a server tells of its database: role, timeline and position of a primary and its replica, a
 //! promotion, and a database that is gone.
 
-mod gone;
+mod deadlines;
 mod logins;
 
-use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::raw::message;
@@ -199,34 +198,6 @@ fn are_told(settings: &Settings) {
 }
 
 #[test]
-fn a_promotion_is_told_as_soon_as_was_promised() {
-    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
-    pair.primary.query(CREATE);
-    pair.wait_for_replay();
-    let server = watcher.server(&keys, &pair.replica.address().to_string(), &[]);
-    let mut news = watch(&keys, &server);
-    news.until("the replica", has_role("replica"));
-    let told = thread::spawn(move || news.until("the promotion", has_role("primary")));
-
-    let mut direct = pair.replica.address().raw();
-    direct.start();
-    direct.query("select pg_promote(false)");
-    let seen = until("the promotion", || {
-        let answer = direct.query("select pg_is_in_recovery()");
-        (harness::raw::rows(&answer)[0][0].as_deref() == Some(b"f")).then(Instant::now)
-    });
-    direct.send(message::terminate());
-    let (standing, told) = told.join().unwrap();
-    let late = told.saturating_duration_since(seen);
-    assert!(late < INTERVAL + TOLD_WITHIN, "told after {late:?}");
-    assert_eq!(standing["database"]["timeline"], 2);
-    let line = server
-        .process()
-        .wait_for_line("the database has become another");
-    assert!(line.contains("role=primary timeline=2"), "{line}");
-}
-
-#[test]
 fn what_changes_all_the_time_is_told_ten_times_a_second_at_most() {
     let stand = Stand::with(&scram(), &["monitor_interval = '10ms'"]);
     stand.database.query("create table t (x int)");
@@ -325,4 +296,29 @@ fn a_database_that_is_not_watched_is_no_reason_to_refuse() {
     assert!(!server.ops("/metrics").text().contains("database_answers"));
     let sessions = "select count(*) from pg_stat_activity where application_name like 'pgseal%'";
     assert_eq!(database.value(sessions), "0");
+}
+
+#[test]
+fn a_replica_that_is_cut_off_from_its_primary_gets_later_although_it_has_replayed_all_it_has() {
+    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    pair.primary.query(CREATE);
+    pair.wait_for_replay();
+    let server = watcher.server(&keys, &pair.replica.address().to_string(), &[]);
+    let mut news = watch(&keys, &server);
+    let delay = |standing: &Value| standing["database"]["delay_ms"].as_u64();
+    news.until("it to be up to date", |it| delay(it) == Some(0));
+    let reload = "select pg_reload_conf()";
+    pair.replica
+        .query("alter system set primary_conninfo = 'host=/nowhere'");
+    let cut = Instant::now();
+    pair.replica.query(reload);
+    let (standing, _) = news.until("it to be late", |it| delay(it) > Some(1000));
+    let late = u128::from(delay(&standing).unwrap());
+    assert!(
+        late <= cut.elapsed().as_millis() + INTERVAL.as_millis(),
+        "{late} ms"
+    );
+    pair.replica.query("alter system reset primary_conninfo");
+    pair.replica.query(reload);
+    news.until("it to be up to date", |it| delay(it) == Some(0));
 }

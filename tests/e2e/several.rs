@@ -1,9 +1,9 @@
 //! A connector that chooses between several servers: how sessions are spread, and what applications
 //! notice when a server dies, hangs or drains.
 
+mod cancels;
 mod chosen;
-mod dropped;
-mod faults;
+mod deadlines;
 mod lists;
 mod roles;
 mod stats;
@@ -57,18 +57,7 @@ pub fn under_connects(
     after: Duration,
     fault: impl FnOnce(),
 ) -> Vec<Connect> {
-    under_connects_every(Duration::from_millis(10), address, then, after, fault)
-}
-
-/// [`under_connects`] at another pace.
-fn under_connects_every(
-    pace: Duration,
-    address: Address,
-    then: Then,
-    after: Duration,
-    fault: impl FnOnce(),
-) -> Vec<Connect> {
-    connects(address, then, pace, PATIENCE, || {
+    connects(address, then, Duration::from_millis(10), PATIENCE, || {
         fault();
         let end = Instant::now() + after;
         until("the time to be over", || {

@@ -1,6 +1,7 @@
 //! Time: PostgreSQL's own time-outs are heard as on a direct connection, and no time-out of ours
 //! ends a session that has begun.
 
+use harness::raw::tls::Hello;
 use harness::raw::{Ended, Message, Session, message, tags};
 use harness::{Address, Chain, Keys};
 
@@ -89,4 +90,19 @@ fn no_time_out_of_ours_ends_a_session_that_is_idle_or_waits() {
     for session in [&mut idle, &mut in_block] {
         assert_eq!(tags(&session.query("select 1")), "TDCZ");
     }
+}
+
+#[test]
+fn a_tunnel_for_which_no_session_came_is_closed_and_worth_no_line() {
+    let keys = Keys::new();
+    keys.add_client("app");
+    let chain = Chain::builder().server("tunnel_timeout = '300ms'");
+    let link = chain.start_link(&keys);
+    let waiting = Hello::from(&keys.client_identity("app"))
+        .alpn(&["postgresql"])
+        .connect(link.server.port());
+    assert_eq!(waiting.unwrap().read(), Err(Ended::Closed));
+    assert_eq!(link.server.counted("peers_refused_total"), 0);
+    let log = link.server.process().log();
+    assert!(!log.contains("WARN"), "{log}");
 }

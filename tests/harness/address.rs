@@ -1,22 +1,28 @@
 //! Where a session starts: a host, a port, and what `psql` and `tokio-postgres` make of them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio_postgres::{Client, NoTls};
 
 use crate::raw::Session;
 
-/// The PostgreSQL address of something on 127.0.0.1: a database, a connector, a tap.
+/// The PostgreSQL address of something: a database, a connector, a tap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Address {
+    host: Ipv4Addr,
     port: u16,
 }
 
 impl Address {
-    /// The address of this port.
+    /// The address of this port of 127.0.0.1.
     pub fn local(port: u16) -> Self {
-        Self { port }
+        Self::new(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// The address of a port of any host.
+    pub fn new(host: Ipv4Addr, port: u16) -> Self {
+        Self { host, port }
     }
 
     /// The port.
@@ -26,15 +32,15 @@ impl Address {
 
     /// The same as the standard library has it.
     pub fn socket(self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.port))
+        SocketAddr::from((self.host, self.port))
     }
 
     /// A connection string for user and database `postgres`, without TLS; more can be appended,
     /// and what is appended counts.
     pub fn conninfo(self) -> String {
         format!(
-            "host=127.0.0.1 port={} user=postgres dbname=postgres sslmode=disable",
-            self.port
+            "host={} port={} user=postgres dbname=postgres sslmode=disable",
+            self.host, self.port
         )
     }
 

@@ -1,14 +1,17 @@
 //! One PostgreSQL server with a data directory of its own.
 
 use std::fs;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
+use rustix::process::{Pid, kill_process};
 use tokio_postgres::Client;
 
 use crate::address::Address;
 use crate::ca::{Ca, Identity, Leaf};
 use crate::deadline::until;
 use crate::dir::TestDir;
+use crate::namespace::Namespace;
 use crate::port::{Port, free_port};
 use crate::postgres::{Release, as_owner, give, program};
 use crate::process::{Process, Signal, Stop};
@@ -18,7 +21,6 @@ use crate::settings::{Settings, Tls};
 /// What every cluster of a test is like. `dynamic_shared_memory_type`: the usual kind would leave
 /// files in `/dev/shm` when killed. `wal_keep_size`: a test may search all WAL that was written.
 const BASE: &str = "\
-listen_addresses = '127.0.0.1'
 fsync = off
 full_page_writes = on
 shared_buffers = 16MB
@@ -37,6 +39,9 @@ pub struct Cluster {
     release: Release,
     port: Port,
     dir: TestDir,
+    host: Ipv4Addr,
+    /// The network that it is in, if that is not this host's.
+    namespace: Option<String>,
 }
 
 impl Cluster {
@@ -47,20 +52,24 @@ impl Cluster {
 
     /// A primary, set up but not running yet.
     pub(crate) fn primary(settings: &Settings) -> Self {
-        Self::prepare("primary", settings, "")
+        Self::prepare("primary", settings, "", None)
     }
 
     /// A replica of `primary`, set up but not running yet. It is a second copy of the same template,
     /// so both have the same system identifier, and the primary still has all WAL it ever wrote.
-    pub(crate) fn replica(settings: &Settings, primary: &Self) -> Self {
+    pub(crate) fn replica(
+        settings: &Settings,
+        primary: &Self,
+        namespace: Option<&Namespace>,
+    ) -> Self {
         let (host, port) = (primary.socket_dir().display(), &primary.port);
         let line = format!("primary_conninfo = 'host={host} port={port} user=postgres'\n");
-        let cluster = Self::prepare("replica", settings, &line);
+        let cluster = Self::prepare("replica", settings, &line, namespace);
         cluster.write("standby.signal", "");
         cluster
     }
 
-    fn prepare(name: &str, settings: &Settings, line: &str) -> Self {
+    fn prepare(name: &str, settings: &Settings, line: &str, namespace: Option<&Namespace>) -> Self {
         let dir = TestDir::new(name);
         give(dir.path());
         let port = free_port();
@@ -70,8 +79,11 @@ impl Cluster {
             release: settings.release,
             port,
             dir,
+            host: namespace.map_or(Ipv4Addr::LOCALHOST, Namespace::ip),
+            namespace: namespace.map(|it| it.name().to_owned()),
         };
         let mut config = format!("{BASE}{line}");
+        config.push_str(&format!("listen_addresses = '{}'\n", cluster.host));
         config.push_str(&format!("port = {}\n", cluster.port));
         config.push_str(&format!(
             "unix_socket_directories = '{}'\n",
@@ -114,12 +126,15 @@ impl Cluster {
     /// Starts it and does not wait.
     pub(crate) fn launch(&mut self) {
         assert!(self.process.is_none(), "the cluster is running");
-        let server = self
+        let mut server = self
             .release
             .program("postgres")
             .stop(Stop::Quit)
             .arg("-D")
             .arg(self.data());
+        if let Some(namespace) = &self.namespace {
+            server = server.namespace(namespace);
+        }
         self.process = Some(as_owner(server).start(&self.dir));
     }
 
@@ -182,6 +197,15 @@ impl Cluster {
         });
     }
 
+    /// Sends a signal to all of its processes: with `STOP` it hangs, with `CONT` it goes on.
+    pub fn signal(&self, signal: Signal) {
+        let first = self.process().pid().cast_signed();
+        for pid in [first].into_iter().chain(self.children()) {
+            // One that has ended since is as good as stopped.
+            let _ = Pid::from_raw(pid).map(|pid| kill_process(pid, signal));
+        }
+    }
+
     /// The processes that its first one has started and that run now.
     pub fn children(&self) -> Vec<i32> {
         let pid = self.process().pid();
@@ -193,7 +217,7 @@ impl Cluster {
 
     /// Where it listens.
     pub fn address(&self) -> Address {
-        Address::local(self.port.number())
+        Address::new(self.host, self.port.number())
     }
 
     /// The directory of its unix socket, for `host=`.
@@ -346,4 +370,13 @@ fn is_alive(pid: i32) -> bool {
 
 fn text(field: Vec<u8>) -> String {
     String::from_utf8_lossy(&field).into_owned()
+}
+
+impl Drop for Cluster {
+    /// A process that was stopped would not hear that it is to end.
+    fn drop(&mut self) {
+        if self.process.as_ref().is_some_and(|it| it.ended().is_none()) {
+            self.signal(Signal::CONT);
+        }
+    }
 }

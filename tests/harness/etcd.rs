@@ -304,7 +304,7 @@ impl<'a> Prepared<'a> {
             etcd = etcd.arg(format!("--{option}={value}"));
         }
         if let Some(namespace) = self.namespace {
-            etcd = etcd.namespace(namespace);
+            etcd = etcd.namespace(namespace.name());
         }
         Member {
             process: etcd.start(&dir),

@@ -50,7 +50,9 @@ impl Host {
     /// Has a program run on it, as its user.
     pub fn runs(&self, program: Program) -> Program {
         let user = self.user.to_string();
-        program.namespace(&self.namespace).account(Some(&user))
+        program
+            .namespace(self.namespace.name())
+            .account(Some(&user))
     }
 
     /// Copies a file to it, for its user's eyes only.

@@ -4,6 +4,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::Ipv4Addr;
 use std::process::{Command, id};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -99,6 +100,12 @@ impl Namespace {
     /// Its address.
     pub fn address(&self) -> String {
         self.address.clone()
+    }
+
+    /// The same, not as text.
+    pub fn ip(&self) -> Ipv4Addr {
+        let parsed = self.address.parse();
+        parsed.unwrap_or_else(|error| panic!("{}: {error}", self.address))
     }
 
     /// Takes its cable out: what is sent to it and by it is lost, without a word.

@@ -1,6 +1,7 @@
 //! A primary and its streaming replica.
 
 use crate::cluster::Cluster;
+use crate::namespace::Namespace;
 use crate::settings::Settings;
 
 /// Two PostgreSQL servers; what is written to the one streams to the other.
@@ -19,10 +20,10 @@ impl Pair {
     }
 
     /// Starts both at the same time.
-    pub(crate) fn start_with(settings: &Settings) -> Self {
+    pub(crate) fn start_with(settings: &Settings, replica: Option<&Namespace>) -> Self {
         let mut primary = Cluster::primary(settings);
         primary.launch();
-        let mut replica = Cluster::replica(settings, &primary);
+        let mut replica = Cluster::replica(settings, &primary, replica);
         replica.launch();
         primary.wait_until_ready();
         primary.create_users(settings);

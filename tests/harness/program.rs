@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use crate::deadline::PATIENCE;
 use crate::dir::TestDir;
-use crate::namespace::Namespace;
 use crate::process::{Process, Stop, spawn};
 
 /// Runs the program unless the test program is gone already: between its start and `setpriv`'s call
@@ -132,9 +131,9 @@ impl Program {
         self
     }
 
-    /// Runs it in this network namespace; only root can.
-    pub fn namespace(mut self, namespace: &Namespace) -> Self {
-        self.namespace = Some(namespace.name().to_owned());
+    /// Runs it in the network namespace of this name; only root can.
+    pub fn namespace(mut self, name: &str) -> Self {
+        self.namespace = Some(name.to_owned());
         self
     }
 

@@ -2,6 +2,7 @@
 
 use crate::ca::Identity;
 use crate::cluster::Cluster;
+use crate::namespace::Namespace;
 use crate::pair::Pair;
 use crate::postgres::Release;
 
@@ -124,7 +125,21 @@ impl Settings {
 
     /// Starts a primary and a replica.
     pub fn start_pair(&self) -> Pair {
-        Pair::start_with(self)
+        Pair::start_with(self, None)
+    }
+
+    /// [`start_pair`](Self::start_pair) with the replica in a network of its own. What is written streams by
+    /// the primary's unix socket, so that a replica that is cut off has lost nobody but its clients.
+    pub fn start_pair_apart(&self, replica: &Namespace) -> Pair {
+        Pair::start_with(self, Some(replica))
+    }
+
+    /// Starts a replica of `primary` in a network of its own; the same holds of it.
+    pub fn start_replica_apart(&self, primary: &Cluster, namespace: &Namespace) -> Cluster {
+        let mut replica = Cluster::replica(self, primary, Some(namespace));
+        replica.start_again();
+        replica.wait_for_replay(&primary.wal_end());
+        replica
     }
 
     /// The whole `pg_hba.conf`.
@@ -137,6 +152,8 @@ impl Settings {
         }
         lines.push("local all all trust".to_owned());
         lines.push("host all all 127.0.0.1/32 trust".to_owned());
+        // Hosts of a network of their own.
+        lines.push("host all all 198.18.0.0/15 trust".to_owned());
         lines.push("local replication all trust".to_owned());
         lines.join("\n") + "\n"
     }

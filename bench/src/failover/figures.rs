@@ -9,7 +9,9 @@ use super::stand::{Fault, Path};
 
 /// One fault on one way, each time.
 pub struct Row {
-    /// What befell a server.
+    /// What was lost.
+    pub lost: &'static str,
+    /// What befell it.
     pub fault: Fault,
     /// How applications came to it.
     pub path: Path,
@@ -17,7 +19,7 @@ pub struct Row {
     pub rounds: Vec<Lost>,
 }
 
-/// What was met when the server was lost once. Times are from the fault on.
+/// What was met when it was lost once. Times are from the fault on.
 pub struct Lost {
     /// How many connects began after it, or were under way.
     pub connects: usize,
@@ -27,22 +29,23 @@ pub struct Lost {
     pub longest: Duration,
     /// When the last one failed.
     pub failed_until: Option<Duration>,
-    /// When a session on the lost server ended, if it did.
+    /// When a session on it ended, if it did.
     pub session_ended: Option<Duration>,
 }
 
 /// A line for each row: the median of its rounds, and the extremes.
 pub fn table(rows: &[Row]) -> String {
     let mut text = String::from(
-        "| fault | way | connects | failed | longest connect, s | failed until, s | session ended after, s |\n\
-         |---|---|---:|---:|---:|---:|---:|\n",
+        "| lost | fault | way | connects | failed | longest connect, s | failed until, s | session ended after, s |\n\
+         |---|---|---|---:|---:|---:|---:|---:|\n",
     );
     for row in rows {
         let of = |measured: fn(&Lost) -> Option<f64>, digits| {
             spread(row.rounds.iter().map(measured).collect(), digits)
         };
         let line = format!(
-            "| {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} |",
+            row.lost,
             row.fault,
             row.path,
             of(|lost| count(lost.connects), 0),
@@ -70,6 +73,7 @@ pub fn json(rows: &[Row]) -> Value {
     };
     let row = |row: &Row| {
         json!({
+            "lost": row.lost,
             "fault": row.fault.to_string(),
             "way": row.path.to_string(),
             "rounds": row.rounds.iter().map(lost).collect::<Vec<_>>(),

@@ -1,10 +1,38 @@
-//! Two servers on hosts of their own before one database, and three ways to them.
+//! What is lost, how, and by which ways applications come to it.
+
+mod replicas;
+mod servers;
 
 use std::fmt;
 
-use harness::{Address, Apart, Connector, Haproxy, Port, Signal, free_port};
+use harness::raw::Session;
+use harness::{Address, Connector, Haproxy, Identity, Port, free_port};
 
-/// What befalls a server.
+pub use replicas::Replicas;
+pub use servers::Servers;
+
+/// Two of something, one of which is lost, and three ways to them.
+pub trait Stand {
+    /// What is lost.
+    const LOST: &'static str;
+
+    /// Where applications connect.
+    fn address(&self, path: Path) -> Address;
+
+    /// Waits until both are up, on every way.
+    fn wait_until_whole(&self);
+
+    /// A session by this way on the one that faults befall.
+    fn session_on_lost(&self, path: Path) -> Session;
+
+    /// Has a fault befall it.
+    fn bring(&mut self, fault: Fault);
+
+    /// Ends that.
+    fn mend(&mut self, fault: Fault);
+}
+
+/// What befalls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Its process is killed: its host refuses connections.
@@ -30,12 +58,12 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How applications come to the servers.
+/// How applications come to the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
-    /// By a connector that chooses, with the settings it has by default.
+    /// By pgseal, which chooses, with the settings it has by default.
     Pgseal,
-    /// By a connector before HAProxy, whose checks are three seconds apart, as guides have them.
+    /// By HAProxy before them, whose checks are three seconds apart, as guides have them.
     Haproxy3s,
     /// The same, one second apart.
     Haproxy1s,
@@ -56,85 +84,26 @@ impl fmt::Display for Path {
     }
 }
 
-/// All of it. Dropped from the top.
-pub struct Stand {
-    by_haproxy: [ByHaproxy; 2],
-    /// The servers, and the connector that chooses between them.
-    pub servers: Apart,
-}
+/// Between the checks of the two ways by HAProxy.
+const INTERVALS: [&str; 2] = ["3s", "1s"];
 
-/// A connector that knows HAProxy alone, and that before the servers.
-struct ByHaproxy {
-    connector: Connector,
-    haproxy: Haproxy,
-    _port: Port,
-}
-
-/// The defaults, but for what a run of faults in a row would meet and a single one does not: a server
-/// that was lost and is back gets its whole share at once, so that the next fault hits as many connects.
+/// The defaults, but for what a run of faults in a row would meet and a single one does not: one that was
+/// lost and is back gets its whole share at once, so that the next fault hits as many connects.
 const CHECKS: [&str; 2] = ["checks.timeout = '500ms'", "checks.slow_start = '1ms'"];
 
-/// Users of hosts that no test has.
-const USERS: [u32; 2] = [30, 31];
-
-impl Stand {
-    /// Starts it.
-    pub fn start() -> Self {
-        let servers = Apart::start(&USERS, &CHECKS);
-        let by_haproxy = ["3s", "1s"].map(|interval| ByHaproxy::start(&servers, interval));
-        Self {
-            by_haproxy,
-            servers,
-        }
-    }
-
-    /// Where applications connect.
-    pub fn address(&self, path: Path) -> Address {
-        let [three, one] = &self.by_haproxy;
-        match path {
-            Path::Pgseal => self.servers.address(),
-            Path::Haproxy3s => three.connector.address(),
-            Path::Haproxy1s => one.connector.address(),
-        }
-    }
-
-    /// Waits until both servers are up, on every way.
-    pub fn wait_until_whole(&self) {
-        (0..USERS.len()).for_each(|server| self.servers.is_up(server));
-        for by in &self.by_haproxy {
-            by.haproxy.wait_until_up("servers", &NAMES);
-        }
-    }
-
-    /// Has a fault befall a server.
-    pub fn bring(&self, fault: Fault, server: usize) {
-        let process = self.servers.servers[server].process();
-        match fault {
-            Fault::Killed => {
-                process.kill();
-            }
-            Fault::Dropped => self.servers.hosts[server].namespace().unplug(),
-            Fault::Hung => process.signal(Signal::STOP),
-        }
-    }
-
-    /// Ends it.
-    pub fn mend(&mut self, fault: Fault, server: usize) {
-        match fault {
-            Fault::Killed => self.servers.servers[server].restart(),
-            Fault::Dropped => self.servers.hosts[server].namespace().plug(),
-            Fault::Hung => self.servers.servers[server].process().signal(Signal::CONT),
-        }
-    }
+/// HAProxy before both.
+struct Balanced {
+    haproxy: Haproxy,
+    port: Port,
 }
 
-/// HAProxy's names of the servers.
+/// HAProxy's names of the two.
 const NAMES: [&str; 2] = ["a", "b"];
 
-impl ByHaproxy {
-    fn start(servers: &Apart, interval: &str) -> Self {
+impl Balanced {
+    /// Starts one, with checks so far apart.
+    fn start(interval: &str, [a, b]: [&str; 2]) -> Self {
         let port = free_port();
-        let [a, b] = [0, 1].map(|server| servers.server_address(server));
         let configuration = format!(
             "defaults
     log global
@@ -145,7 +114,7 @@ impl ByHaproxy {
     timeout server 30m
     timeout check 5s
 
-listen servers
+listen both
     bind 127.0.0.1:{port}
     balance roundrobin
     default-server inter {interval} fall 3 rise 2 on-marked-down shutdown-sessions
@@ -154,13 +123,16 @@ listen servers
 "
         );
         let haproxy = Haproxy::start(&configuration, &[port.number()]);
-        let identity = servers.keys.client_identity("app");
-        let label = format!("connector-{interval}");
-        let connector = Connector::start(&label, &identity, port.number(), &[]);
-        Self {
-            connector,
-            haproxy,
-            _port: port,
-        }
+        Self { haproxy, port }
     }
+
+    fn wait_until_whole(&self) {
+        self.haproxy.wait_until_up("both", &NAMES);
+    }
+}
+
+/// A connector that knows one address.
+fn connector(identity: &Identity, interval: &str, port: u16) -> Connector {
+    let label = format!("connector-{interval}");
+    Connector::start(&label, identity, port, &[])
 }

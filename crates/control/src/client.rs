@@ -15,10 +15,10 @@ use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
 use crate::path;
 use crate::watch::{Running, Watch};
-use crate::{ErrorBody, SettingsChange, SettingsView};
+use crate::{CancelOutcome, CancelRequest, ErrorBody, SessionsView, SettingsChange, SettingsView};
 
 /// Largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 1 << 20;
+const MAX_ANSWER: usize = 4 << 20;
 
 pub(crate) type Connection = http1::Connection<TokioIo<TlsStream<TcpStream>>, Full<Bytes>>;
 
@@ -129,6 +129,26 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// The sessions of the server that the caller may know of.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn sessions(&self) -> Result<SessionsView, ClientError> {
+        let answer = self.send(Method::GET, path::SESSIONS, Bytes::new()).await?;
+        self.understood(answer)
+    }
+
+    /// Has the server cancel what a session of its runs, and waits until its database has dealt with
+    /// that. For servers.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn cancel(&self, request: &CancelRequest) -> Result<CancelOutcome, ClientError> {
+        let body = serde_json::to_vec(request).expect("a request is made of text and a number");
+        let answer = self.send(Method::POST, path::CANCEL, body.into()).await?;
         self.understood(answer)
     }
 

@@ -7,6 +7,7 @@ mod certificates;
 mod choices;
 mod client;
 mod live;
+mod sessions;
 mod settings;
 mod standing;
 mod types;
@@ -17,6 +18,7 @@ pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatu
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError};
 pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
+pub use sessions::{CancelOutcome, CancelRequest, SessionView, SessionsView};
 pub use settings::{
     LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
 };
@@ -35,7 +37,8 @@ pub mod path {
     /// `GET`: a line of [`News`](crate::News) at once, one at each change, and one at least every
     /// [`HEARTBEAT`](crate::HEARTBEAT), without end.
     pub const WATCH: &str = "/v1/watch";
-    /// `GET`, of a connector alone: the sessions that run through it, and where each goes.
+    /// `GET`: of a server its [`SessionsView`](crate::SessionsView); of a connector the sessions that
+    /// run through it, and where each goes.
     pub const SESSIONS: &str = "/v1/sessions";
     /// `GET`, of a connector alone: its listeners and its servers, and what is known of them.
     pub const SERVERS: &str = "/v1/servers";
@@ -44,6 +47,9 @@ pub mod path {
     /// `POST` a [`Drain`](crate::Drain): this server takes no new sessions, or takes them again. The
     /// [`Standing`](crate::Standing) as it is then.
     pub const DRAIN: &str = "/v1/drain";
+    /// `POST` a [`CancelRequest`](crate::CancelRequest), of servers alone:
+    /// [`CancelOutcome`](crate::CancelOutcome).
+    pub const CANCEL: &str = "/v1/cancel";
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -81,7 +82,9 @@ pub async fn accept<I, S>(
             }
             // Linux asks for a free descriptor before it asks who waits: at the limit, every attempt
             // fails, and a connection would be closed for nobody.
-            Err(_) if !someone_waits(&listener) => tokio::time::sleep(PAUSE).await,
+            Err(error) if is_at_the_limit(&error) && !someone_waits(&listener) => {
+                tokio::time::sleep(PAUSE).await
+            }
             Err(error) => {
                 if failed.replace(Instant::now()).is_none() {
                     tracing::error!(%error, "connections cannot be accepted");
@@ -91,6 +94,13 @@ pub async fn accept<I, S>(
             }
         }
     }
+}
+
+fn is_at_the_limit(error: &io::Error) -> bool {
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
 }
 
 /// Whether a connection waits to be accepted, as far as can be told.

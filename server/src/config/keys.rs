@@ -35,6 +35,13 @@ const OWN: &[Key] = &[
         default: "none",
         help: "Networks of balancers, such as 10.0.0.5 or 10.0.0.0/24, that say for whom they connect: a connection from one of them must begin with a header of the PROXY protocol, version 2 (HAProxy's send-proxy-v2), one from elsewhere must not.",
     },
+    Key {
+        name: "peers",
+        kind: Kind::List,
+        value: "ADDRESSES",
+        default: "none",
+        help: "The other servers of the fleet, each by its own address for the control API, such as db-2.example:9393, where something that balances stands before them: a cancel request may come to a server that has not its session, and is put to these. Its own address may be among them. Applied on SIGHUP.",
+    },
     text(
         "ops_listen",
         "ADDRESS",

@@ -83,7 +83,7 @@ pub async fn arrive(
     let greeted = greeted.await.map_err(|_| Turned::TooSlow)??;
     // A connector's tunnel may be there before there is a session for it.
     let first = tokio::time::timeout(shared.tunnel_timeout, greeted.begins());
-    let (greeted, first) = first.await.map_err(|_| Turned::TooSlow)??;
+    let (greeted, first) = first.await.map_err(|_| Turned::Probe)??;
     let wants = receive(greeted, first, shared);
     let wants = tokio::time::timeout(shared.startup_timeout, wants);
     wants.await.map_err(|_| Turned::TooSlow)?

@@ -1,5 +1,7 @@
 //! The one question to a database that is watched, and what its answer says.
 
+use std::time::Instant;
+
 use control::{DatabaseRole, DatabaseStanding};
 use wire::row::Fields;
 
@@ -107,6 +109,28 @@ impl Answer {
     }
 }
 
+impl Answer {
+    /// The same, after what was said before: a replica that receives nothing has replayed all that it knows
+    /// of, and that may be little. It is as late as long ago it was last seen to receive and to be up to
+    /// date.
+    #[must_use]
+    pub fn following(mut self, up_to_date: &mut Option<Instant>, now: Instant) -> Self {
+        match self.following {
+            Some(following) if self.standing.delay_ms == Some(0) => {
+                if following.receives {
+                    *up_to_date = Some(now);
+                } else {
+                    let ago = up_to_date.map(|then| now.duration_since(then).as_millis());
+                    self.standing.delay_ms = ago.and_then(|ago| u64::try_from(ago).ok());
+                }
+            }
+            Some(_) => {}
+            None => *up_to_date = None,
+        }
+        self
+    }
+}
+
 fn boolean(text: &[u8]) -> Result<bool, Problem> {
     match text {
         b"t" => Ok(true),
@@ -122,6 +146,8 @@ fn number<T: std::str::FromStr>(text: &[u8]) -> Result<T, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::BytesMut;
     use wire::Header;
 
@@ -252,6 +278,34 @@ mod tests {
         }
         for row in [&REPLICA[..8], &[&REPLICA[..], &[None]].concat(), &[]] {
             assert!(matches!(parse(row), Err(Problem::Garbled)), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_receives_nothing_is_as_late_as_long_ago_it_was_up_to_date() {
+        let begun = Instant::now();
+        let at = |seconds| begun + Duration::from_secs(seconds);
+        let said = |receives, delay_ms| {
+            let mut answer = parse(&REPLICA).unwrap();
+            answer.standing.delay_ms = delay_ms;
+            answer.following = answer.following.map(|it| Following { receives, ..it });
+            answer
+        };
+        let mut up_to_date = None;
+        for (second, receives, delay, late) in [
+            // Of one that was never seen to receive nobody knows.
+            (0, false, Some(0), None),
+            (1, true, Some(5), Some(5)),
+            (2, false, Some(0), None),
+            (3, true, Some(0), Some(0)),
+            (4, true, Some(7), Some(7)),
+            (5, false, Some(0), Some(2000)),
+            (9, false, Some(0), Some(6000)),
+            (10, false, None, None),
+            (11, true, Some(0), Some(0)),
+        ] {
+            let answer = said(receives, delay).following(&mut up_to_date, at(second));
+            assert_eq!(answer.standing.delay_ms, late, "in second {second}");
         }
     }
 }

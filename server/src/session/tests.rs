@@ -15,7 +15,7 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use tokio::io::ReadBuf;
-use tunnel::{Revoked, ServerTls};
+use tunnel::{ClientTls, Revoked, ServerTls};
 use wire::request::Requests;
 
 use super::*;
@@ -27,6 +27,7 @@ use crate::databases::Databases;
 use crate::keys::{Keys, Opened};
 use crate::listen::ListenerNumber;
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::settings::{Configured, Settings};
 
 /// Bytes that are read one piece at a time, and then the end.
@@ -88,17 +89,18 @@ impl Fixture {
         let recipient = Recipient::new(owner.clone(), store.active_key(&owner).unwrap().public_key);
         let (now, place) = (Instant::now(), config.place());
         let revoked = Revoked::new(config.max_crl_age.0, now);
-        let tls = ServerTls::new(certificates::read(&config, &revoked).unwrap());
+        let setups = certificates::read(&config, &revoked).unwrap();
         let configured = Configured::new(&config, Origins::default()).unwrap();
         let settings = Settings::new(configured, store.settings()).unwrap();
-        let serial = tls.setup().certificates.serial.clone();
+        let serial = setups.server.certificates.serial.clone();
         let contact = Contact::new(now, config.max_stale.0);
         let mut metrics = Metrics::new();
         let prepared = Prepared {
             keys: Keys::new(Opened { store, place }, "s", contact),
             databases: Databases::new(&config, &mut metrics).unwrap(),
             metrics,
-            tls,
+            tls: ServerTls::new(setups.server),
+            peers: Peers::new(&[], Arc::new(ClientTls::new(setups.client))),
             revoked,
             settings,
         };

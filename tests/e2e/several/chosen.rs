@@ -1,11 +1,11 @@
-//! Which server a session, a request and a cancel request go to.
+//! Which server a session and a request go to.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use harness::http::Request;
-use harness::raw::{Session, message, tags};
-use harness::{Address, Ca, Connector, Impostor, Leaf, Server, Several, Signal, free_port, until};
+use harness::raw::{message, tags};
+use harness::{Ca, Impostor, Leaf, Server, Several, Signal, free_port, until};
 
 use super::{all_up, is_up, session};
 
@@ -37,11 +37,19 @@ fn sessions_go_to_all_servers_in_turn() {
         assert_eq!(entry["listener"], several.address().to_string());
         assert!(entry["since"].as_str().unwrap().ends_with('Z'), "{entry}");
     }
-    for server in &several.servers {
+    let database = several.database.address().to_string();
+    for (server, id) in several.servers.iter().zip(["server-1", "server-2"]) {
         let address = format!("127.0.0.1:{}", server.port());
         let here = listed.iter().filter(|it| it["server"] == address.as_str());
-        assert_eq!(here.count(), 5);
+        assert_eq!(here.clone().count(), 5);
+        for entry in here {
+            assert_eq!(entry["server_id"], id);
+            assert_eq!(entry["database"], database.as_str());
+        }
     }
+    let asks = "select count(*) from pg_stat_activity where pid = ";
+    let process = listed[0]["process"].as_u64().unwrap();
+    assert_eq!(several.database.value(&format!("{asks}{process}")), "1");
     drop(sessions);
     until("the sessions to leave the list", || {
         let listed = several.connector.api(&Request::get("/v1/sessions")).json();
@@ -196,68 +204,6 @@ fn the_local_api_is_answered_by_any_server_that_is_there() {
     is_up(&several, several.servers[1].port(), 0);
     let answer = several.connector.api(&Request::get("/v1/client"));
     assert_eq!(answer.status, 502);
-}
-
-/// A session that waits in a query, and the key that cancels it.
-fn asleep(several: &Several, address: Address) -> (Session, Vec<u8>) {
-    let mut session = address.raw();
-    let greeting = session.start();
-    let key = greeting.iter().find(|it| it.tag == b'K').unwrap();
-    session.send(message::query("select pg_sleep(600)"));
-    until("the query to begin", || {
-        let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'";
-        (several.database.value(asleep) == "1").then_some(())
-    });
-    (session, key.body.clone())
-}
-
-/// Sends a cancel request, waits until it has been dealt with, and looks what it has hit.
-#[track_caller]
-fn cancels(several: &Several, key: &[u8], session: &mut Session) {
-    let mut cancel = several.address().raw();
-    cancel.send(message::cancel_request(key));
-    assert_eq!(cancel.read_until_closed(), []);
-    let answer = session.read_until_ready();
-    let error = answer.iter().find(|it| it.tag == b'E').unwrap();
-    assert_eq!(error.sqlstate(), "57014");
-}
-
-#[test]
-fn a_cancel_request_finds_the_server_of_its_session() {
-    // Nobody is down here: a request that waits for the servers that hang would wait long.
-    let lines = ["checks.timeout = '1h'", "connect_timeout = '1h'"];
-    let several = Several::start(3, &[], &lines);
-    all_up(&several);
-    for _ in 0..several.servers.len() {
-        let (mut session, key) = asleep(&several, several.address());
-        let has_it = |it: &&Server| it.counted("sessions") > 0;
-        let others = several.servers.iter().filter(|it| !has_it(it));
-        let others: Vec<_> = others.map(Server::process).collect();
-        assert_eq!(others.len(), 2);
-        others.iter().for_each(|it| it.signal(Signal::STOP));
-        let begun = Instant::now();
-        cancels(&several, &key, &mut session);
-        let after = begun.elapsed();
-        others.iter().for_each(|it| it.signal(Signal::CONT));
-        assert!(after < Duration::from_secs(2), "{after:?}");
-        session.send(message::terminate());
-        until("the session to end", || {
-            let mut sessions = several.servers.iter().map(|it| it.counted("sessions"));
-            sessions.all(|count| count == 0).then_some(())
-        });
-    }
-}
-
-#[test]
-fn a_cancel_request_of_another_connectors_session_is_put_to_every_server() {
-    let several = Several::start(2, &[], &[]);
-    all_up(&several);
-    for server in &several.servers {
-        let identity = several.keys.client_identity("app");
-        let other = Connector::start("other", &identity, server.port(), &[]);
-        let (mut session, key) = asleep(&several, other.address());
-        cancels(&several, &key, &mut session);
-    }
 }
 
 #[test]

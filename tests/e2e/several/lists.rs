@@ -1,7 +1,7 @@
 //! What the list of servers says: weights, backups, and that it can be another at any time.
 
 use harness::raw::tags;
-use harness::{Connector, Several, Signal, until};
+use harness::{Connector, Several, Signal};
 
 use super::{all_up, is_up, session};
 
@@ -120,32 +120,4 @@ fn a_wrong_list_changes_nothing() {
 fn metrics(connector: &Connector) -> String {
     let metrics = connector.api(&harness::http::Request::get("/metrics"));
     metrics.text().to_owned()
-}
-
-#[test]
-fn servers_restart_one_after_the_other_and_no_connect_and_no_query_fails() {
-    let mut several = Several::start(2, &[], &["checks.slow_start = '0s'"]);
-    all_up(&several);
-    let connects = {
-        let address = several.address();
-        let servers = &mut several.servers;
-        let connector = &several.connector;
-        super::under_connects(
-            address,
-            super::Then::Query,
-            std::time::Duration::from_secs(1),
-            || {
-                for server in servers {
-                    server.process().signal(Signal::TERM);
-                    assert_eq!(server.process().wait().code(), Some(0));
-                    server.restart();
-                    let line = format!("server_up{{server=\"127.0.0.1:{}\"}}", server.port());
-                    until("the connector to know that it is back", || {
-                        (connector.counted(&line) == 1).then_some(())
-                    });
-                }
-            },
-        )
-    };
-    super::none_fails(&connects, harness::PATIENCE);
 }

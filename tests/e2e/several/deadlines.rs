@@ -1,4 +1,6 @@
-//! A server that is killed, hangs or drains while applications connect.
+//! A server that is killed, hangs, drains or restarts while applications connect.
+
+mod dropped;
 
 use std::time::{Duration, Instant};
 
@@ -124,4 +126,28 @@ fn a_server_that_an_operator_drains_fails_no_connect_and_is_put_back() {
     drop(session_on_first(&several));
     let log = first.process().log();
     assert_eq!(log.matches("no new sessions are taken").count(), 1, "{log}");
+}
+
+#[test]
+fn servers_restart_one_after_the_other_and_no_connect_and_no_query_fails() {
+    let _turn = in_turn();
+    let mut several = Several::start(2, &[], &["checks.slow_start = '0s'"]);
+    all_up(&several);
+    let connects = {
+        let address = several.address();
+        let servers = &mut several.servers;
+        let connector = &several.connector;
+        under_connects(address, Then::Query, Duration::from_secs(1), || {
+            for server in servers {
+                server.process().signal(Signal::TERM);
+                assert_eq!(server.process().wait().code(), Some(0));
+                server.restart();
+                let line = format!("server_up{{server=\"127.0.0.1:{}\"}}", server.port());
+                until("the connector to know that it is back", || {
+                    (connector.counted(&line) == 1).then_some(())
+                });
+            }
+        })
+    };
+    none_fails(&connects, harness::PATIENCE);
 }

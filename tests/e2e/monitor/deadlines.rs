@@ -1,12 +1,12 @@
-//! A database that is killed, that hangs, or that takes no more connections: told as gone, and as back.
+//! A database that is killed, hangs, takes no more connections, or is promoted: told as promised.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
+use harness::raw::message;
 use harness::{Cluster, Signal, until};
-use rustix::process::{Pid, kill_process};
 
-use super::{INTERVAL, Stand, TOLD_WITHIN, has_role, is_gone};
+use super::{CREATE, INTERVAL, Stand, TOLD_WITHIN, Watcher, has_role, is_gone, keys, scram, watch};
 
 /// `monitor_timeout`, as it comes.
 const LIMIT: Duration = Duration::from_secs(1);
@@ -14,46 +14,13 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// How often it is tried whether connections are taken.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// Processes that do nothing until this is dropped.
-struct Stopped(Vec<Pid>);
-
-impl Stopped {
-    fn new(pids: Vec<Pid>) -> Self {
-        let stopped = Self(pids);
-        for pid in &stopped.0 {
-            // A backend may have ended meanwhile.
-            let _ = kill_process(*pid, Signal::STOP);
-        }
-        stopped
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        for pid in &self.0 {
-            let _ = kill_process(*pid, Signal::CONT);
-        }
-    }
-}
-
-fn postmaster(database: &Cluster) -> Pid {
-    Pid::from_raw(database.process().pid().cast_signed()).unwrap()
-}
-
-/// The postmaster, and then its children.
-fn all(database: &Cluster) -> Vec<Pid> {
-    let children = database.children().into_iter();
-    let children = children.map(|child| Pid::from_raw(child).unwrap());
-    [postmaster(database)].into_iter().chain(children).collect()
-}
-
 /// When the database was told as gone, after something was done to it; and as back, once that is undone.
 #[track_caller]
-fn told_within<T>(
+fn told_within(
     stand: &mut Stand,
     limit: Duration,
-    harm: impl FnOnce(&mut Cluster) -> T,
-    mend: impl FnOnce(&mut Cluster, T),
+    harm: impl FnOnce(&mut Cluster),
+    mend: impl FnOnce(&mut Cluster),
 ) {
     let mut news = stand.watch();
     news.until("the database", has_role("primary"));
@@ -62,7 +29,7 @@ fn told_within<T>(
         (news, gone)
     });
     let began = Instant::now();
-    let harmed = harm(&mut stand.database);
+    harm(&mut stand.database);
     let (mut news, gone) = told.join().unwrap();
     assert!(gone - began < limit, "told after {:?}", gone - began);
     assert_eq!(stand.answers(), 0);
@@ -71,7 +38,7 @@ fn told_within<T>(
         (health.status, health.text()),
         (503, "the database does not answer\n")
     );
-    mend(&mut stand.database, harmed);
+    mend(&mut stand.database);
     let (standing, _) = news.until("its return", has_role("primary"));
     assert_eq!(standing["availability"], "accepting");
     assert_eq!(stand.answers(), 1);
@@ -85,7 +52,7 @@ fn a_database_that_is_killed_is_told_as_gone_at_once_and_in_one_line() {
         // PostgreSQL's processes end when they find that the first of them has.
         Duration::from_secs(1),
         Cluster::crash,
-        |database, ()| database.start_again(),
+        Cluster::start_again,
     );
     let said = stand.said();
     let [first, gone, back] = said.as_slice() else {
@@ -108,8 +75,8 @@ fn a_database_that_hangs_is_told_as_gone() {
     told_within(
         &mut stand,
         INTERVAL + LIMIT + TOLD_WITHIN,
-        |database| Stopped::new(all(database)),
-        |_, stopped| drop(stopped),
+        |database| database.signal(Signal::STOP),
+        |database| database.signal(Signal::CONT),
     );
 }
 
@@ -119,8 +86,8 @@ fn a_database_that_takes_no_more_connections_is_told_as_gone() {
     told_within(
         &mut stand,
         KNOCK + LIMIT + TOLD_WITHIN,
-        |database| Stopped::new(vec![postmaster(database)]),
-        |_, stopped| drop(stopped),
+        |database| database.process().signal(Signal::STOP),
+        |database| database.process().signal(Signal::CONT),
     );
     let said = stand.said();
     assert!(said[1].contains("it takes no new connections"), "{said:#?}");
@@ -144,4 +111,32 @@ fn a_session_of_the_monitor_that_breaks_says_nothing_of_the_database() {
         until("another", || pid().filter(|now| *now != before));
     }
     assert_eq!(stand.said().len(), 1, "{:#?}", stand.said());
+}
+
+#[test]
+fn a_promotion_is_told_as_soon_as_was_promised() {
+    let (pair, keys, watcher) = (scram().start_pair(), keys(), Watcher::new());
+    pair.primary.query(CREATE);
+    pair.wait_for_replay();
+    let server = watcher.server(&keys, &pair.replica.address().to_string(), &[]);
+    let mut news = watch(&keys, &server);
+    news.until("the replica", has_role("replica"));
+    let told = thread::spawn(move || news.until("the promotion", has_role("primary")));
+
+    let mut direct = pair.replica.address().raw();
+    direct.start();
+    direct.query("select pg_promote(false)");
+    let seen = until("the promotion", || {
+        let answer = direct.query("select pg_is_in_recovery()");
+        (harness::raw::rows(&answer)[0][0].as_deref() == Some(b"f")).then(Instant::now)
+    });
+    direct.send(message::terminate());
+    let (standing, told) = told.join().unwrap();
+    let late = told.saturating_duration_since(seen);
+    assert!(late < INTERVAL + TOLD_WITHIN, "told after {late:?}");
+    assert_eq!(standing["database"]["timeline"], 2);
+    let line = server
+        .process()
+        .wait_for_line("the database has become another");
+    assert!(line.contains("role=primary timeline=2"), "{line}");
 }

@@ -1,21 +1,11 @@
-//! A replica that dies or hangs behind a server, while applications connect.
+//! A replica behind a server that is killed, hangs, or whose packets are dropped, while applications connect.
 
 use std::time::{Duration, Instant};
 
-use harness::{Cluster, Signal, until};
-use rustix::process::{Pid, Signal as Kernel, kill_process};
+use harness::{Network, Signal, until};
 
 use super::{ANY, REPLICA, Stand, ends, is_replica};
 use crate::several::{Then, in_turn, none_fails, under_connects};
-
-/// Stops all processes of a database, or lets them go on.
-fn all(database: &Cluster, signal: Kernel) {
-    let first = i32::try_from(database.process().pid()).unwrap();
-    for pid in database.children().into_iter().chain([first]) {
-        // One that has ended since is as good as stopped.
-        let _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
-    }
-}
 
 #[test]
 fn a_replica_that_is_killed_fails_no_connect() {
@@ -52,7 +42,7 @@ fn a_replica_that_hangs_fails_no_connect() {
         Duration::from_secs(3),
         || {
             let begun = Instant::now();
-            all(replica, Kernel::STOP);
+            replica.signal(Signal::STOP);
             assert_eq!(ends(lost), "57P01");
             let promise = Duration::from_secs(3);
             assert!(
@@ -62,8 +52,34 @@ fn a_replica_that_hangs_fails_no_connect() {
             );
         },
     );
-    all(replica, Kernel::CONT);
+    replica.signal(Signal::CONT);
     none_fails(&connects, Duration::from_secs(2));
+    // It comes back by itself.
+    stand.is_reached(REPLICA, true);
+}
+
+#[test]
+fn a_replica_whose_packets_are_dropped_fails_no_connect() {
+    let _turn = in_turn();
+    let mut network = Network::new();
+    let host = network.host();
+    let pair = Stand::settings().start_pair_apart(&host);
+    let stand = Stand::before(pair, &[]);
+    let lost = stand.session(REPLICA);
+    let connects = under_connects(
+        stand.address_of(REPLICA),
+        Then::End,
+        Duration::from_secs(2),
+        || {
+            let begun = Instant::now();
+            host.unplug();
+            assert_eq!(ends(lost), "57P01");
+            let after = begun.elapsed();
+            assert!(after < Duration::from_secs(2), "only after {after:?}");
+        },
+    );
+    host.plug();
+    none_fails(&connects, Duration::from_secs(1));
     // It comes back by itself.
     stand.is_reached(REPLICA, true);
 }
