@@ -100,8 +100,10 @@ await() {
     until "$@"; do
         alive "$name" || fail "$name has ended: $(reason "$work/log/$name.log")"
         ((SECONDS < deadline)) || fail "$name is not ready: $(reason "$work/log/$name.log")"
+        progress "waiting for $name"
         sleep 0.1
     done
+    progress_ends
 }
 
 # send SIGNAL NAME: signals a process that still runs.

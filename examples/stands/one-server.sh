@@ -130,7 +130,7 @@ It is left running, $variant. To try:
   $try exec python-example curl -s http://127.0.0.1:9191/v1/sessions
 
   # past pgseal: sealed
-  $try exec pgsql-slave psql -h 127.0.0.1 -p 5435 -c 'TABLE test_example_without_zone'
+  $try exec pgsql-slave psql -p 5435 -c 'TABLE test_example_without_zone'
 
 From this machine the hosts are $net.*: ${work#"$PWD/"}/hosts/names. Logs: ${work#"$PWD/"}/log.
 To end it: $try down

@@ -11,11 +11,11 @@ A pgseal-server before a primary and another before its replica, which share a s
 host of its own, which is a network namespace with a name, a user and a directory. Debian's PostgreSQL,
 HAProxy and etcd, no containers.
 
-  pgsql-master:5434 ── pgseal-server-m:9393 ─┐                          ┌─ pgseal-connector-rw :9494 ─┐
-                        (says what it is      ├─ haproxy:9393 RW :9394 RO ┤                             ├─ python-example
-                         at :9001, :9002)    │  [or nothing]            │                             │
-  pgsql-slave:5435 ─── pgseal-server-s:9393 ─┘                          └─ pgseal-connector-ro :9495 ─┘
-                              └─ etcd
+  pgsql-master:5434 ── pgseal-server-m:9393 ─┐                           ┌─ pgseal-connector-rw:9494 ─┐
+                       (checks at :9001)     ├─ haproxy:9393 RW, 9394 RO ┤                            ├─ python-example
+                       (checks at :9002)     │  [or nothing]             │                            │
+  pgsql-slave:5435 ─── pgseal-server-s:9393 ─┘                           └─ pgseal-connector-ro:9495 ─┘
+                       (store of both: etcd)
 
   (no command)         run it with HAProxy and without; prove what both do, side by side; lose a
                        server under connects; leave nothing running
@@ -153,7 +153,7 @@ It is left running, $variant. To try:
   $try exec python-example curl -s http://127.0.0.1:9192/v1/sessions
 
   # past pgseal: sealed
-  $try exec pgsql-slave psql -h 127.0.0.1 -p 5435 -c 'TABLE test_example_without_zone'
+  $try exec pgsql-slave psql -p 5435 -c 'TABLE test_example_without_zone'
 
 From this machine the hosts are $net.*: ${work#"$PWD/"}/hosts/names. Logs: ${work#"$PWD/"}/log.
 To end it: $try down

@@ -105,8 +105,8 @@ at() {
     # shellcheck source=/dev/null
     source "$work/hosts/$1.host"
     on "$1"
-    within+=(env PATH="$place/bin:$(dirname "$python"):$postgres:$PATH" PGUSER=postgres PGPASSWORD=test
-        PGDATABASE=test EXAMPLE_DB_PASSWORD=test "${environment[@]}")
+    within+=(env PATH="$place/bin:$(dirname "$python"):$postgres:$PATH" PGHOST=127.0.0.1
+        PGUSER=postgres PGPASSWORD=test PGDATABASE=test EXAMPLE_DB_PASSWORD=test "${environment[@]}")
 }
 
 # start HOST NAME COMMAND...: starts a program on a host.
