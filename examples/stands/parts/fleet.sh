@@ -144,9 +144,9 @@ set_zone_mode() {
     done
 }
 
-# has_followed SERVER: whether it has taken over as many changes of settings as were made.
+# has_followed SERVER: whether it has taken over the last change of settings; they are numbered.
 has_followed() {
-    (($(grep -c "settings taken over" "$work/log/$1.log") >= changes))
+    grep -q "settings taken over number=$changes\b" "$work/log/$1.log"
 }
 
 # replayed: waits until the replica has replayed what the primary has written so far.
