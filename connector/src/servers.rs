@@ -148,10 +148,10 @@ impl Servers {
         }
     }
 
-    /// Takes note that a server has broken off what it was saying.
-    pub fn fell_silent(&self, server: &Server) {
+    /// Takes note that a server has broken off what it was saying, for this reason.
+    pub fn fell_silent(&self, server: &Server, why: &str) {
         if let Some(chooser) = self.ways.chooser() {
-            chooser.fell_silent(&server.address);
+            chooser.fell_silent(&server.address, why);
         }
     }
 

@@ -48,7 +48,7 @@ async fn go_on(server: &Server, shared: &Shared) {
         server.is_silent();
         shared.metrics.watches_lost.inc();
         if heard.anything {
-            shared.servers.fell_silent(server);
+            shared.servers.fell_silent(server, &error.to_string());
         }
         if heard.revocations {
             wait = FIRST_WAIT;

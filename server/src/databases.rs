@@ -116,15 +116,15 @@ impl Databases {
         self.nodes.at(name)
     }
 
-    /// What one of them has said, or that it said nothing, goes to whoever chooses.
-    pub fn heard(&self, node: &Node) {
+    /// What one of them has said, or why it said nothing, goes to whoever chooses.
+    pub fn heard(&self, node: &Node, why: &str) {
         let (Some(chooser), Some(monitor)) = (self.ways.chooser(), &node.monitor) else {
             return;
         };
         let name = node.database.address().to_string();
         match monitor.heard().standing() {
             Some(database) => chooser.heard(&name, Some(&says(Some(database)))),
-            None => chooser.fell_silent(&name),
+            None => chooser.fell_silent(&name, why),
         }
     }
 

@@ -385,6 +385,9 @@ impl<'a> DbToApp<'a> {
         edits: &mut Edits<'_>,
     ) -> Result<(), Ended> {
         self.rows = None;
+        if tag == b'E' && is_fatal(body) && !is_unavailable(body) {
+            self.session.flow.dismiss();
+        }
         let mut conversation = self.session.flow.conversation();
         let reply = match tag {
             b'T' => conversation.described(body),
@@ -516,6 +519,11 @@ fn is_fatal(body: &[u8]) -> bool {
         error::field(body, error::SEVERITY),
         Some(b"FATAL" | b"PANIC")
     )
+}
+
+/// True for the error of a database that cannot be had, for any session.
+fn is_unavailable(body: &[u8]) -> bool {
+    error::field(body, error::CODE).is_some_and(error::is_unavailable)
 }
 
 /// True for the error with which PostgreSQL ends a SCRAM login whose client says something else of

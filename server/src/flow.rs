@@ -22,6 +22,8 @@ pub struct Flow {
     turns_begun: AtomicU64,
     /// The application has said goodbye.
     terminated: AtomicBool,
+    /// The database has, for a reason that is the session's own.
+    dismissed: AtomicBool,
     /// The application's direction waits for replies.
     waiting: AtomicBool,
     /// Wakes the application's direction where it waits for what is here.
@@ -58,6 +60,16 @@ impl Flow {
     /// True when the application has said goodbye.
     pub fn is_terminated(&self) -> bool {
         self.terminated.load(Ordering::Relaxed)
+    }
+
+    /// The database ends the session for a reason that is the session's own, such as a wrong password.
+    pub fn dismiss(&self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+    }
+
+    /// True when either side has said goodbye: that the connection ends tells nothing of the database.
+    pub fn is_over(&self) -> bool {
+        self.is_terminated() || self.dismissed.load(Ordering::Relaxed)
     }
 
     /// Holds back the application's next message until the answer is dropped.

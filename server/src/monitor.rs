@@ -236,8 +236,13 @@ async fn question(monitor: &Monitor, node: &Node, shared: &Shared) {
         ticks.tick().await;
         let answer = monitor.ask(&mut session, &node.database).await;
         let refused = answer.as_ref().is_err_and(|problem| !problem.is_absence());
+        let why = answer
+            .as_ref()
+            .err()
+            .unwrap_or(&Problem::Closed)
+            .to_string();
         let is_news = monitor.heard.answered(answer);
-        shared.databases.heard(node);
+        shared.databases.heard(node, &why);
         if is_news {
             shared.publish();
         }
@@ -251,7 +256,7 @@ async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
     loop {
         let knocked = tokio::time::timeout(monitor.limit, node.database.answers()).await;
         if monitor.heard.knocked(knocked.unwrap_or(false)) {
-            shared.databases.heard(node);
+            shared.databases.heard(node, &Problem::Closed.to_string());
             shared.publish();
         }
         tokio::time::sleep(KNOCK).await;

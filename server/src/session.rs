@@ -149,7 +149,7 @@ impl Session {
         };
         match ended {
             Err(Ended::Database(_)) => chosen.lost(),
-            Ok(()) if !self.flow.is_terminated() => chosen.lost(),
+            Ok(()) if !self.flow.is_over() => chosen.lost(),
             _ => {}
         }
         ended

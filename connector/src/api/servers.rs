@@ -35,7 +35,10 @@ impl Listening {
             target: bind.needs.target.unwrap_or(balance.target),
             policy: bind.needs.policy.unwrap_or(balance.policy),
             max_lag: bind.needs.max_lag.or(balance.max_lag),
-            fallback_to_primary: bind.needs.fallback_to_primary || balance.fallback_to_primary,
+            fallback_to_primary: bind
+                .needs
+                .fallback_to_primary
+                .unwrap_or(balance.fallback_to_primary),
         };
         config.listen.0.iter().map(listening).collect()
     }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use chooser::{Check, Chooser, Owner};
+use chooser::{Check, Checker, Chooser};
 use control::{ClientError, HEARTBEAT, News};
 
 use crate::servers::Server;
@@ -36,7 +36,7 @@ impl Fleet {
     }
 }
 
-impl Owner for Fleet {
+impl Checker for Fleet {
     const NAME: &'static str = "server";
 
     fn pace(&self, _name: &str) -> Duration {

@@ -21,6 +21,9 @@ pub enum Output {
     Granted(Ticket, Lease),
     /// A session has queued for `queue_timeout`, and does not any more.
     Expired(Ticket),
+    /// Nobody serves a session that queued, so it does not any more: it asks again, and hears what others
+    /// hear now.
+    Deserted(Ticket),
     /// Something has changed. Sessions that wait for a primary should try again.
     Event(Event),
 }

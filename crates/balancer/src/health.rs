@@ -108,7 +108,12 @@ impl Health {
         self.failed_connects = 0;
     }
 
+    /// What sessions meet while it is down is no news: they may have been sent there long ago, or as a
+    /// last resort, and would hold it there however well it answers now.
     pub(crate) fn failed(&mut self, now: Moment, checks: &Checks, failure: Failure) -> bool {
+        if self.state == State::Down && matches!(failure, Failure::Connect | Failure::Lost) {
+            return false;
+        }
         self.passed = 0;
         self.counted = now;
         match self.state {
@@ -241,6 +246,17 @@ mod tests {
         }
         assert!(!health.passed(at(3), &CHECKS));
         assert!(health.passed(at(3), &CHECKS));
+    }
+
+    #[test]
+    fn what_sessions_meet_while_it_is_down_does_not_hold_it_there() {
+        let mut health = down();
+        assert!(!health.passed(at(2), &CHECKS));
+        for failure in [Failure::Connect, Failure::Lost] {
+            assert!(!health.failed(at(3), &CHECKS, failure));
+        }
+        assert!(health.spoke(at(3), &CHECKS));
+        assert!(health.is_beyond_doubt());
     }
 
     #[test]

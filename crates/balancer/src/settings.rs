@@ -58,7 +58,8 @@ impl Checks {
 
     /// For so long what an endpoint said of itself is believed. Silence of that length would have put it
     /// down; with a `fall` of 1 it is one more check, so that one lost answer forgets nothing.
-    pub(crate) fn memory(&self) -> Duration {
+    #[must_use]
+    pub fn memory(&self) -> Duration {
         self.interval
             .saturating_add(self.timeout)
             .saturating_mul(self.fall.max(2))

@@ -33,6 +33,10 @@ enum Step {
         listener: usize,
         excluded: Vec<usize>,
     },
+    LastResort {
+        listener: usize,
+        excluded: Vec<usize>,
+    },
     Connected(usize),
     Failed(usize),
     Ended(usize, bool),
@@ -104,6 +108,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-7_200_000..7_200_000_i64).prop_map(Step::Clock),
         9 => (0..LISTENERS.len(), prop::collection::vec(n.clone(), 0..3))
             .prop_map(|(listener, excluded)| Step::Choose { listener, excluded }),
+        2 => (0..LISTENERS.len(), prop::collection::vec(n.clone(), 0..3))
+            .prop_map(|(listener, excluded)| Step::LastResort { listener, excluded }),
         3 => n.clone().prop_map(Step::Connected),
         2 => n.clone().prop_map(Step::Failed),
         4 => (n.clone(), any::<bool>()).prop_map(|(n, lost)| Step::Ended(n, lost)),
@@ -191,6 +197,7 @@ impl Run {
                 self.balancer.tick(self.now);
             }
             Step::Choose { listener, excluded } => self.choose(listener, &excluded),
+            Step::LastResort { listener, excluded } => self.last_resort(listener, &excluded),
             Step::Connected(n) => {
                 if let Some(lease) = at(&self.leases, n) {
                     let latency = Duration::from_micros(n as u64 * 100);
@@ -282,6 +289,29 @@ impl Run {
         }
     }
 
+    fn last_resort(&mut self, listener: usize, excluded: &[usize]) {
+        let statuses = self.statuses();
+        let excluded: Vec<_> = excluded
+            .iter()
+            .filter_map(|n| at(&statuses, *n))
+            .map(|status| status.endpoint)
+            .collect();
+        let id = self.listeners[listener];
+        if let Some(lease) = self.balancer.last_resort(self.now, id, &excluded) {
+            assert_eq!(LISTENERS[listener].0, Target::Any);
+            assert!(!excluded.contains(&lease.endpoint()));
+            let status = find(&statuses, lease.endpoint());
+            assert_eq!(status.state, State::Down);
+            assert!(!status.distrusted && status.weight > 0);
+            assert!(
+                status
+                    .max_connections
+                    .is_none_or(|max| status.sessions < max)
+            );
+            self.leases.push(lease);
+        }
+    }
+
     /// Does what came out, and looks whether all still holds.
     fn settle(&mut self) {
         while let Some(output) = self.balancer.next_output() {
@@ -293,6 +323,11 @@ impl Run {
                     let (_, listener, _) = self.queued.remove(place.unwrap());
                     let before = self.queued.iter().take(place.unwrap());
                     assert!(before.into_iter().all(|(_, l, _)| *l != listener));
+                }
+                Output::Deserted(ticket) => {
+                    let place = self.queued.iter().position(|(t, ..)| *t == ticket);
+                    let (_, listener, tried) = self.queued.remove(place.unwrap());
+                    assert!(allowed(&self.statuses(), listener, &tried).is_empty());
                 }
                 Output::Event(event) => {
                     let state = match event.change {
@@ -315,6 +350,11 @@ impl Run {
             assert_eq!(status.sessions as usize, held, "{status:?}");
             let told = self.states.get(&status.endpoint).copied();
             assert_eq!(told.unwrap_or(State::New), status.state);
+        }
+        let statuses = self.statuses();
+        for (_, listener, tried) in &self.queued {
+            let allowed = allowed(&statuses, *listener, tried);
+            assert!(!allowed.is_empty(), "it queues for nobody");
         }
         for (n, listener) in self.listeners.clone().into_iter().enumerate() {
             assert_eq!(self.balancer.queued(listener), self.waiting(n));

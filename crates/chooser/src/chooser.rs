@@ -1,7 +1,10 @@
 //! Drives the balancer: tells it the time and what became of checks and sessions, does what it says,
 //! and passes on what changes to whoever waits for it.
 
+mod hearing;
 mod known;
+mod sessions;
+mod telling;
 mod verdicts;
 mod waiting;
 
@@ -10,25 +13,22 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use balancer::{
-    Balancer, Change, Check, Checks, Choice, Ending, Endpoint, EndpointId, Error, Event, Failure,
-    Lease, Outcome, Output, State, Status, Ticket,
-};
-use control::Standing;
+use balancer::{Balancer, Check, Checks, Endpoint, EndpointId, Error, Output, Status, Ticket};
 use tokio::sync::{Notify, oneshot, watch};
 
 use crate::counts::Counts;
-use crate::lease::{Leased, Leaving};
+use crate::lease::Leaving;
 use crate::report::Databases;
 use crate::search::Search;
 use crate::settings::OnRoleChange;
-use waiting::Waiting;
 
 pub use balancer::ListenerId;
 pub use known::{Known, Noted};
+pub(crate) use sessions::Answer;
+pub(crate) use waiting::Turn;
 
-/// Whose endpoints they are.
-pub trait Owner: Send + Sync + 'static {
+/// Checks endpoints, and knows what they are called and how often they speak.
+pub trait Checker: Send + Sync + 'static {
     /// What one is called in the log: `server`.
     const NAME: &'static str;
 
@@ -53,13 +53,13 @@ pub struct Listener {
 }
 
 /// The balancer and what it is told and says.
-pub struct Chooser<O: Owner> {
-    owner: O,
+pub struct Chooser<C: Checker> {
+    checker: C,
     counts: Counts,
     listeners: Vec<(ListenerId, Listener)>,
     /// For so long after its last word an endpoint counts as speaking.
     hearing: Duration,
-    state: Mutex<Inner<O>>,
+    state: Mutex<Inner<C>>,
     /// The timer is to be set anew.
     timer: Notify,
     /// Counts what has changed.
@@ -70,7 +70,7 @@ pub struct Chooser<O: Owner> {
     doubts: watch::Sender<HashMap<EndpointId, u64>>,
 }
 
-struct Inner<O: Owner> {
+struct Inner<C: Checker> {
     balancer: Balancer,
     databases: Databases,
     /// When each endpoint last said something by itself.
@@ -80,27 +80,16 @@ struct Inner<O: Owner> {
     /// What has last become of each.
     changes: HashMap<EndpointId, Noted>,
     /// Sessions that queue.
-    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Leased<O>>)>,
+    waiting: HashMap<Ticket, (ListenerId, oneshot::Sender<Turn<C>>)>,
 }
 
-/// What a session is told that asks for an endpoint.
-pub(crate) enum Answer<O: Owner> {
-    Use(Leased<O>),
-    Queued(Waiting<O>),
-    QueueFull,
-    NoPrimary,
-    /// Nobody, but not all were heard of since they were listed.
-    NobodyYet,
-    Nobody,
-}
-
-impl<O: Owner> Chooser<O> {
+impl<C: Checker> Chooser<C> {
     /// Knows the endpoints, and has not begun to check them.
     ///
     /// # Errors
     /// A setting that cannot be.
     pub fn new(
-        owner: O,
+        checker: C,
         counts: Counts,
         checks: Checks,
         listeners: &[Listener],
@@ -110,19 +99,22 @@ impl<O: Owner> Chooser<O> {
         // Of a source that is seeded at random, in each process another.
         let seed = RandomState::new().hash_one(());
         let mut balancer = Balancer::new(checks, seed, now)?;
+        // For as long as writers wait for the next primary, readers may be near to the last one.
+        let waits = listeners.iter().map(|it| it.wait_for_primary);
+        let memory = waits.fold(checks.memory(), Duration::max);
         let listeners = listeners
             .iter()
             .map(|listener| (balancer.listen(listener.choice), *listener))
             .collect();
         balancer.replace(now, endpoints)?;
         Ok(Arc::new(Self {
-            owner,
+            checker,
             counts,
             listeners,
             hearing: checks.interval.saturating_add(checks.timeout),
             state: Mutex::new(Inner {
                 balancer,
-                databases: Databases::default(),
+                databases: Databases::new(memory),
                 heard: HashMap::new(),
                 causes: HashMap::new(),
                 changes: HashMap::new(),
@@ -179,53 +171,9 @@ impl<O: Owner> Chooser<O> {
     /// # Panics
     /// Where there is no such listener.
     #[must_use]
-    pub(crate) fn search(self: &Arc<Self>, listener: usize) -> Search<O> {
+    pub(crate) fn search(self: &Arc<Self>, listener: usize) -> Search<C> {
         let (id, settings) = self.listeners[listener];
         Search::new(self.clone(), id, settings)
-    }
-
-    /// An endpoint says this of itself, or that it is still there.
-    pub fn heard(self: &Arc<Self>, name: &str, standing: Option<&Standing>) {
-        self.with(|inner, now| {
-            if let Some(endpoint) = inner.endpoint(name, now) {
-                inner.heard.insert(endpoint, now);
-                let report = inner.databases.report(endpoint, standing);
-                inner.balancer.reported(now, endpoint, report);
-            }
-        });
-    }
-
-    /// An endpoint has broken off.
-    pub fn fell_silent(self: &Arc<Self>, name: &str) {
-        self.with(|inner, now| {
-            if let Some(endpoint) = inner.endpoint(name, now) {
-                inner.heard.remove(&endpoint);
-                inner.balancer.fell_silent(now, endpoint);
-                // One that was down already is no news to the balancer.
-                self.judge(inner, now);
-            }
-        });
-    }
-
-    /// A check has ended: what the endpoint says of itself, if it does, or why it did not answer.
-    pub fn checked(self: &Arc<Self>, check: &Check, answer: Result<Option<Standing>, String>) {
-        let endpoint = check.endpoint;
-        if answer.is_err() {
-            self.counts.check_failed(&check.name);
-            self.cast_doubt(endpoint);
-        }
-        self.with(|inner, now| {
-            let outcome = match answer {
-                Ok(standing) => {
-                    Outcome::Reported(inner.databases.report(endpoint, standing.as_ref()))
-                }
-                Err(why) => {
-                    inner.causes.insert(endpoint, Noted::now(why));
-                    Outcome::Failed
-                }
-            };
-            inner.balancer.checked(now, check, outcome);
-        });
     }
 
     /// What is known of each endpoint, in the order in which they were listed first.
@@ -246,80 +194,8 @@ impl<O: Owner> Chooser<O> {
         self.events.subscribe()
     }
 
-    /// An endpoint for a session that has tried these.
-    pub(crate) fn choose(
-        self: &Arc<Self>,
-        listener: ListenerId,
-        tried: &[EndpointId],
-    ) -> Answer<O> {
-        self.with(|inner, now| {
-            let choice = inner.balancer.choose(now, listener, tried);
-            match choice {
-                Choice::Use(lease) => Answer::Use(Leased::new(listener, lease, self.clone())),
-                Choice::Queued(ticket) => {
-                    let (sender, receiver) = oneshot::channel();
-                    inner.waiting.insert(ticket, (listener, sender));
-                    Answer::Queued(Waiting::new(ticket, receiver, self.clone()))
-                }
-                Choice::QueueFull => Answer::QueueFull,
-                Choice::NoPrimary => Answer::NoPrimary,
-                Choice::NobodyServes => {
-                    let mut known = inner.balancer.endpoints(now);
-                    match known.any(|it| it.state == State::New && !tried.contains(&it.endpoint)) {
-                        true => Answer::NobodyYet,
-                        false => Answer::Nobody,
-                    }
-                }
-            }
-        })
-    }
-
-    /// Where none serves: of those that are down and were not tried, the one that was heard last. For
-    /// sessions that may go anywhere, since what is down may be anything.
-    pub(crate) fn last_resort(
-        self: &Arc<Self>,
-        listener: ListenerId,
-        tried: &[EndpointId],
-    ) -> Option<Leased<O>> {
-        let mut inner = self.lock();
-        let down = inner.balancer.endpoints(Instant::now()).filter(|it| {
-            it.state == State::Down && !it.distrusted && !tried.contains(&it.endpoint)
-        });
-        let latest = down.min_by_key(|it| it.heard_ago.unwrap_or(Duration::MAX))?;
-        Some(Leased::last_resort(listener, &latest, self.clone()))
-    }
-
-    /// A session does not queue any more.
-    pub(crate) fn leave(self: &Arc<Self>, ticket: Ticket) {
-        self.with(|inner, _| {
-            inner.balancer.leave(ticket);
-            inner.waiting.remove(&ticket)
-        });
-    }
-
-    /// A session was opened.
-    pub(crate) fn connected(self: &Arc<Self>, lease: &Lease, latency: Duration) {
-        self.with(|inner, now| inner.balancer.connected(now, lease, latency));
-    }
-
-    /// A session could not be opened.
-    pub(crate) fn connect_failed(self: &Arc<Self>, lease: Lease, why: &str) {
-        self.counts.connect_failed(lease.name());
-        let name = lease.name();
-        tracing::debug!(name, why, "a {} took no session", O::NAME);
-        self.with(|inner, now| {
-            inner.causes.insert(lease.endpoint(), Noted::now(why));
-            inner.balancer.failed(now, lease);
-        });
-    }
-
-    /// A session has ended.
-    pub(crate) fn ended(self: &Arc<Self>, lease: Lease, ending: Ending) {
-        self.with(|inner, now| inner.balancer.ended(now, lease, ending));
-    }
-
     /// One step of the balancer, and all that follows from it.
-    fn with<T>(self: &Arc<Self>, step: impl FnOnce(&mut Inner<O>, Instant) -> T) -> T {
+    fn with<T>(self: &Arc<Self>, step: impl FnOnce(&mut Inner<C>, Instant) -> T) -> T {
         let mut inner = self.lock();
         let now = Instant::now();
         let due = inner.balancer.next_due();
@@ -344,10 +220,11 @@ impl<O: Owner> Chooser<O> {
                 if self.has_lost_pace(&check) {
                     self.cast_doubt(check.endpoint);
                 }
-                self.owner.check(self, check);
+                self.checker.check(self, check);
             }
             Output::Granted(ticket, lease) => self.grant(ticket, lease),
-            Output::Expired(ticket) => drop(self.lock().waiting.remove(&ticket)),
+            Output::Expired(ticket) => self.let_go(ticket, Turn::TooLate),
+            Output::Deserted(ticket) => self.let_go(ticket, Turn::Nobody),
             Output::Event(event) => {
                 self.tell(&event);
                 self.events.send_modify(|count| *count += 1);
@@ -355,52 +232,8 @@ impl<O: Owner> Chooser<O> {
         }
     }
 
-    fn grant(self: &Arc<Self>, ticket: Ticket, lease: Lease) {
-        let waiting = self.lock().waiting.remove(&ticket);
-        match waiting {
-            // Where it does not wait any more it hands this back by dropping it.
-            Some((listener, waiting)) => {
-                drop(waiting.send(Leased::new(listener, lease, self.clone())));
-            }
-            None => self.ended(lease, Ending::Finished),
-        }
-    }
-
-    /// One line for the log, and the metrics.
-    fn tell(&self, event: &Event) {
-        let (kind, name) = (O::NAME, &event.name);
-        match &event.change {
-            Change::Down {
-                failure: Failure::Check | Failure::Connect,
-            } => {
-                let cause = self.lock().causes.get(&event.endpoint).cloned();
-                let cause = cause.map(|it| it.what).unwrap_or_default();
-                tracing::warn!(cause, "the {kind} {event}");
-            }
-            Change::Down { .. } => tracing::warn!("the {kind} {event}"),
-            Change::Conflict { .. } => tracing::error!("the {kind} {event}"),
-            _ => tracing::info!("the {kind} {event}"),
-        }
-        match event.change {
-            Change::Up => self.counts.is_up(name, true),
-            Change::Down { .. } => self.counts.is_up(name, false),
-            Change::Conflict { .. } => self.counts.is_distrusted(name, true),
-            Change::ConflictOver => self.counts.is_distrusted(name, false),
-            Change::Removed => self.counts.removed(name),
-            _ => {}
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner<O>> {
+    fn lock(&self) -> MutexGuard<'_, Inner<C>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<O: Owner> Inner<O> {
-    fn endpoint(&mut self, name: &str, now: Instant) -> Option<EndpointId> {
-        let mut listed = self.balancer.endpoints(now);
-        let found = listed.find(|it| &*it.name == name);
-        found.map(|it| it.endpoint)
     }
 }
 

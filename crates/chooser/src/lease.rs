@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::{Ending, EndpointId, Lease, ListenerId, Status};
+use balancer::{Ending, EndpointId, Lease, ListenerId};
 
-use crate::chooser::{Chooser, Owner};
+use crate::chooser::{Checker, Chooser};
 
 /// Why a session cannot stay where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,39 +17,38 @@ pub enum Leaving {
 }
 
 /// A place on an endpoint. Dropped, it is handed back as one whose session has ended in good order.
-pub struct Leased<O: Owner> {
+pub struct Leased<C: Checker> {
     name: Arc<str>,
     endpoint: EndpointId,
     listener: ListenerId,
-    /// The balancer's permission: there until it is handed back, and not for a last resort.
+    /// The balancer's permission: there until it is handed back.
     lease: Option<Lease>,
-    chooser: Arc<Chooser<O>>,
+    /// The endpoint was known to be down.
+    is_last_resort: bool,
+    chooser: Arc<Chooser<C>>,
 }
 
-impl<O: Owner> Leased<O> {
-    pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<O>>) -> Self {
+impl<C: Checker> Leased<C> {
+    pub(crate) fn new(listener: ListenerId, lease: Lease, chooser: Arc<Chooser<C>>) -> Self {
         Self {
             name: lease.name().into(),
             endpoint: lease.endpoint(),
             listener,
             lease: Some(lease),
+            is_last_resort: false,
             chooser,
         }
     }
 
-    /// One that is down, where none is up.
+    /// On one that is down, where none serves.
     pub(crate) fn last_resort(
         listener: ListenerId,
-        status: &Status,
-        chooser: Arc<Chooser<O>>,
+        lease: Lease,
+        chooser: Arc<Chooser<C>>,
     ) -> Self {
-        Self {
-            name: status.name.clone(),
-            endpoint: status.endpoint,
-            listener,
-            lease: None,
-            chooser,
-        }
+        let mut leased = Self::new(listener, lease, chooser);
+        leased.is_last_resort = true;
+        leased
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -72,8 +71,14 @@ impl<O: Owner> Leased<O> {
         self.end(Ending::Lost);
     }
 
+    /// Returns when the session cannot stay. That a last resort is down is no reason: it was when the
+    /// session was sent there.
     pub(crate) async fn leaving(&self) -> Leaving {
-        self.chooser.leaving(self.listener, self.endpoint).await
+        let (listener, endpoint) = (self.listener, self.endpoint);
+        match self.is_last_resort {
+            true => self.chooser.leaving_anew(listener, endpoint).await,
+            false => self.chooser.leaving(listener, endpoint).await,
+        }
     }
 
     pub(crate) async fn doubt(&self) {
@@ -91,7 +96,7 @@ impl<O: Owner> Leased<O> {
     }
 }
 
-impl<O: Owner> Drop for Leased<O> {
+impl<C: Checker> Drop for Leased<C> {
     fn drop(&mut self) {
         self.end(Ending::Finished);
     }

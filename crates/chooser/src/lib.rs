@@ -2,7 +2,7 @@
 //! servers with it, servers choose databases.
 //!
 //! - [`Chooser`] has the balancer and does what it says; what an endpoint is and how one is checked is
-//!   its [`Owner`]'s.
+//!   its [`Checker`]'s.
 //! - [`Way`] is one session's way to an endpoint, which is [`Chosen`] then, until it is dropped.
 //! - [`begin`] goes that way: an endpoint that fails before it has said anything is passed over, and the
 //!   application hears nothing of it.
@@ -21,7 +21,7 @@ mod way;
 
 pub use balancer::{Availability, Check, Endpoint, EndpointId, Role, State, Status};
 pub use begin::{Beginner, Begun, Unbegun, begin};
-pub use chooser::{Chooser, Known, Listener, ListenerId, Noted, Owner};
+pub use chooser::{Checker, Chooser, Known, Listener, ListenerId, Noted};
 pub use counts::Counts;
 pub use lease::Leaving;
 pub use search::Unserved;

@@ -1,32 +1,51 @@
 //! What endpoints say of themselves, in the balancer's words: a replica's lag in bytes is how far it
-//! is behind the newest primary that was heard.
+//! is behind the newest primary's last word, while that is worth something.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use balancer::{Availability, EndpointId, Lag, Report, Role};
 use control::{DatabaseRole, DatabaseStanding, Standing};
 
 /// The last word of each endpoint on its database.
 #[derive(Debug)]
-pub(crate) struct Databases<K = EndpointId>(HashMap<K, DatabaseStanding>);
+pub(crate) struct Databases<K = EndpointId> {
+    words: HashMap<K, Word>,
+    memory: Duration,
+}
+
+#[derive(Debug)]
+struct Word {
+    database: DatabaseStanding,
+    at: Instant,
+}
 
 impl<K: Hash + Eq> Databases<K> {
+    /// Nothing was said yet. A primary that is silent is taken to be where it was for as long as
+    /// `memory`: it may have died, and a failover goes on. After that it may as well be the network to
+    /// it that has, and it goes on writing, and whoever is cut off with us looks as near as ever.
+    pub fn new(memory: Duration) -> Self {
+        Self {
+            words: HashMap::new(),
+            memory,
+        }
+    }
+
     /// What an endpoint says, for the balancer. One that says nothing of itself takes sessions, and its
     /// database is of unknown role.
-    pub fn report(&mut self, endpoint: K, standing: Option<&Standing>) -> Report {
+    pub fn report(&mut self, now: Instant, endpoint: K, standing: Option<&Standing>) -> Report {
         let Some(standing) = standing else {
             return Report::default();
         };
         // What is not known now was known: a primary that is silent was still as far as it said.
         if let Some(database) = standing.database {
-            self.0.insert(endpoint, database);
+            self.words.insert(endpoint, Word { database, at: now });
         }
         Report {
             role: standing
                 .database
-                .map_or(Role::Unknown, |database| self.role(&database)),
+                .map_or(Role::Unknown, |database| self.role(now, &database)),
             availability: match standing.availability {
                 control::Availability::Accepting => Availability::Accepting,
                 control::Availability::Draining => Availability::Draining,
@@ -38,10 +57,10 @@ impl<K: Hash + Eq> Databases<K> {
 
     /// Forgets all but these.
     pub(crate) fn keep(&mut self, listed: &HashSet<K>) {
-        self.0.retain(|endpoint, _| listed.contains(endpoint));
+        self.words.retain(|endpoint, _| listed.contains(endpoint));
     }
 
-    fn role(&self, database: &DatabaseStanding) -> Role {
+    fn role(&self, now: Instant, database: &DatabaseStanding) -> Role {
         match database.role {
             DatabaseRole::Primary => Role::Primary {
                 timeline: database.timeline,
@@ -49,7 +68,7 @@ impl<K: Hash + Eq> Databases<K> {
             DatabaseRole::Replica => Role::Replica {
                 lag: Lag {
                     bytes: self
-                        .primary()
+                        .primary(now)
                         .map(|position| position.saturating_sub(database.position)),
                     time: database.delay_ms.map(Duration::from_millis),
                 },
@@ -57,26 +76,26 @@ impl<K: Hash + Eq> Databases<K> {
         }
     }
 
-    /// How far the primary on the newest timeline was when it was last heard.
-    fn primary(&self) -> Option<u64> {
-        self.0
-            .values()
-            .filter(|database| database.role == DatabaseRole::Primary)
-            .max_by_key(|database| (database.timeline, database.position))
-            .map(|primary| primary.position)
-    }
-}
-
-// Not derived: that would ask it of `K`.
-impl<K> Default for Databases<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
+    /// How far the primary on the newest timeline was when it was last heard, if that is not too long
+    /// ago. An older one says nothing of where the newest is.
+    fn primary(&self, now: Instant) -> Option<u64> {
+        let words = self.words.values();
+        let primaries = words.filter(|it| it.database.role == DatabaseRole::Primary);
+        let newest = primaries.clone().map(|it| it.database.timeline).max()?;
+        let is_fresh = |it: &&Word| now.saturating_duration_since(it.at) <= self.memory;
+        primaries
+            .filter(|it| it.database.timeline == newest)
+            .filter(is_fresh)
+            .map(|it| it.database.position)
+            .max()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const MEMORY: Duration = Duration::from_secs(10);
 
     fn database(role: DatabaseRole, timeline: u32, position: u64) -> Standing {
         Standing {
@@ -99,35 +118,68 @@ mod tests {
 
     #[test]
     fn a_lag_is_counted_from_the_newest_primary_that_was_heard() {
-        let mut databases = Databases::default();
+        let now = Instant::now();
+        let mut databases = Databases::new(MEMORY);
         let replica = database(DatabaseRole::Replica, 1, 1000);
-        assert_eq!(bytes(&databases.report(2, Some(&replica))), None);
-        databases.report(0, Some(&database(DatabaseRole::Primary, 1, 9000)));
-        assert_eq!(bytes(&databases.report(2, Some(&replica))), Some(8000));
-        databases.report(1, Some(&database(DatabaseRole::Primary, 2, 1500)));
-        let report = databases.report(2, Some(&replica));
+        assert_eq!(bytes(&databases.report(now, 2, Some(&replica))), None);
+        databases.report(now, 0, Some(&database(DatabaseRole::Primary, 1, 9000)));
+        assert_eq!(bytes(&databases.report(now, 2, Some(&replica))), Some(8000));
+        databases.report(now, 1, Some(&database(DatabaseRole::Primary, 2, 1500)));
+        let report = databases.report(now, 2, Some(&replica));
         assert_eq!(bytes(&report), Some(500));
         // It is silent, and was there all the same.
-        databases.report(1, Some(&Standing::default()));
-        assert_eq!(bytes(&databases.report(2, Some(&replica))), Some(500));
+        databases.report(now, 1, Some(&Standing::default()));
+        assert_eq!(bytes(&databases.report(now, 2, Some(&replica))), Some(500));
         // A replica that is further than the primary's last word is not behind.
         let ahead = database(DatabaseRole::Replica, 2, 1600);
-        assert_eq!(bytes(&databases.report(2, Some(&ahead))), Some(0));
+        assert_eq!(bytes(&databases.report(now, 2, Some(&ahead))), Some(0));
         // The old primary has become a replica.
-        databases.report(1, Some(&database(DatabaseRole::Replica, 3, 1500)));
-        assert_eq!(bytes(&databases.report(2, Some(&replica))), Some(8000));
+        databases.report(now, 1, Some(&database(DatabaseRole::Replica, 3, 1500)));
+        assert_eq!(bytes(&databases.report(now, 2, Some(&replica))), Some(8000));
+    }
+
+    #[test]
+    fn a_primary_that_is_silent_for_long_is_nothing_to_be_near_to() {
+        let start = Instant::now();
+        let mut databases = Databases::new(MEMORY);
+        let [old, new] = [(1, 20_000), (2, 9000)];
+        let primary = |(timeline, position)| database(DatabaseRole::Primary, timeline, position);
+        let replica = database(DatabaseRole::Replica, 2, 9000);
+        databases.report(start, 1, Some(&primary(new)));
+        let mut lag_at = |seconds, said: Option<(u8, Standing)>| {
+            let now = start + Duration::from_secs(seconds);
+            if let Some((endpoint, said)) = said {
+                databases.report(now, endpoint, Some(&said));
+            }
+            let report = databases.report(now, 2, Some(&replica));
+            assert!(matches!(report.role, Role::Replica { .. }));
+            bytes(&report)
+        };
+        // A failover may go on, and the replica may be the next primary.
+        assert_eq!(lag_at(10, None), Some(0));
+        // Who cannot be reached may write for hours, and a replica that is cut off from it stays near.
+        assert_eq!(lag_at(11, None), None);
+        // Neither a server that does not know of its database nor an older primary tells how far it is.
+        assert_eq!(lag_at(11, Some((1, Standing::default()))), None);
+        assert_eq!(lag_at(11, Some((0, primary(old)))), None);
+        // Of two servers before it one is enough, whichever was further when it was heard.
+        assert_eq!(lag_at(12, Some((3, primary((2, 9000))))), Some(0));
+        assert_eq!(lag_at(30, None), None);
+        // Promoted, another is what replicas are near to.
+        assert_eq!(lag_at(31, Some((0, primary((3, 9500))))), Some(500));
     }
 
     #[test]
     fn a_server_that_says_nothing_of_itself_takes_sessions() {
-        let mut databases = Databases::default();
-        assert_eq!(databases.report(0, None), Report::default());
+        let now = Instant::now();
+        let mut databases = Databases::new(MEMORY);
+        assert_eq!(databases.report(now, 0, None), Report::default());
         let draining = Standing {
             availability: control::Availability::Draining,
             sessions: 3,
             ..Standing::default()
         };
-        let report = databases.report(0, Some(&draining));
+        let report = databases.report(now, 0, Some(&draining));
         assert_eq!(report.availability, Availability::Draining);
         assert_eq!((report.role, report.sessions), (Role::Unknown, Some(3)));
     }

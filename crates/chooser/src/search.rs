@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer::{EndpointId, ListenerId, Target};
+use balancer::{EndpointId, ListenerId};
 use tokio::time::{Instant, timeout};
 
-use crate::chooser::{Answer, Chooser, Listener, Owner};
+use crate::chooser::{Answer, Checker, Chooser, Listener, Turn};
 use crate::lease::Leased;
 
 /// How often a session that waits asks again, whatever happens.
@@ -30,19 +30,20 @@ pub enum Unserved {
 }
 
 /// One session's search.
-pub struct Search<O: Owner> {
-    chooser: Arc<Chooser<O>>,
+pub struct Search<C: Checker> {
+    chooser: Arc<Chooser<C>>,
     listener: ListenerId,
     settings: Listener,
     tried: Vec<EndpointId>,
     /// Of these the ones that were left because they were slow.
     slow: Vec<EndpointId>,
     patient: bool,
+    /// When it began; later by as long as it has queued.
     begun: Instant,
 }
 
-impl<O: Owner> Search<O> {
-    pub(crate) fn new(chooser: Arc<Chooser<O>>, listener: ListenerId, settings: Listener) -> Self {
+impl<C: Checker> Search<C> {
+    pub(crate) fn new(chooser: Arc<Chooser<C>>, listener: ListenerId, settings: Listener) -> Self {
         Self {
             chooser,
             listener,
@@ -60,12 +61,12 @@ impl<O: Owner> Search<O> {
     }
 
     /// Takes note that the session could not begin there.
-    pub(crate) fn has_tried(&mut self, leased: &Leased<O>) {
+    pub(crate) fn has_tried(&mut self, leased: &Leased<C>) {
         self.tried.push(leased.endpoint());
     }
 
     /// Takes note that the session did not wait there any longer.
-    pub(crate) fn found_slow(&mut self, leased: &Leased<O>) {
+    pub(crate) fn found_slow(&mut self, leased: &Leased<C>) {
         self.slow.push(leased.endpoint());
         self.has_tried(leased);
     }
@@ -75,20 +76,27 @@ impl<O: Owner> Search<O> {
     ///
     /// # Errors
     /// There is none.
-    pub(crate) async fn next(&mut self) -> Result<Leased<O>, Unserved> {
+    pub(crate) async fn next(&mut self) -> Result<Leased<C>, Unserved> {
         loop {
             let mut events = self.chooser.events();
             match self.chooser.choose(self.listener, &self.tried) {
                 Answer::Use(leased) => return Ok(leased),
                 Answer::Queued(waiting) => {
-                    return waiting.granted().await.ok_or(Unserved::QueueTimeout);
+                    let queued = Instant::now();
+                    match waiting.turn().await {
+                        Turn::Granted(leased) => return Ok(leased),
+                        Turn::TooLate => return Err(Unserved::QueueTimeout),
+                        Turn::Nobody => self.begun += queued.elapsed(),
+                    }
                 }
                 Answer::QueueFull => return Err(Unserved::QueueFull),
                 _ if self.tries_slow_ones_again() => continue,
                 Answer::NoPrimary => {
                     let waited = self.begun.elapsed();
-                    let left = self.settings.wait_for_primary.checked_sub(waited);
-                    let left = left.ok_or(Unserved::NoPrimary)?;
+                    let left = self.settings.wait_for_primary.saturating_sub(waited);
+                    if left.is_zero() {
+                        return Err(Unserved::NoPrimary);
+                    }
                     // Those that were tried may have recovered by then.
                     self.tried.clear();
                     let _ = timeout(left.min(ASK_AGAIN), events.changed()).await;
@@ -102,10 +110,7 @@ impl<O: Owner> Search<O> {
     }
 
     /// To be slow is better than to be refused: of all that are down, one may answer.
-    fn last_resort(&mut self) -> Result<Leased<O>, Unserved> {
-        if self.settings.choice.target != Target::Any {
-            return Err(Unserved::Nobody);
-        }
+    fn last_resort(&mut self) -> Result<Leased<C>, Unserved> {
         self.patient = true;
         let leased = self.chooser.last_resort(self.listener, &self.tried);
         leased.ok_or(Unserved::Nobody)

@@ -2,6 +2,8 @@
 //! it means is `balancer`'s.
 
 mod keys;
+mod needs;
+mod share;
 mod written;
 
 use balancer::MaxLag;
@@ -10,7 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chooser::Listener;
 pub use keys::KEYS;
-pub use written::{Bind, Needs, OneOrSeveral, Share, Written, twice, value};
+pub use needs::{Bind, Needs};
+pub use share::Share;
+pub use written::{OneOrSeveral, Written, twice, value};
 
 /// A choice is written as one of a few words.
 macro_rules! words {
@@ -249,7 +253,9 @@ impl Balance {
                     .or(self.max_lag)
                     .map(Into::into)
                     .unwrap_or_default(),
-                fallback_to_primary: needs.fallback_to_primary || self.fallback_to_primary,
+                fallback_to_primary: needs
+                    .fallback_to_primary
+                    .unwrap_or(self.fallback_to_primary),
                 policy: needs.policy.unwrap_or(self.policy).into(),
                 max_queue: self.max_queue.0,
                 queue_timeout: self.queue_timeout.0,
@@ -295,6 +301,11 @@ mod tests {
         assert_eq!(listener.target, balancer::Target::Replica);
         assert_eq!(listener.policy, balancer::Policy::PeakEwma);
         assert!(listener.fallback_to_primary);
+        let without = Needs {
+            fallback_to_primary: Some(false),
+            ..needs
+        };
+        assert!(!balance.listener(&without).choice.fallback_to_primary);
         let plain = balance.listener(&Needs::default()).choice;
         assert_eq!(plain.target, balancer::Target::Primary);
         assert_eq!(plain.policy, balancer::Policy::RoundRobin);

@@ -3,37 +3,37 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::chooser::{Chooser, Owner};
+use crate::chooser::{Checker, Chooser};
 use crate::lease::{Leased, Leaving};
 use crate::search::{Search, Unserved};
 
 /// Where sessions can go.
-pub enum Ways<O: Owner> {
+pub enum Ways<C: Checker> {
     /// To one endpoint, of this name: nobody checks it, and sessions go there whatever is known of it.
     One(Arc<str>),
     /// To one of several.
-    Several(Arc<Chooser<O>>),
+    Several(Arc<Chooser<C>>),
 }
 
 /// One session's way.
-pub enum Way<O: Owner> {
+pub enum Way<C: Checker> {
     /// To the only endpoint, until it was tried.
     One(Option<Arc<str>>),
     /// To one of several.
-    Several(Search<O>),
+    Several(Search<C>),
 }
 
 /// The endpoint that one session goes to. Dropped, it is handed back as one whose session has ended in
 /// good order.
-pub struct Chosen<O: Owner> {
+pub struct Chosen<C: Checker> {
     name: Arc<str>,
-    leased: Option<Leased<O>>,
+    leased: Option<Leased<C>>,
 }
 
-impl<O: Owner> Ways<O> {
+impl<C: Checker> Ways<C> {
     /// What chooses, where there is something to choose.
     #[must_use]
-    pub fn chooser(&self) -> Option<&Arc<Chooser<O>>> {
+    pub fn chooser(&self) -> Option<&Arc<Chooser<C>>> {
         match self {
             Self::One(_) => None,
             Self::Several(chooser) => Some(chooser),
@@ -42,7 +42,7 @@ impl<O: Owner> Ways<O> {
 
     /// The way of a session of this listener, the first being 0.
     #[must_use]
-    pub fn way(&self, listener: usize) -> Way<O> {
+    pub fn way(&self, listener: usize) -> Way<C> {
         match self {
             Self::One(name) => Way::One(Some(name.clone())),
             Self::Several(chooser) => Way::Several(chooser.search(listener)),
@@ -50,12 +50,12 @@ impl<O: Owner> Ways<O> {
     }
 }
 
-impl<O: Owner> Way<O> {
+impl<C: Checker> Way<C> {
     /// The endpoint to try next; see `Search::next`.
     ///
     /// # Errors
     /// There is none.
-    pub async fn next(&mut self) -> Result<Chosen<O>, Unserved> {
+    pub async fn next(&mut self) -> Result<Chosen<C>, Unserved> {
         match self {
             Self::One(name) => {
                 let name = name.take().ok_or(Unserved::Nobody)?;
@@ -88,21 +88,21 @@ impl<O: Owner> Way<O> {
     }
 
     /// Takes note that the session could not begin there.
-    pub fn has_tried(&mut self, chosen: &Chosen<O>) {
+    pub fn has_tried(&mut self, chosen: &Chosen<C>) {
         if let (Self::Several(search), Some(leased)) = (self, &chosen.leased) {
             search.has_tried(leased);
         }
     }
 
     /// Takes note that the session did not wait there any longer.
-    pub fn found_slow(&mut self, chosen: &Chosen<O>) {
+    pub fn found_slow(&mut self, chosen: &Chosen<C>) {
         if let (Self::Several(search), Some(leased)) = (self, &chosen.leased) {
             search.found_slow(leased);
         }
     }
 }
 
-impl<O: Owner> Chosen<O> {
+impl<C: Checker> Chosen<C> {
     /// Its name in the list.
     #[must_use]
     pub fn name(&self) -> &str {

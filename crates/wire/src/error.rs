@@ -8,6 +8,16 @@ pub const CODE: u8 = b'C';
 /// The primary message, in the database's language.
 pub const MESSAGE: u8 = b'M';
 
+/// SQLSTATEs with which whoever answers says that it cannot be had now, and another may: connection
+/// exceptions, and shutting down, crashing or starting.
+const UNAVAILABLE: [&[u8]; 5] = [b"08001", b"08006", b"57P01", b"57P02", b"57P03"];
+
+/// Whether this is the SQLSTATE of somebody who cannot be had now.
+#[must_use]
+pub fn is_unavailable(code: &[u8]) -> bool {
+    UNAVAILABLE.contains(&code)
+}
+
 /// A field of an ErrorResponse's body; `None` where it has none of this letter.
 #[must_use]
 pub fn field(body: &[u8], letter: u8) -> Option<&[u8]> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chooser::{Check, Chooser, Owner};
+use chooser::{Check, Checker, Chooser};
 use control::DatabaseStanding;
 
 use super::says;
@@ -51,7 +51,7 @@ impl Nodes {
     }
 }
 
-impl Owner for Nodes {
+impl Checker for Nodes {
     const NAME: &'static str = "database";
 
     fn pace(&self, name: &str) -> Duration {

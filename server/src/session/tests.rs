@@ -341,3 +341,26 @@ async fn an_error_stands_in_a_refused_rows_place_wherever_the_result_is_cut() {
     let left = fixture.db_to_app(&asked, pieces).await;
     assert!(left == leaves, "in single bytes: {}", left.escape_ascii());
 }
+
+#[tokio::test]
+async fn only_an_end_that_is_not_the_sessions_own_tells_of_the_database() {
+    let fixture = Fixture::new("ciphertext");
+    for (severity, code, is_its_own) in [
+        ("FATAL", "28P01", true),
+        ("FATAL", "57P05", true),
+        ("FATAL", "57P01", false),
+        ("FATAL", "57P03", false),
+        ("PANIC", "08006", false),
+        ("ERROR", "28P01", false),
+    ] {
+        let session = fixture.session();
+        session.flow.conversation().ask(Request::Query);
+        let said = message(b'E', format!("V{severity}\0C{code}\0\0").as_bytes());
+        let from = Pieces::new([said.as_slice()]);
+        DbToApp::new(&session, None)
+            .run(from, BytesMut::new(), &mut Vec::new())
+            .await
+            .unwrap();
+        assert_eq!(session.flow.is_over(), is_its_own, "{severity} {code}");
+    }
+}

@@ -122,6 +122,7 @@ fn a_server_that_refuses_for_lack_of_its_database_is_passed_over() {
         .reconfigure(&[&list(&[refusing.port(), good])]);
     several.connector.restart();
     all_up(&several);
+    is_up(&several, refusing.port(), 1);
     for _ in 0..6 {
         assert_eq!(tags(&session(&several).query("select 1")), "TDCZ");
     }

@@ -18,8 +18,8 @@ use crate::role::{MaxLag, Role, Target, fit};
 pub enum Choice {
     /// Connect there.
     Use(Lease),
-    /// All that serve have their `max_connections`: wait for [`Granted`](Output::Granted) or
-    /// [`Expired`](Output::Expired) with this ticket.
+    /// All that serve have their `max_connections`: wait for [`Granted`](Output::Granted),
+    /// [`Expired`](Output::Expired) or [`Deserted`](Output::Deserted) with this ticket.
     Queued(Ticket),
     /// The queue is full too.
     QueueFull,
@@ -63,6 +63,36 @@ impl Balancer {
             (Serving::Nobody, Target::Primary) => Choice::NoPrimary,
             (Serving::Nobody, Target::Replica | Target::Any) => Choice::NobodyServes,
         }
+    }
+
+    /// Where nobody serves: of those that are down, have room and were not tried, the one that was heard
+    /// last. For listeners that take any role, known or not, since what is down may be anything.
+    ///
+    /// # Panics
+    /// If the listener is not one of this balancer's.
+    pub fn last_resort(
+        &mut self,
+        now: Instant,
+        listener: ListenerId,
+        excluded: &[EndpointId],
+    ) -> Option<Lease> {
+        self.advance(now);
+        let listener = &self.listeners[listener.0].listener;
+        fit(
+            Role::Unknown,
+            listener.target,
+            listener.max_lag,
+            listener.fallback_to_primary,
+        )?;
+        let down = self.members.iter().enumerate().filter(|(_, member)| {
+            member.health.state() == State::Down
+                && !member.distrusted
+                && member.settings.weight > 0
+                && !member.is_full()
+                && !excluded.contains(&member.id)
+        });
+        let (place, _) = down.max_by_key(|(_, member)| member.heard)?;
+        Some(self.lease(place))
     }
 
     /// Whether running sessions of this listener may stay where they are: it is up, and not known to be
@@ -155,14 +185,18 @@ impl Balancer {
         };
         let policy = choosing.listener.policy;
         let place = policy::choose(policy, &ballot, &mut choosing.turns, &mut self.random)?;
+        Some(self.lease(place))
+    }
+
+    fn lease(&mut self, place: usize) -> Lease {
         self.choices += 1;
         let member = &mut self.members[place];
         member.chosen = self.choices;
         member.sessions += 1;
-        Some(Lease {
+        Lease {
             endpoint: member.id,
             name: member.name.clone(),
-        })
+        }
     }
 
     fn enqueue(&mut self, now: Moment, listener: ListenerId, excluded: &[EndpointId]) -> Choice {
@@ -181,7 +215,7 @@ impl Balancer {
     }
 
     /// Gives room to those that queue, whoever came first over all listeners. A session is passed over
-    /// only while none that would be its next has room.
+    /// only while none that would be its next has room, and let go where there is none at all.
     pub(super) fn grant(&mut self) {
         if self.listeners.iter().all(|c| c.queue.is_empty()) {
             return;
@@ -199,7 +233,12 @@ impl Balancer {
             let (ticket, listener) = (waiter.ticket, ListenerId(index));
             let served = match self.serving(now, listener, &excluded) {
                 Serving::Some => self.pick(now, listener),
-                Serving::Full | Serving::Nobody => None,
+                Serving::Full => None,
+                Serving::Nobody => {
+                    self.listeners[index].queue.remove(places[index]);
+                    self.outputs.push_back(Output::Deserted(ticket));
+                    continue;
+                }
             };
             match served {
                 Some(lease) => {

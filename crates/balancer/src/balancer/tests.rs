@@ -28,6 +28,7 @@ struct Stand {
     events: Vec<String>,
     granted: Vec<(Ticket, Lease)>,
     expired: Vec<Ticket>,
+    deserted: Vec<Ticket>,
 }
 
 impl Stand {
@@ -49,6 +50,7 @@ impl Stand {
             events: Vec::new(),
             granted: Vec::new(),
             expired: Vec::new(),
+            deserted: Vec::new(),
         };
         stand.balancer.tick(now);
         stand.drain();
@@ -66,6 +68,7 @@ impl Stand {
                 },
                 Output::Granted(ticket, lease) => self.granted.push((ticket, lease)),
                 Output::Expired(ticket) => self.expired.push(ticket),
+                Output::Deserted(ticket) => self.deserted.push(ticket),
                 Output::Event(event) => self.events.push(event.to_string()),
             }
         }
@@ -252,6 +255,64 @@ fn whoever_tried_all_is_told_so() {
 }
 
 #[test]
+fn a_last_resort_is_the_one_that_was_heard_last_and_its_sessions_count() {
+    let endpoints = [
+        limited("a", 1),
+        Endpoint::new("b"),
+        Endpoint {
+            weight: 0,
+            ..Endpoint::new("c")
+        },
+    ];
+    let mut stand = Stand::with(&endpoints, &["a", "b", "c"]);
+    let anywhere = stand.balancer.listen(any());
+    let within = Listener {
+        max_lag: MaxLag {
+            bytes: Some(1),
+            time: None,
+        },
+        ..any()
+    };
+    let within = stand.balancer.listen(within);
+    let writers = stand.balancer.listen(Listener::new(Target::Primary));
+    for name in ["b", "a", "c"] {
+        stand.reports(name, Role::Unknown);
+        stand.now += SECOND / 10;
+    }
+    let now = stand.now;
+    assert_eq!(stand.balancer.last_resort(now, anywhere, &[]), None);
+    for name in ["a", "b", "c"] {
+        stand.answers(name, Some(Outcome::Failed));
+    }
+    stand.run(10 * SECOND);
+    let (now, a) = (stand.now, stand.id("a"));
+    for listener in [within, writers] {
+        assert_eq!(stand.balancer.last_resort(now, listener, &[]), None);
+    }
+    let mut resort = |excluded: &[EndpointId]| {
+        let lease = stand.balancer.last_resort(now, anywhere, excluded);
+        lease.map(|lease| (lease.name().to_owned(), lease))
+    };
+    let (name, on_a) = resort(&[]).unwrap();
+    assert_eq!(name, "a");
+    // It is full now.
+    let (name, on_b) = resort(&[]).unwrap();
+    assert_eq!(name, "b");
+    assert_eq!(resort(&[on_b.endpoint()]), None);
+    assert_eq!(stand.status("a").sessions, 1);
+    // Up again, it has that session still, and no room for another.
+    stand.answers("a", Some(Outcome::Passed));
+    stand.run(3 * SECOND);
+    let ticket = stand.ticket(anywhere);
+    stand.balancer.ended(stand.now, on_a, Ending::Finished);
+    stand.drain();
+    assert_eq!(stand.granted[0].0, ticket);
+    assert_eq!(stand.granted[0].1.endpoint(), a);
+    stand.balancer.failed(stand.now, on_b);
+    assert_eq!(stand.status("b").sessions, 0);
+}
+
+#[test]
 fn lost_sessions_end_with_their_endpoint_down_after_one_failed_check() {
     let mut stand = Stand::new(&["a"]);
     let listener = stand.balancer.listen(any());
@@ -435,6 +496,32 @@ fn an_endpoint_that_comes_up_serves_those_that_queue() {
     stand.run(4 * SECOND);
     assert_eq!(stand.granted[0].0, ticket);
     assert_eq!(stand.granted[0].1.name(), "b");
+}
+
+#[test]
+fn whoever_queues_for_nobody_is_let_go_at_once() {
+    let mut stand = Stand::with(&[limited("a", 1), Endpoint::new("b")], &["a", "b"]);
+    stand.reports("a", Role::Primary { timeline: 1 });
+    stand.reports("b", replica(0));
+    let writers = stand.balancer.listen(Listener::new(Target::Primary));
+    let anywhere = stand.balancer.listen(any());
+    let b = stand.id("b");
+    let _held = stand.lease(writers);
+    let first = stand.ticket(writers);
+    let second = stand.ticket(writers);
+    let Choice::Queued(third) = stand.balancer.choose(stand.now, anywhere, &[b]) else {
+        panic!("b was tried, and a is full");
+    };
+    stand.answers("a", None);
+    let a = stand.id("a");
+    for _ in 0..CHECKS.fall {
+        assert!(stand.deserted.is_empty());
+        stand.balancer.fell_silent(stand.now, a);
+        stand.drain();
+    }
+    assert_eq!(stand.deserted, [first, second, third]);
+    assert_eq!(stand.balancer.queued(writers), 0);
+    assert!(stand.granted.is_empty() && stand.expired.is_empty());
 }
 
 #[test]

@@ -405,7 +405,9 @@ impl Run {
             match output {
                 Output::Check(check) => self.check(check),
                 Output::Event(event) => self.event(&event),
-                Output::Granted(..) | Output::Expired(_) => unreachable!("nobody queues"),
+                Output::Granted(..) | Output::Expired(_) | Output::Deserted(_) => {
+                    unreachable!("nobody queues")
+                }
             }
         }
     }

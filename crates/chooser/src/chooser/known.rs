@@ -5,7 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use balancer::{Change, Output, Status};
 
-use crate::chooser::{Chooser, Inner, Owner};
+use crate::chooser::{Checker, Chooser, Inner};
 
 /// What is known of one endpoint.
 #[derive(Debug, Clone)]
@@ -40,7 +40,7 @@ impl Noted {
     }
 }
 
-impl<O: Owner> Chooser<O> {
+impl<C: Checker> Chooser<C> {
     /// All endpoints, in the order in which they were listed first.
     #[must_use]
     pub fn known(&self) -> Vec<Known> {
@@ -65,7 +65,7 @@ impl<O: Owner> Chooser<O> {
     }
 }
 
-impl<O: Owner> Inner<O> {
+impl<C: Checker> Inner<C> {
     /// Writes down what has become of endpoints that are listed still.
     pub(super) fn note(&mut self, outputs: &[Output]) {
         for output in outputs {

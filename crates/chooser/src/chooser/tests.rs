@@ -1,16 +1,18 @@
 //! The chooser without sockets: endpoints say what they are, and sessions are chosen for and moved.
 
-use balancer::{MaxLag, Target};
-use control::{Availability, DatabaseRole, DatabaseStanding};
+use balancer::{MaxLag, State, Target};
+use control::{Availability, DatabaseRole, DatabaseStanding, Standing};
 
 use super::*;
+use crate::lease::Leased;
 
+mod beginning;
 mod silence;
 
 /// Nobody checks them.
 struct Nobody;
 
-impl Owner for Nobody {
+impl Checker for Nobody {
     const NAME: &'static str = "endpoint";
 
     fn pace(&self, _name: &str) -> Duration {
@@ -94,9 +96,17 @@ fn last_resort(chooser: &Arc<Chooser<Nobody>>, tried: &[EndpointId]) -> Option<S
     Some(chosen.name().to_owned())
 }
 
-fn put_down(chooser: &Arc<Chooser<Nobody>>) {
+/// Sessions cannot be opened there, until it is down.
+fn put_down(chooser: &Arc<Chooser<Nobody>>, name: &str) {
+    chooser.heard(name, None);
     for _ in 0..2 {
-        used(chooser).failed("refused");
+        let listed = chooser.endpoints();
+        let others = listed.iter().filter(|it| &*it.name != name);
+        let others: Vec<_> = others.map(|it| it.endpoint).collect();
+        match asked(chooser, &others) {
+            Answer::Use(leased) => leased.failed("refused"),
+            _ => panic!("it serves"),
+        }
     }
 }
 
@@ -184,14 +194,13 @@ fn one_that_drains_gets_no_sessions_and_keeps_those_it_has() {
 #[test]
 fn sessions_stay_where_no_connects_succeed_for_as_long_as_it_speaks() {
     let chooser = chooser(&[listener(Target::Any)]);
-    chooser.heard("a", None);
-    put_down(&chooser);
+    put_down(&chooser, "a");
     assert!(chooser.endpoints().iter().all(|it| it.state != State::Up));
     let (a, b) = (id(&chooser, "a"), id(&chooser, "b"));
     assert!(matches!(asked(&chooser, &[b]), Answer::Nobody));
     assert_eq!(leaving(&chooser, "a"), None);
     // Silent, but there is no other: that is where sessions go, too.
-    chooser.fell_silent("a");
+    chooser.fell_silent("a", "reset");
     assert_eq!(leaving(&chooser, "a"), None);
     assert_eq!(last_resort(&chooser, &[]).as_deref(), Some("a"));
     assert_eq!(last_resort(&chooser, &[a]), None);
@@ -199,6 +208,22 @@ fn sessions_stay_where_no_connects_succeed_for_as_long_as_it_speaks() {
     assert_eq!(leaving(&chooser, "a"), Some(Leaving::Down));
     assert_eq!(leaving(&chooser, "b"), None);
     assert!(matches!(asked(&chooser, &[b]), Answer::Nobody));
+}
+
+#[test]
+fn sessions_stay_where_the_others_take_none_and_theirs_may_go_anywhere() {
+    let chooser = chooser(&[listener(Target::Any), listener(Target::Primary)]);
+    let draining = Standing {
+        availability: Availability::Draining,
+        ..Standing::default()
+    };
+    chooser.heard("b", Some(&draining));
+    put_down(&chooser, "a");
+    chooser.fell_silent("a", "reset");
+    assert_eq!(leaving_of(&chooser, 0, "a"), None);
+    assert_eq!(leaving_of(&chooser, 1, "a"), Some(Leaving::Down));
+    chooser.heard("b", None);
+    assert_eq!(leaving_of(&chooser, 0, "a"), Some(Leaving::Down));
 }
 
 #[tokio::test]
@@ -237,7 +262,9 @@ async fn a_place_is_handed_on_and_lost_to_nobody() {
     // Its turn comes, and it is not there any more.
     drop(first);
     drop(second);
-    let third = third.granted().await.expect("the place was handed on");
+    let Turn::Granted(third) = third.turn().await else {
+        panic!("the place was handed on");
+    };
     assert_eq!(third.name(), "a");
     drop(third);
     drop(used(&chooser));
@@ -294,6 +321,9 @@ fn operators_see_who_serves_what_failed_and_what_became_of_it() {
     );
     assert_eq!(a.last_failure.unwrap().what, "refused");
     assert_eq!(b.last_failure, None);
+    chooser.fell_silent("b", "reset");
+    let failure = chooser.known()[1].last_failure.take();
+    assert_eq!(failure.unwrap().what, "reset");
     let change = b.last_change.unwrap().what;
     assert_eq!(change, "b was of unknown role, and is replica");
     // What is not listed any more leaves nothing behind.

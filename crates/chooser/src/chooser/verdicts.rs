@@ -3,13 +3,23 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use balancer::{Check, EndpointId, ListenerId, State, Status};
+use balancer::{Check, EndpointId, ListenerId, State, Status, Target};
 
-use crate::chooser::{Chooser, Inner, Listener, Owner};
+use crate::chooser::{Checker, Chooser, Inner, Listener};
 use crate::lease::Leaving;
 use crate::settings::OnRoleChange;
 
-impl<O: Owner> Chooser<O> {
+impl<C: Checker> Chooser<C> {
+    /// Returns when it turns out anew that sessions of this listener cannot stay at this endpoint: for
+    /// one that came there although it was known.
+    pub(crate) async fn leaving_anew(&self, listener: ListenerId, endpoint: EndpointId) -> Leaving {
+        let mut leaving = self.leaving.subscribe();
+        let is_over = |leaving: &HashMap<_, _>| !leaving.contains_key(&(listener, endpoint));
+        // The sender lives as long as `self`, so waiting cannot fail.
+        let _ = leaving.wait_for(is_over).await;
+        self.leaving(listener, endpoint).await
+    }
+
     /// Returns when sessions of this listener cannot stay at this endpoint.
     pub(crate) async fn leaving(&self, listener: ListenerId, endpoint: EndpointId) -> Leaving {
         let at = (listener, endpoint);
@@ -50,7 +60,7 @@ impl<O: Owner> Chooser<O> {
     /// Whether one that is about to be checked used to speak by itself, and has left out more than a
     /// word.
     pub(super) fn has_lost_pace(&self, check: &Check) -> bool {
-        let pace = self.owner.pace(&check.name);
+        let pace = self.checker.pace(&check.name);
         let heard = self.lock().heard.get(&check.endpoint).copied();
         heard.is_some_and(|at| at.elapsed() > pace + pace / 2)
     }
@@ -62,19 +72,28 @@ impl<O: Owner> Chooser<O> {
     }
 
     /// Where sessions cannot stay. An endpoint that speaks is there, whatever connects and checks met:
-    /// one that drains takes neither, and lets its sessions finish. And where no other is up, there is
-    /// nowhere to go: a host too busy to answer in time keeps its sessions.
-    pub(super) fn judge(&self, inner: &mut Inner<O>, now: Instant) {
+    /// one that drains takes neither, and lets its sessions finish. And where there is nowhere to go, a
+    /// host too busy to answer in time keeps its sessions.
+    pub(super) fn judge(&self, inner: &mut Inner<C>, now: Instant) {
         let known: Vec<_> = inner.balancer.endpoints(now).collect();
-        let is_elsewhere = known.iter().any(|it| it.state == State::Up);
+        let is_up = known.iter().any(|it| it.state == State::Up);
+        let balancer = &inner.balancer;
+        let listeners = self.listeners.iter().map(|(id, listener)| {
+            // Who may go anywhere is tried on those that are down before it is refused.
+            let is_elsewhere = match listener.choice.target {
+                Target::Any => !balancer.served_by(*id).is_empty(),
+                Target::Primary | Target::Replica => is_up,
+            };
+            (*id, listener, is_elsewhere)
+        });
+        let listeners: Vec<_> = listeners.collect();
         let mut leaving = HashMap::new();
         for status in known {
             let heard = inner.heard.get(&status.endpoint).copied();
             let silent = heard.is_none_or(|at| now.saturating_duration_since(at) >= self.hearing);
-            let is_lost = is_elsewhere && silent;
-            for (id, listener) in &self.listeners {
-                if !inner.balancer.keeps(*id, status.endpoint)
-                    && let Some(why) = verdict(&status, listener, is_lost)
+            for (id, listener, is_elsewhere) in &listeners {
+                if !balancer.keeps(*id, status.endpoint)
+                    && let Some(why) = verdict(&status, listener, silent && *is_elsewhere)
                 {
                     leaving.insert((*id, status.endpoint), why);
                 }

@@ -5,37 +5,47 @@ use std::sync::Arc;
 use balancer::Ticket;
 use tokio::sync::oneshot;
 
-use crate::chooser::{Chooser, Owner};
+use crate::chooser::{Checker, Chooser};
 use crate::lease::Leased;
 
-/// Its place in the queue; dropped, it does not wait any more.
-pub(crate) struct Waiting<O: Owner> {
-    ticket: Ticket,
-    granted: oneshot::Receiver<Leased<O>>,
-    chooser: Arc<Chooser<O>>,
+/// How waiting ended.
+pub(crate) enum Turn<C: Checker> {
+    /// With a place.
+    Granted(Leased<C>),
+    /// After `queue_timeout`.
+    TooLate,
+    /// Nobody serves any more for whom it waited.
+    Nobody,
 }
 
-impl<O: Owner> Waiting<O> {
+/// Its place in the queue; dropped, it does not wait any more.
+pub(crate) struct Waiting<C: Checker> {
+    ticket: Ticket,
+    turn: oneshot::Receiver<Turn<C>>,
+    chooser: Arc<Chooser<C>>,
+}
+
+impl<C: Checker> Waiting<C> {
     pub(super) fn new(
         ticket: Ticket,
-        granted: oneshot::Receiver<Leased<O>>,
-        chooser: Arc<Chooser<O>>,
+        turn: oneshot::Receiver<Turn<C>>,
+        chooser: Arc<Chooser<C>>,
     ) -> Self {
         Self {
             ticket,
-            granted,
+            turn,
             chooser,
         }
     }
 
-    /// Waits for its turn; nothing after `queue_timeout`.
-    pub(crate) async fn granted(mut self) -> Option<Leased<O>> {
-        // Whoever holds the other end drops it when the time is over.
-        (&mut self.granted).await.ok()
+    /// Waits for its turn.
+    pub(crate) async fn turn(mut self) -> Turn<C> {
+        // Whoever holds the other end says something before it goes.
+        (&mut self.turn).await.unwrap_or(Turn::Nobody)
     }
 }
 
-impl<O: Owner> Drop for Waiting<O> {
+impl<C: Checker> Drop for Waiting<C> {
     fn drop(&mut self) {
         self.chooser.leave(self.ticket);
     }

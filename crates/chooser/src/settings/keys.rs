@@ -48,7 +48,7 @@ pub const KEYS: &[Key] = &[
         "balance.wait_for_primary",
         "PERIOD",
         "10s",
-        "How long a new session waits where the target is primary and none is known.",
+        "How long a new session waits where the target is primary and none is known; and how long the last word of one that is silent counts for a max_lag in bytes.",
     ),
     text(
         "balance.on_role_change",

@@ -12,7 +12,7 @@ struct Counting {
     asked: Arc<AtomicU32>,
 }
 
-impl Owner for Counting {
+impl Checker for Counting {
     const NAME: &'static str = "endpoint";
 
     fn pace(&self, _name: &str) -> Duration {
@@ -29,7 +29,7 @@ impl Owner for Counting {
 /// Endpoints `a` and `b` that speak at this pace, and how often `a` was asked.
 fn paced(pace: Duration) -> (Arc<Chooser<Counting>>, Arc<AtomicU32>) {
     let asked = Arc::new(AtomicU32::new(0));
-    let owner = Counting {
+    let checker = Counting {
         pace,
         asked: asked.clone(),
     };
@@ -42,7 +42,7 @@ fn paced(pace: Duration) -> (Arc<Chooser<Counting>>, Arc<AtomicU32>) {
     let endpoints = [Endpoint::new("a"), Endpoint::new("b")];
     let listeners = [listener(Target::Any)];
     let counts = Counts::new("endpoint");
-    let chooser = Chooser::new(owner, counts, checks, &listeners, &endpoints);
+    let chooser = Chooser::new(checker, counts, checks, &listeners, &endpoints);
     (chooser.expect("the settings can be"), asked)
 }
 
