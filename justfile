@@ -12,11 +12,15 @@ test *words: build
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck -x -a examples/demo.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    shellcheck -x -a examples/demo.sh examples/stands/one-server.sh examples/stands/two-servers.sh examples/stands/docker/*.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 
 # Show the whole chain on this machine; options such as --keep go through.
 demo *options:
     bash examples/demo.sh {{options}}
+
+# Run a stand: `just stand two-servers up`.
+stand name *options:
+    bash examples/stands/{{name}}.sh {{options}}
 
 # Make the documentation of all crates.
 doc:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The whole of pgseal on one machine: a primary and its streaming replica, a server before each, a
 # connector before each server. Values go in through one chain and come out through the other.
-# What each step is made of stands in examples/demo/.
+# What each step is made of stands in examples/demo/ and examples/shell/.
 # shellcheck source-path=SCRIPTDIR/..
 set -euo pipefail
 
@@ -38,9 +38,13 @@ target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 programs=$target/release
 python=$target/demo-venv/bin/python
 
-source examples/demo/terminal.sh
-source examples/demo/processes.sh
-source examples/demo/packages.sh
+program=demo
+source examples/shell/terminal.sh
+source examples/shell/processes.sh
+source examples/shell/packages.sh
+source examples/shell/databases.sh
+source examples/shell/programs.sh
+source examples/shell/proofs.sh
 source examples/demo/stand.sh
 source examples/demo/proofs.sh
 source examples/demo/story.sh
@@ -67,35 +71,14 @@ main() {
     show_refusals
     show_nothing_in_clear
 
-    local proved=0
-    report || proved=1
+    local status=0
+    report || status=1
     case ${1:-} in
     --keep) keep && say_what_to_try ;;
     --sabotage) say_what_sabotage_did ;;
     esac
     reported=yes
-    exit "$proved"
-}
-
-# forget_environment: no variable of the caller's changes what the programs do.
-forget_environment() {
-    local name
-    for name in "${!PG@}" "${!EXAMPLE_@}"; do
-        [[ $name == PGSEAL_POSTGRES_BIN_DIR ]] || unset "$name"
-    done
-    export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
-}
-
-# stop: ends what --keep left running.
-stop() {
-    if claim; then
-        end_all # what a crash of the machine left
-        echo "demo: it was not running"
-    else
-        end_all
-        flock --timeout "$patience" "$lock" || fail "something of it still runs"
-        echo "demo: stopped"
-    fi
+    exit "$status"
 }
 
 prepare() {
@@ -105,16 +88,7 @@ prepare() {
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     detail "$("$postgres/postgres" --version), $(python3 --version), $(cargo --version)"
-
-    step "Build pgseal, in release mode"
-    complete build cargo build --release --locked --target-dir "$target" --package pgseal-server \
-        --package pgseal-connector --package pgseal-keymaker --package pgseal-examples
-    detail "$(grep -c '^ *Compiling' "$work/log/build.log" || true) packages compiled"
-
-    step "Install the Python package and examples' requirements"
-    python_with "$target/demo-venv" \
-        "sdk/python/pyproject.toml sdk/python/src examples/python/requirements.txt" \
-        --requirement examples/python/requirements.txt
+    build_all
 }
 
 start_stand() {
@@ -164,14 +138,11 @@ END
 }
 
 say_what_sabotage_did() {
-    local i
-    for i in "${!proofs[@]}"; do
-        if [[ ${verdicts[i]} == FAIL && ${proofs[i]} == "$opens_with_its_tag" ]]; then
-            printf '  Sabotage: "%s" failed, as it should: the tag was another zone'"'"'s.\n' "${proofs[i]}"
-        elif [[ ${proofs[i]} == "$opens_with_its_tag" ]]; then
-            printf '  Sabotage: "%s" passed, and should not have: the tag was another zone'"'"'s.\n' "${proofs[i]}"
-        fi
-    done
+    if failed "$opens_with_its_tag"; then
+        printf '  Sabotage: "%s" failed, as it should: the tag was another zone'"'"'s.\n' "$opens_with_its_tag"
+    else
+        printf '  Sabotage: "%s" passed, and should not have: the tag was another zone'"'"'s.\n' "$opens_with_its_tag"
+    fi
 }
 
 main "$@"

@@ -9,10 +9,10 @@ usage() {
 Usage: bash tests/run.sh [--quick | --long | --help]
 
 Checks the sources, builds everything, and runs all tests: Rust, Python, end to end on real
-PostgreSQL, and the demo. It installs what is missing with apt-get, if it is root or sudo asks for
+PostgreSQL, the demo, and the stands. It installs what is missing with apt-get, if it is root or sudo asks for
 no password. It stops at the first step that fails.
 
-  --quick   leave out the demo
+  --quick   leave out the demo and the stands
   --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1)
   --help    print this
 
@@ -31,11 +31,15 @@ target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 work=$target/tests
 program=tests
 
-source examples/demo/terminal.sh
-source examples/demo/processes.sh
-source examples/demo/packages.sh
+source examples/shell/terminal.sh
+source examples/shell/processes.sh
+source examples/shell/packages.sh
 
-scripts=(examples/demo.sh bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run)
+scripts=(
+    examples/demo.sh examples/stands/{one-server,two-servers}.sh
+    examples/stands/docker/{make-keys,run-database}.sh
+    bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+)
 names=() times=() counts=()
 expected=0
 
@@ -55,7 +59,11 @@ main() {
     check_sources
     test_rust
     test_python
-    [[ ${1:-} == --quick ]] || run_demo
+    if [[ ${1:-} != --quick ]]; then
+        run_demo
+        run_stand one-server wrong-tag
+        run_stand two-servers checks-lie
+    fi
     summary
 }
 
@@ -68,9 +76,12 @@ prepare() {
     need strace "programs are killed at every step; the units' sandbox is compared with what they do" command -v strace
     need etcd-server "stores in etcd (a service of its own is left alone)" test -x /usr/bin/etcd
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
+    # Its service begins to run when somebody configures it.
+    need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
+    need docker-compose "the stands' files for it are checked, too; nothing is run by it" command -v docker-compose
     need nodejs "drivers: node-postgres" command -v node
     need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
     need default-jdk-headless "drivers: JDBC" command -v javac
@@ -117,8 +128,12 @@ node_with() {
 }
 
 check_sources() {
+    local file
     check "cargo fmt" cargo fmt --all --check -- --color never
     check "shellcheck" shellcheck --external-sources --check-sourced "${scripts[@]}"
+    for file in examples/stands/docker/docker-compose.*.yml; do
+        check "docker-compose config" docker-compose --file "$file" config --quiet
+    done
     check "cargo clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
     check "cargo doc" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
@@ -135,7 +150,7 @@ test_rust() {
 
 test_python() {
     local python=$PGSEAL_PYTHON part
-    for part in sdk/python examples/python tests/drivers/python; do
+    for part in sdk/python examples/python examples/stands tests/drivers/python; do
         check "mypy, $part" env --chdir="$part" "$python" -m mypy --strict .
         check "ruff check, $part" env --chdir="$part" "$python" -m ruff check --no-cache .
         check "ruff format, $part" env --chdir="$part" "$python" -m ruff format --no-cache --check .
@@ -158,6 +173,24 @@ run_demo() {
     expected=1
     check "demo, sabotaged" bash examples/demo.sh --sabotage
     grep -q '^ *Sabotage: .* failed, as it should' "$log" || fail "it noticed nothing (log: $log)"
+}
+
+# run_stand NAME SABOTAGE: in a directory of its own, beside one that somebody has left up; then
+# sabotaged so, or with --long in every way that it knows.
+run_stand() {
+    local stand=$1 sabotage sabotages=("$2")
+    export STAND_DIR=$work/stands/$stand
+    expected=0
+    check "stand $stand" bash "examples/stands/$stand.sh"
+    if [[ -n ${PGSEAL_TEST_LONG:-} ]]; then
+        mapfile -t sabotages < <(bash "examples/stands/$stand.sh" --help |
+            sed -n '/--sabotage/,/--help/s/^ \{25\}\([a-z-]*\)  .*/\1/p')
+    fi
+    expected=1
+    for sabotage in "${sabotages[@]}"; do
+        check "$stand, $sabotage" bash "examples/stands/$stand.sh" --sabotage "$sabotage"
+        grep -q "^ *Sabotage $sabotage: .* failed, as it should" "$log" || fail "it noticed nothing (log: $log)"
+    done
 }
 
 # check NAME COMMAND...: runs a step, which has to end with exit code `expected`, and notes how long

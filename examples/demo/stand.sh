@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the demo sets up: a primary and its replica, keys and certificates, a server before each
 # database, a connector before each server, and a connector of another client.
-# Needs terminal.sh, processes.sh, and packages.sh's $postgres.
+# Needs databases.sh and programs.sh.
 
 # Who listens where on 127.0.0.1. DEMO_PORT_PRIMARY and so on change one; DEMO_PORT_BASE sets all,
 # to consecutive numbers in this order.
@@ -33,46 +33,31 @@ choose_ports() {
     done
 }
 
-# make_databases: a primary with user postgres, password test, and its streaming replica, as the
-# user postgres where this is root. Their directory's path is short, for their sockets' sake.
+# make_databases: a primary and its streaming replica, as the user postgres where this is root.
 make_databases() {
-    databases=$(mktemp -d "/tmp/pgseal-demo.XXXXXX")
-    echo "$databases" >"$work/databases"
-    owner=()
-    if ((EUID == 0)); then
-        owner=(env HOME="$databases" setpriv --reuid=postgres --regid=postgres --init-groups --)
-        chown postgres: "$databases"
-    fi
-    echo test >"$databases/password"
-    chmod 644 "$databases/password"
-
-    complete initdb "${owner[@]}" "$postgres/initdb" --pgdata="$databases/primary" \
-        --username=postgres --pwfile="$databases/password" --auth=scram-sha-256 \
-        --encoding=UTF8 --locale=C.UTF-8 --no-sync --no-instructions
-    start_database primary
+    new_place
+    databases=$place/databases
+    mkdir -m 755 "$databases"
+    unprivileged
+    ((EUID != 0)) || chown postgres: "$databases"
+    initialise "$databases/primary"
+    start primary
     logged createdb env PGPASSWORD=test "$postgres/createdb" --host="$databases" \
         --port="${port[primary]}" --username=postgres test
-
-    complete basebackup "${owner[@]}" env PGPASSWORD=test "$postgres/pg_basebackup" \
-        --pgdata="$databases/replica" --host="$databases" --port="${port[primary]}" \
-        --username=postgres --write-recovery-conf --checkpoint=fast --no-sync
-    start_database replica
+    replicate "$databases/replica" "$databases" "${port[primary]}"
+    start replica
 }
 
-# start_database primary|replica
-start_database() {
-    launch "database-$1" "${owner[@]}" "$postgres/postgres" -D "$databases/$1" \
-        -c port="${port[$1]}" -c listen_addresses=127.0.0.1 -c cluster_name="demo-$1" \
-        -c unix_socket_directories="$databases" -c fsync=off -c dynamic_shared_memory_type=mmap
-    await "database-$1" "$postgres/pg_isready" -q -h "$databases" -p "${port[$1]}"
+# start primary|replica
+start() {
+    start_database "$1" "$databases/$1" "${port[$1]}" 127.0.0.1 "$databases"
 }
 
 # make_keys: the store with two clients, the CA, and everybody's certificate.
 make_keys() {
-    mkdir -m 700 "$work/keys" "$work/ca"
-    (umask 077 && head -c 24 /dev/urandom | base64 >"$work/ca/passphrase")
+    mkdir -m 700 "$work/keys"
+    new_authority
     export PGSEAL_STORE=$work/keys/store.db PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
-    export PGSEAL_CA_DIR=$work/ca PGSEAL_CA_PASSPHRASE_FILE=$work/ca/passphrase
 
     keymaker init
     keymaker client add app --create-zones
@@ -84,11 +69,6 @@ make_keys() {
 
     # The daemons get theirs from their own files, not from here.
     export -n PGSEAL_STORE PGSEAL_MASTER_KEY_FILE PGSEAL_CA_DIR PGSEAL_CA_PASSPHRASE_FILE
-}
-
-keymaker() {
-    show_command "pgseal-keymaker ${*/#"$work"/${work#"$PWD/"}}"
-    logged keymaker "$programs/pgseal-keymaker" "$@"
 }
 
 # start_server primary|replica
@@ -164,24 +144,5 @@ replica_has() {
 
 # sql LISTENER QUERY [OPTION...]: asks a database, or through a connector: all are PostgreSQL.
 sql() {
-    local listener=$1 query=$2
-    shift 2
-    PGPASSWORD=test PGCONNECT_TIMEOUT=$patience timeout "$patience" "$postgres/psql" \
-        --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --username=postgres \
-        --dbname=test --host=127.0.0.1 --port="${port[$listener]}" --command="$query" "$@"
-}
-
-# ready PORT PATH: whether a good answer comes.
-ready() {
-    http "$@" >/dev/null
-}
-
-# http PORT PATH: the body of a good answer.
-http() {
-    local answer
-    answer=$(
-        { exec 3<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || exit
-        printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
-        timeout "$patience" cat <&3
-    ) && [[ $answer == "HTTP/1.1 200 "* ]] && printf '%s\n' "${answer#*$'\r\n\r\n'}"
+    psql_at 127.0.0.1 "${port[$1]}" "${@:2}"
 }

@@ -8,25 +8,8 @@ opens_with_its_tag="zone mode on: Python's value opens beside its zone's tag"
 zone_a='' zone_b=''
 
 show_psql() {
-    local address create made listed
-    address="postgres://postgres:test@localhost:${port[connector_primary]}/postgres?sslmode=disable"
-    create="CREATE DATABASE \"TEST\" WITH OWNER=\"postgres\" TEMPLATE=template0 ENCODING='UTF-8';"
-
     step "psql through the connector"
-    show_command "psql $address"
-    detail "postgres=# $create"
-    made=$(psql_through_connector "$address" <<<"$create")
-    detail "$made"
-    detail "postgres=# \\l"
-    listed=$(psql_through_connector "$address" <<<"\\l")
-    detail "$(grep -E '^ *Name|TEST' <<<"$listed" || printf '%s' "$listed")"
-    listed=$(sed -n 's/^ *\(TEST\) *| *\(postgres\) *| *\(UTF8\) .*/\1 \2 \3/p' <<<"$listed")
-    proof "psql through the connector: CREATE DATABASE, and \\l lists it" \
-        "$(lines "CREATE DATABASE" "TEST postgres UTF8")" "$(lines "$made" "$listed")"
-}
-
-psql_through_connector() {
-    timeout "$patience" "$postgres/psql" --no-psqlrc "$1" 2>&1 || true
+    prove_psql "postgres://postgres:test@localhost:${port[connector_primary]}/postgres?sslmode=disable"
 }
 
 show_without_zones() {
@@ -45,7 +28,7 @@ show_without_zones() {
     show_stored $table 1 "$data"
     proof "both databases hold an envelope of it" \
         "$(lines "f5706773... 92 bytes" "f5706773... 92 bytes")" \
-        "$(lines "$(shape primary $table 1)" "$(shape replica $table 1)")"
+        "$(lines "$(stored_shape primary $table 1)" "$(stored_shape replica $table 1)")"
 
     application rust primary example_without_zone --data="$second"
     written=$output
@@ -69,7 +52,7 @@ show_with_zones() {
     replayed
     application python replica example_with_zone --print --zone_id="$zone_a"
     proof "zone mode off: a zone's value stays sealed" \
-        "$(with_zone 1 "$zone_a" "$sealed" "$data")" "$(row 3)"
+        "$(with_zone 1 "$zone_a" "$sealed" "$data")" "$(line 3)"
 
     step "With zones, zone mode on"
     set_zone_mode on
@@ -78,30 +61,30 @@ show_with_zones() {
     application python replica example_with_zone --print --zone_id="$tag"
     proof "$opens_with_its_tag" \
         "$(lines "use zone_id:  $tag" "$head" "$(with_zone 1 "$zone_a" "$data" "$data")")" "$output"
-    show_stored $table 1 "$(row 3 | sed 's/^1 *- [^ ]* - \(.*\) - .*/\1/')"
+    show_stored $table 1 "$(line 3 | sed 's/^1 *- [^ ]* - \(.*\) - .*/\1/')"
 
     application rust primary example_with_zone --data="$data"
     zone_b=$(sed -n 's/^zone: //p' <<<"$output")
     replayed
     application rust replica example_with_zone --print --zone_id="$zone_b"
     proof "zone mode on: Rust's value opens beside its zone's tag" \
-        "$(with_zone 2 "$zone_b" "$data" "$data")" "$(row 4)"
+        "$(with_zone 2 "$zone_b" "$data" "$data")" "$(line 4)"
     proof "zone mode on: a value stays sealed beside another zone's tag" \
-        "$(with_zone 1 "$zone_a" "$sealed" "$data")" "$(row 3)"
+        "$(with_zone 1 "$zone_a" "$sealed" "$data")" "$(line 3)"
     query connector_replica "SELECT data FROM $table WHERE id = 1"
     proof "zone mode on: a value stays sealed without a tag" "\\x$(stored replica $table 1)" "$output"
     application python replica example_without_zone --print
     proof "zone mode on: a client's value stays sealed" \
-        "$(without_zone 1 "$(still_sealed "some data #1")" "some data #1")" "$(row 2)"
+        "$(without_zone 1 "$(still_sealed "some data #1")" "some data #1")" "$(line 2)"
 
     step "With and without zones, zone mode mixed"
     set_zone_mode mixed
     application python replica example_with_zone --print --zone_id="$zone_a"
     proof "zone mode mixed: a zone's value opens beside its tag" \
-        "$(with_zone 1 "$zone_a" "$data" "$data")" "$(row 3)"
+        "$(with_zone 1 "$zone_a" "$data" "$data")" "$(line 3)"
     application rust replica example_without_zone --print
     proof "zone mode mixed: a client's value opens" \
-        "$(without_zone 1 "some data #1" "some data #1")" "$(row 2)"
+        "$(without_zone 1 "some data #1" "some data #1")" "$(line 2)"
 }
 
 # another_zone: the id of a new zone, asked for as Acra's applications do.
@@ -132,7 +115,7 @@ show_nothing_in_clear() {
     secret=secret-$(random) clear=clear-$(random)
 
     step "Look for a marked value in all that the databases and the programs have written"
-    envelopes=$(seal "$secret" "$zone_a")
+    envelopes=$(seal "http://127.0.0.1:${port[api_primary]}" "$secret" "$zone_a")
     sql connector_primary "CREATE TABLE demo_marked (zone_id text, data bytea, clear text);
         INSERT INTO demo_marked
         SELECT '$zone_a', decode(envelope, 'hex'), '$clear'

@@ -2,6 +2,7 @@
 
 mod database;
 mod keys;
+mod patroni;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use tunnel::Tuning;
 use crate::databases::Listed;
 pub use database::{Database, DatabaseAddress, Monitor, SslMode};
 pub use keys::KEYS;
+pub use patroni::PatroniAddress;
 
 /// Where the configuration is looked for when no `--config` is given.
 pub const DEFAULT_FILE: &str = "/etc/pgseal/server.toml";
@@ -228,13 +230,21 @@ impl Config {
     /// In a line: none is named, or in two ways.
     pub fn databases(&self) -> Result<Vec<Listed>, String> {
         match (&self.database.address, self.databases.as_slice()) {
-            (Some(address), []) => Ok(vec![address.clone().into()]),
+            (Some(address), []) => Ok(vec![Listed {
+                patroni: self.database.monitor.patroni.clone(),
+                ..address.clone().into()
+            }]),
             (None, []) => Err(
                 "`database.address` is not set: put it into the configuration file, or give \
                  --database-address or PGSEAL_DATABASE_ADDRESS"
                     .to_owned(),
             ),
             (Some(_), _) => Err("database.address and databases: set one of the two".to_owned()),
+            (None, _) if self.database.monitor.patroni.is_some() => Err(
+                "database.monitor.patroni is for database.address; write patroni=URL behind each of \
+                 databases instead"
+                    .to_owned(),
+            ),
             (None, several) => {
                 let addresses: Vec<_> = several.iter().map(|it| it.address.to_string()).collect();
                 match twice(addresses.iter().map(String::as_str)) {
@@ -300,6 +310,28 @@ mod tests {
         let defaults = serde_json::to_value(&config).unwrap();
         assert_eq!(daemon::differences(KEYS, &defaults), Vec::<String>::new());
         assert_eq!(config.live(), Live::default());
+    }
+
+    #[test]
+    fn one_patroni_is_asked_of_one_database_and_of_several_each_has_its_own() {
+        let patroni = |databases: serde_json::Value| {
+            let mut config = serde_json::json!({
+                "store": "s",
+                "database": { "monitor": { "patroni": "http://db-1:8008" } },
+                "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
+            });
+            match databases.is_string() {
+                true => config["database"]["address"] = databases,
+                false => config["databases"] = databases,
+            }
+            let config: Config = serde_json::from_value(config).unwrap();
+            let listed = config.databases()?;
+            Ok::<_, String>(listed[0].patroni.clone().map(String::from))
+        };
+        let one = patroni("db-1:5432".into());
+        assert_eq!(one, Ok(Some("http://db-1:8008".to_owned())));
+        let error = patroni(serde_json::json!(["db-1:5432", "db-2:5432"])).unwrap_err();
+        assert!(error.contains("write patroni=URL behind each"), "{error}");
     }
 
     #[test]

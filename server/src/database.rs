@@ -15,7 +15,7 @@ use wire::originate;
 
 use crate::config::{self, DatabaseAddress, SslMode};
 
-pub use tls::Tls;
+pub use tls::{Tls, refused};
 
 /// A connection to the database, whatever it is made of.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -258,7 +258,7 @@ impl Database {
         let stream = TlsConnector::from(tls.config.clone()).connect(tls.name.clone(), stream);
         match stream.await {
             Ok(stream) => Ok(Box::new(stream)),
-            Err(cause) => Err(match tls::refused(&cause, &tls.name) {
+            Err(cause) => Err(match refused(&cause, &tls.name, tls::CA) {
                 Some(why) => DatabaseError::Certificate {
                     address: self.address.clone(),
                     why,

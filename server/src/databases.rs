@@ -39,7 +39,7 @@ impl Databases {
         let listed = config.databases()?;
         let node = |listed: &Listed| {
             let database = Database::new(&config.database, &listed.address, config.tuning())?;
-            let monitor = Monitor::new(config)?;
+            let monitor = Monitor::new(config, listed.patroni.as_ref())?;
             Ok(Arc::new(Node { database, monitor }))
         };
         let list = listed
@@ -63,7 +63,8 @@ impl Databases {
                 if list.iter().any(|node| node.monitor.is_none()) {
                     return Err(
                         "`database.monitor.user` is not set, as whom the server finds out which \
-                         database is primary; or leave databases and target= out"
+                         database is primary; set it, or patroni=URL behind each of databases; or \
+                         leave databases and target= out"
                             .to_owned(),
                     );
                 }

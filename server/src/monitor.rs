@@ -1,14 +1,16 @@
-//! Watches the database through a session of the server's own: whether it is a primary or a replica, how
-//! far it has come, and whether it answers at all.
+//! Watches the database, through a session of the server's own or through Patroni: whether it is a primary
+//! or a replica, how far it has come, and whether it answers at all.
 //!
-//! What is asked is `monitor/question`, how, `monitor/session`; who is told what was found, `standing` and
-//! `ops`.
+//! Of whom it is asked is `monitor/source`; what is asked of the database `monitor/question`, and how,
+//! `monitor/session`; of Patroni `monitor/patroni`. Who is told what was found: `standing` and `ops`.
 
 mod export;
 mod login;
+mod patroni;
 mod problem;
 mod question;
 mod session;
+mod source;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,14 +18,13 @@ use std::time::{Duration, Instant};
 use control::{DatabaseRole, DatabaseStanding};
 use tokio::time::MissedTickBehavior;
 
-use crate::config::Config;
+use crate::config::{Config, PatroniAddress};
 use crate::database::Database;
 use crate::databases::Node;
 use crate::shared::Shared;
 
-use login::Login;
 use problem::Problem;
-use session::Session;
+use source::{Conversation, Source};
 
 pub use export::OfDatabases;
 pub use question::{Answer, Following};
@@ -41,7 +42,7 @@ const SHORTEST: Duration = Duration::from_millis(10);
 
 /// How the database is watched, and what it said.
 pub struct Monitor {
-    login: Login,
+    source: Source,
     interval: Duration,
     limit: Duration,
     heard: Arc<Heard>,
@@ -74,11 +75,11 @@ enum Told {
 }
 
 impl Monitor {
-    /// From the configuration; `None` where the database is not to be watched.
+    /// From the configuration, of a database that has this Patroni; `None` where it is not to be watched.
     ///
     /// # Errors
     /// In a line: keys that are wrong, or a file that cannot be used.
-    pub fn new(config: &Config) -> Result<Option<Self>, String> {
+    pub fn new(config: &Config, patroni: Option<&PatroniAddress>) -> Result<Option<Self>, String> {
         for (key, period) in [
             ("monitor_interval", config.monitor_interval),
             ("monitor_timeout", config.monitor_timeout),
@@ -87,9 +88,9 @@ impl Monitor {
                 return Err(format!("{key}: {period} is too short; set 10ms at least"));
             }
         }
-        let login = Login::new(&config.database.monitor)?;
-        Ok(login.map(|login| Self {
-            login,
+        let source = Source::new(&config.database.monitor, patroni)?;
+        Ok(source.map(|source| Self {
+            source,
             interval: config.monitor_interval.0,
             limit: config.monitor_timeout.0,
             heard: Arc::default(),
@@ -108,27 +109,26 @@ impl Monitor {
         &self.heard
     }
 
-    /// The answer to the next question, in a session that is opened where there is none. One that broke
-    /// says little of the database: another is opened at once.
+    /// The answer to the next question, in a conversation that is begun where there is none. One that broke
+    /// says little of the database: another is begun at once.
     async fn ask(
         &self,
-        session: &mut Option<Session>,
+        conversation: &mut Option<Conversation>,
         database: &Database,
     ) -> Result<Answer, Problem> {
-        if let Some(mut open) = session.take() {
+        if let Some(mut open) = conversation.take() {
             match self.in_time(open.ask()).await {
                 Ok(answer) => {
-                    *session = Some(open);
+                    *conversation = Some(open);
                     return Ok(answer);
                 }
-                Err(silent @ Problem::Silent(_)) => return Err(silent),
+                Err(silent) if silent.is_silence() => return Err(silent),
                 Err(_) => {}
             }
         }
-        let opened = Session::open(database, &self.login);
-        let mut opened = self.in_time(opened).await?;
+        let mut opened = self.in_time(self.source.open(database)).await?;
         let answer = self.in_time(opened.ask()).await?;
-        *session = Some(opened);
+        *conversation = Some(opened);
         Ok(answer)
     }
 
@@ -136,7 +136,7 @@ impl Monitor {
         &self,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<T, Problem> {
-        let timeout = |_| Problem::Silent(self.limit);
+        let timeout = |_| self.source.silent(self.limit);
         let done = tokio::time::timeout(self.limit, work).await;
         done.map_err(timeout)?
     }
@@ -229,12 +229,12 @@ pub async fn watch(node: Arc<Node>, shared: Arc<Shared>) {
 }
 
 async fn question(monitor: &Monitor, node: &Node, shared: &Shared) {
-    let mut session = None;
+    let mut conversation = None;
     let mut ticks = tokio::time::interval(monitor.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let answer = monitor.ask(&mut session, &node.database).await;
+        let answer = monitor.ask(&mut conversation, &node.database).await;
         let refused = answer.as_ref().is_err_and(|problem| !problem.is_absence());
         let why = answer
             .as_ref()
@@ -331,7 +331,7 @@ mod tests {
                 "tls": { "certificate": "c", "private_key": "k", "ca": "a" },
             });
             config[key] = period.into();
-            Monitor::new(&serde_json::from_value(config).unwrap()).map(|it| it.is_some())
+            Monitor::new(&serde_json::from_value(config).unwrap(), None).map(|it| it.is_some())
         };
         for key in ["monitor_interval", "monitor_timeout"] {
             assert_eq!(new(key, "10ms"), Ok(true));

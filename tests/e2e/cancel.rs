@@ -1,6 +1,7 @@
 //! Cancel requests through the chain: they reach the session they mean, no other, and none of its
 //! later queries.
 
+mod fleet;
 mod keys;
 mod mixture;
 

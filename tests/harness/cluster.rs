@@ -362,7 +362,7 @@ fn last_result(messages: &[Message]) -> Vec<Vec<Option<String>>> {
 }
 
 /// Whether a process runs: one that has ended may stay in the table until somebody asks how.
-fn is_alive(pid: i32) -> bool {
+pub(crate) fn is_alive(pid: i32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let state = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned());
     state.is_some_and(|rest| !rest.starts_with('Z'))

@@ -17,7 +17,7 @@ pub const MEMBERS: usize = 3;
 /// The ports of a member that has an address of its own.
 const OWN_PORTS: [u16; 2] = [2379, 2380];
 
-/// A running cluster of three members. Everything that talks to it shows a certificate of its CA; the
+/// A running cluster of three members, or of one. Everything that talks to it shows a certificate of its CA; the
 /// user [`Etcd::USER`] may read and write below [`Etcd::PREFIX`], and `root` do everything.
 #[derive(Debug)]
 pub struct Etcd {
@@ -56,6 +56,11 @@ impl Etcd {
     /// Starts a cluster on 127.0.0.1.
     pub fn start() -> Self {
         Self::start_at(vec![None; MEMBERS])
+    }
+
+    /// Starts a single member on 127.0.0.1, for who needs any etcd.
+    pub fn start_one() -> Self {
+        Self::start_at(vec![None])
     }
 
     /// Starts a cluster of members with a network namespace each.

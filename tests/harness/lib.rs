@@ -6,7 +6,7 @@
 //! - [`Pair`] and [`Cluster`]: the databases alone, made with [`Settings`];
 //! - [`Server`], [`Connector`], [`Keys`]: our programs one by one; [`Ca`]: certificates that
 //!   `pgseal-keymaker` would never make;
-//! - [`Etcd`]: a cluster of etcd; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own,
+//! - [`Etcd`]: a cluster of etcd; [`Patroni`]: databases that choose their primary with its help; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own,
 //!   and [`Apart`]: servers on such hosts; [`connects`]: what applications meet that connect all the time;
 //! - [`browse`], [`Tab`]: a browser, for pages of ours; [`Webconfig`]: the page that runs a fleet;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
@@ -69,6 +69,7 @@ mod keys;
 mod namespace;
 mod nodes;
 mod pair;
+mod patroni;
 mod port;
 mod postgres;
 mod process;
@@ -107,6 +108,7 @@ pub use keys::Keys;
 pub use namespace::{Namespace, Network};
 pub use nodes::Nodes;
 pub use pair::Pair;
+pub use patroni::Patroni;
 pub use port::{Port, free_port};
 pub use postgres::{Release, as_owner, give, psql, psql_program};
 pub use process::{Process, Signal};

@@ -37,6 +37,8 @@ pub(crate) enum Stop {
     Kill,
     /// SIGQUIT, PostgreSQL's immediate shutdown: killed it would leave shared memory behind.
     Quit,
+    /// SIGTERM, for who has to end something else first.
+    Terminate,
 }
 
 impl Stop {
@@ -45,6 +47,7 @@ impl Stop {
         match self {
             Self::Kill => "KILL",
             Self::Quit => "QUIT",
+            Self::Terminate => "TERM",
         }
     }
 
@@ -52,6 +55,7 @@ impl Stop {
         match self {
             Self::Kill => Signal::KILL,
             Self::Quit => Signal::QUIT,
+            Self::Terminate => Signal::TERM,
         }
     }
 }

@@ -41,7 +41,7 @@ impl Several {
             Server::start(&name, &identity, &keys, &address, &[])
         };
         let servers: Vec<_> = (1..=count).map(start).collect();
-        let ours = servers.iter().map(|it| format!("127.0.0.1:{}", it.port()));
+        let ours = addresses(&servers).into_iter();
         let list: Vec<_> = ours.chain(others.iter().map(ToString::to_string)).collect();
         let identity = keys.client_identity("app");
         let connector = Connector::start_among("connector", &identity, &list, &[""], lines);
@@ -53,8 +53,27 @@ impl Several {
         }
     }
 
+    /// The servers' addresses, as in a connector's list.
+    pub fn list(&self) -> Vec<String> {
+        addresses(&self.servers)
+    }
+
+    /// Puts all servers on each one's list of peers, itself included.
+    pub fn make_peers(&mut self) {
+        let peers = format!("peers = {:?}", self.list());
+        let each = self.servers.iter_mut();
+        each.for_each(|server| server.apply(&[&peers]));
+    }
+
     /// Where the application connects.
     pub fn address(&self) -> Address {
         self.connector.address()
     }
+}
+
+fn addresses(servers: &[Server]) -> Vec<String> {
+    let servers = servers.iter();
+    servers
+        .map(|it| format!("127.0.0.1:{}", it.port()))
+        .collect()
 }

@@ -36,10 +36,14 @@ work=$target/suites
 programs=${PGSEAL_PROGRAMS:-$target/release}
 program=suites
 
-source examples/demo/terminal.sh
-source examples/demo/processes.sh
-source examples/demo/packages.sh
+source examples/shell/terminal.sh
+source examples/shell/processes.sh
+source examples/shell/packages.sh
+source examples/shell/databases.sh
+source examples/shell/programs.sh
 source examples/demo/stand.sh
+
+own_variables+=(PGSEAL_PROGRAMS)
 
 # Ways to the same database: directly, and through the chain.
 ways=(direct-tcp chain-tcp direct-socket chain-socket)
@@ -78,15 +82,6 @@ main() {
     printf '\n'
     reported=yes
     ((differences == 0))
-}
-
-# forget_environment: no variable of the caller's changes what the programs do.
-forget_environment() {
-    local name
-    for name in "${!PG@}"; do
-        [[ $name =~ ^PGSEAL_(POSTGRES_BIN_DIR|PROGRAMS)$ ]] || unset "$name"
-    done
-    export LC_ALL=C.UTF-8
 }
 
 prepare() {
@@ -144,20 +139,17 @@ END
 # start_chain: keys, a server and a connector; and what all clusters are copied from.
 start_chain() {
     step "make keys, start server and connector"
-    databases=$(mktemp -d "/tmp/pgseal-suites.XXXXXX")
-    echo "$databases" >"$work/databases"
+    new_place
+    databases=$place/databases
     local user
     user=$(id --user --name)
-    owner=()
-    if ((EUID == 0)); then
-        user=postgres
-        owner=(env HOME="$databases" setpriv --reuid=postgres --regid=postgres --init-groups --)
-    fi
-    mkdir "$databases"/{direct,chain}
+    ((EUID)) || user=postgres
+    unprivileged
+    mkdir -p "$databases"/{direct,chain}
     cp -r "$source/tree/src/test/"{regress,isolation,modules/libpq_pipeline} "$databases"
     # Suites write beside their inputs.
     ((EUID)) || chown -R postgres: "$databases"
-    complete initdb "${owner[@]}" "$postgres/initdb" --pgdata="$databases/template" \
+    complete initdb "${as_owner[@]}" "$postgres/initdb" --pgdata="$databases/template" \
         --username=postgres --auth=trust --encoding=UTF8 --locale=C --no-sync --no-instructions
     choose_ports
     make_keys
@@ -175,7 +167,7 @@ launch_cluster() {
     done
     rm -rf "$databases/data"
     cp -a "$databases/template" "$databases/data"
-    launch database-suites "${owner[@]}" "$postgres/postgres" -D "$databases/data" \
+    launch database-suites "${as_owner[@]}" "$postgres/postgres" -D "$databases/data" \
         -c port="${port[primary]}" -c listen_addresses=127.0.0.1 -c fsync=off \
         -c unix_socket_directories="$databases/direct" -c dynamic_shared_memory_type=mmap \
         -c max_prepared_transactions=10 -c log_min_messages=fatal
@@ -211,7 +203,7 @@ run_schedule() {
     options=("${@:4:$#-5}")
     rm -rf "$home"/{results,regression.*}
     # It fails where a test does; whether that is so on both ways is what we ask.
-    attempt "$log" "${owner[@]}" env --chdir="$home" "./$runner" --inputdir=. --outputdir=. \
+    attempt "$log" "${as_owner[@]}" env --chdir="$home" "./$runner" --inputdir=. --outputdir=. \
         --bindir="$postgres" --host="$host" --port="$number" --user=postgres \
         --schedule="$schedule" "${options[@]}" || true
     cp "$home"/results/*.out "$results" || fail "$(reason "$work/log/$log.log")"
@@ -227,7 +219,7 @@ run_pipeline() {
     local program=$databases/libpq_pipeline/libpq_pipeline name status trace=$databases/chain/trace
     for name in $("$program" tests); do
         status=0
-        "${owner[@]}" timeout 300 "$program" -r 700 -t "$trace" "$name" \
+        "${as_owner[@]}" timeout 300 "$program" -r 700 -t "$trace" "$name" \
             "host=$host port=$number user=postgres dbname=postgres" >"$1/$name.out" 2>&1 || status=$?
         grep '^F' "$trace" >"$1/$name.sent" || true
         grep '^B' "$trace" >"$1/$name.received" || true

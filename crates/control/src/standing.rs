@@ -46,7 +46,7 @@ pub struct Drain {
 pub struct DatabaseStanding {
     /// Whether it takes writes.
     pub role: DatabaseRole,
-    /// The timeline that it is on: counts promotions.
+    /// The timeline that it is on: counts promotions. Of a replica 0 where that is not told.
     pub timeline: u32,
     /// Where it is in the write-ahead log, as a number of bytes: what a primary has written, what a
     /// replica has replayed. The difference of two is how far one is behind the other.

@@ -15,17 +15,17 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use crate::material::{MaterialError, MaterialFile, read_certificates, read_key};
 
-/// How a database's certificate is checked. CAs are in a PEM file.
+/// How a database's certificate is checked, or that of who stands in for it. CAs are in a PEM file.
 #[derive(Debug, Clone)]
 pub enum Trust {
     /// Not at all: this keeps eavesdroppers out, but not somebody who can stand in for the
     /// database. libpq's `require`.
     Anybody,
     /// One of these CAs has made it. libpq's `verify-ca`.
-    Ca(PathBuf),
+    Ca(MaterialFile),
     /// And it is for the name that is connected to, by its subject alternative names: a common name
     /// counts for nothing (RFC 9525). libpq's `verify-full`.
-    CaAndName(PathBuf),
+    CaAndName(MaterialFile),
 }
 
 /// The certificate that a database gets to see, and its private key, both PEM.
@@ -82,11 +82,7 @@ pub fn database_config(
     Ok(Arc::new(config))
 }
 
-fn roots(path: PathBuf) -> Result<RootCertStore, MaterialError> {
-    let file = MaterialFile {
-        key: "database.ca",
-        path,
-    };
+fn roots(file: MaterialFile) -> Result<RootCertStore, MaterialError> {
     let mut roots = RootCertStore::empty();
     for certificate in read_certificates(&file)? {
         roots.add(certificate).map_err(|cause| MaterialError::Tls {

@@ -1,10 +1,12 @@
-//! `database`: where the database is, how it is reached, and as whom it is watched.
+//! `database`: where the database is, how it is reached, and how it is watched.
 
 use std::path::PathBuf;
 
 use control::Period;
 use daemon::HostPort;
 use serde::{Deserialize, Serialize};
+
+use super::PatroniAddress;
 
 /// The database this server stands before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,7 +48,7 @@ impl Default for Database {
     }
 }
 
-/// As whom the server watches its database.
+/// How the server watches its database: as whom, or through Patroni.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Monitor {
@@ -59,6 +61,12 @@ pub struct Monitor {
     /// `database.monitor.database`
     #[serde(default = "default_monitor_database")]
     pub database: String,
+    /// `database.monitor.patroni`
+    #[serde(default)]
+    pub patroni: Option<PatroniAddress>,
+    /// `database.monitor.patroni_ca`
+    #[serde(default)]
+    pub patroni_ca: Option<PathBuf>,
 }
 
 impl Default for Monitor {
@@ -67,6 +75,8 @@ impl Default for Monitor {
             user: None,
             password_file: None,
             database: default_monitor_database(),
+            patroni: None,
+            patroni_ca: None,
         }
     }
 }

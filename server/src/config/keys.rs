@@ -126,7 +126,7 @@ const OWN: &[Key] = &[
         kind: Kind::List,
         value: "ADDRESSES",
         default: "set this or database.address",
-        help: "Several PostgreSQL servers, between which the server chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup and max_connections=. What database.* says holds for each; database.monitor.user has to be set.",
+        help: "Several PostgreSQL servers, between which the server chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup and max_connections=. What database.* says holds for each. Either database.monitor.user has to be set, or patroni=URL behind each, as database.monitor.patroni has it.",
     },
     text(
         "database.sslmode",
@@ -174,7 +174,7 @@ const OWN: &[Key] = &[
         "database.monitor.user",
         "NAME",
         "not set",
-        "User as whom the server watches its database, to tell others its role, how far it has come, and when it stops answering. It needs no rights. Without it the database is not watched.",
+        "User as whom the server watches its database, to tell others its role, how far it has come, and when it stops answering. It needs no rights. Without it and database.monitor.patroni the database is not watched.",
     ),
     text(
         "database.monitor.password_file",
@@ -189,16 +189,28 @@ const OWN: &[Key] = &[
         "The database that this user connects to.",
     ),
     text(
+        "database.monitor.patroni",
+        "URL",
+        "not set",
+        "Patroni's REST API on the database's host, such as http://10.0.0.5:8008. Where it is set, Patroni is asked what the database is, in place of a session as database.monitor.user.",
+    ),
+    text(
+        "database.monitor.patroni_ca",
+        "FILE",
+        "not set",
+        "CA certificates that Patroni's certificate is checked against, PEM, where the URL begins with https.",
+    ),
+    text(
         "monitor_interval",
         "PERIOD",
         "100ms",
-        "How often a database that is watched (database.monitor.user) is asked. At least 10ms.",
+        "How often a database that is watched (database.monitor.user, database.monitor.patroni) is asked. At least 10ms.",
     ),
     text(
         "monitor_timeout",
         "PERIOD",
         "1s",
-        "How long the database may take to let the monitor's user in, and then to each answer; past it the database counts as gone. At least 10ms.",
+        "How long the database may take to let the monitor's user in, and then to each answer, or Patroni to its answer; past it the database counts as gone. At least 10ms.",
     ),
     text(
         "zone_mode",

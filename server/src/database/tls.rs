@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig};
-use tunnel::{ClientFiles, Trust};
+use tunnel::{ClientFiles, MaterialFile, Trust};
 
 use crate::config::{self, DatabaseAddress, SslMode};
 
@@ -31,7 +31,8 @@ impl Tls {
         address: &DatabaseAddress,
     ) -> Result<Option<Self>, String> {
         agree(config, address)?;
-        let trust = match (config.sslmode, config.ca.clone()) {
+        let ca = config.ca.clone().map(|path| MaterialFile { key: CA, path });
+        let trust = match (config.sslmode, ca) {
             (SslMode::Disable, _) => return Ok(None),
             (SslMode::Require, _) => Trust::Anybody,
             (SslMode::VerifyCa, Some(ca)) => Trust::Ca(ca),
@@ -133,15 +134,16 @@ fn name(
     }
 }
 
-/// Why the database's certificate does not do, in words; `None` if that is not what is wrong.
-pub fn refused(cause: &std::io::Error, name: &ServerName<'_>) -> Option<String> {
+/// Why a certificate does not do, in words; `None` if that is not what is wrong. `ca` is the key of the
+/// configuration that names the CAs it was checked against.
+pub fn refused(cause: &std::io::Error, name: &ServerName<'_>, ca: &str) -> Option<String> {
     let cause = cause.get_ref()?.downcast_ref::<rustls::Error>()?;
     let rustls::Error::InvalidCertificate(cause) = cause else {
         return None;
     };
     Some(match cause {
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "its certificate was made by no CA in database.ca".to_owned()
+            format!("its certificate was made by no CA in {ca}")
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             format!("its certificate is not for the name {}", name.to_str())
@@ -155,6 +157,9 @@ pub fn refused(cause: &std::io::Error, name: &ServerName<'_>) -> Option<String> 
         other => format!("its certificate cannot be used: {other}"),
     })
 }
+
+/// The key of the CAs that a database is checked against.
+pub const CA: &str = "database.ca";
 
 #[cfg(test)]
 mod tests {

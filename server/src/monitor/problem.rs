@@ -6,6 +6,7 @@ use std::time::Duration;
 use wire::error;
 use wire::{FrameError, Malformed};
 
+use super::patroni::PatroniError;
 use crate::database::DatabaseError;
 
 /// What was wrong with one attempt to ask the database.
@@ -54,6 +55,9 @@ pub enum Problem {
     /// What it sends is not what PostgreSQL would.
     #[error("it does not speak as PostgreSQL does; is database.address right?")]
     Garbled,
+    /// Patroni, which is asked in its place, does not tell.
+    #[error("{0}")]
+    Patroni(#[from] PatroniError),
 }
 
 impl Problem {
@@ -63,12 +67,21 @@ impl Problem {
         let text = |letter| {
             let text = error::field(body, letter).unwrap_or_default();
             let text = String::from_utf8_lossy(text);
-            let text = text.chars().filter(|c| !c.is_control());
-            text.take(MAX_WORDS).collect::<String>()
+            bounded(&text)
         };
         Self::Said {
             code: text(error::CODE),
             message: text(error::MESSAGE),
+        }
+    }
+
+    /// Whether nothing was heard at all, for as long as is waited.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent(_) => true,
+            Self::Patroni(error) => error.is_silence(),
+            _ => false,
         }
     }
 
@@ -90,6 +103,7 @@ impl Problem {
             | Self::Method
             | Self::Scram(_)
             | Self::Garbled => false,
+            Self::Patroni(error) => error.is_absence(),
         }
     }
 }
@@ -118,8 +132,12 @@ fn advice(code: &str) -> &'static str {
     }
 }
 
-/// How much of a database's words is told, in characters.
-const MAX_WORDS: usize = 200;
+/// Of somebody else's words so much as is told, in one line.
+pub fn bounded(words: &str) -> String {
+    const MAX: usize = 200;
+    let printable = words.chars().filter(|c| !c.is_control());
+    printable.take(MAX).collect()
+}
 
 #[cfg(test)]
 mod tests {

@@ -37,7 +37,7 @@ case when replica then exists (select from pg_stat_wal_receiver) end, \
 case when replica then (select latest_end_lsn from pg_stat_wal_receiver) - '0/0' end \
 from (select pg_is_in_recovery() as replica offset 0) as role";
 
-/// What a database said of itself.
+/// What a database said of itself, or Patroni of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// What others are told.
@@ -55,8 +55,8 @@ pub struct Following {
     pub received: Option<u64>,
     /// Whether somebody has stopped the replay.
     pub paused: bool,
-    /// Whether it is connected to whom it receives from.
-    pub receives: bool,
+    /// Whether it is connected to whom it receives from; absent where that is not told.
+    pub receives: Option<bool>,
     /// Where that one was by its last word; absent without a connection, and for a user who is not told.
     pub primary: Option<u64>,
 }
@@ -87,7 +87,7 @@ impl Answer {
             (true, Some(paused), Some(receives)) => Some(Following {
                 received: received.map(number).transpose()?,
                 paused: boolean(paused)?,
-                receives: boolean(receives)?,
+                receives: Some(boolean(receives)?),
                 primary: primary.map(number).transpose()?,
             }),
             (false, None, None) => None,
@@ -110,14 +110,14 @@ impl Answer {
 }
 
 impl Answer {
-    /// The same, after what was said before: a replica that receives nothing has replayed all that it knows
-    /// of, and that may be little. It is as late as long ago it was last seen to receive and to be up to
-    /// date.
+    /// The same, after what was said before: a replica that receives nothing, or does not tell, has replayed
+    /// all that it knows of, and that may be little. It is as late as long ago it was last seen to receive
+    /// and to be up to date.
     #[must_use]
     pub fn following(mut self, up_to_date: &mut Option<Instant>, now: Instant) -> Self {
         match self.following {
             Some(following) if self.standing.delay_ms == Some(0) => {
-                if following.receives {
+                if following.receives == Some(true) {
                     *up_to_date = Some(now);
                 } else {
                     let ago = up_to_date.map(|then| now.duration_since(then).as_millis());
@@ -209,7 +209,7 @@ mod tests {
         let following = Following {
             received: Some(8),
             paused: false,
-            receives: true,
+            receives: Some(true),
             primary: Some(9),
         };
         let whole = Answer {
@@ -294,15 +294,15 @@ mod tests {
         let mut up_to_date = None;
         for (second, receives, delay, late) in [
             // Of one that was never seen to receive nobody knows.
-            (0, false, Some(0), None),
-            (1, true, Some(5), Some(5)),
-            (2, false, Some(0), None),
-            (3, true, Some(0), Some(0)),
-            (4, true, Some(7), Some(7)),
-            (5, false, Some(0), Some(2000)),
-            (9, false, Some(0), Some(6000)),
-            (10, false, None, None),
-            (11, true, Some(0), Some(0)),
+            (0, Some(false), Some(0), None),
+            (1, Some(true), Some(5), Some(5)),
+            (2, Some(false), Some(0), None),
+            (3, Some(true), Some(0), Some(0)),
+            (4, Some(true), Some(7), Some(7)),
+            (5, Some(false), Some(0), Some(2000)),
+            (9, None, Some(0), Some(6000)),
+            (10, Some(false), None, None),
+            (11, Some(true), Some(0), Some(0)),
         ] {
             let answer = said(receives, delay).following(&mut up_to_date, at(second));
             assert_eq!(answer.standing.delay_ms, late, "in second {second}");

@@ -171,7 +171,7 @@ mod tests {
             following: Some(Following {
                 received: None,
                 paused: true,
-                receives: false,
+                receives: Some(false),
                 primary: None,
             }),
             ..primary

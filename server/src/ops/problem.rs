@@ -25,7 +25,9 @@ pub enum Problem {
     #[error("the database does not answer")]
     NoAnswer,
     /// Nobody asks the database.
-    #[error("the role of the database is not known: set database.monitor.user")]
+    #[error(
+        "the role of the database is not known: set database.monitor.user or database.monitor.patroni"
+    )]
     NotWatched,
     /// A primary is wanted.
     #[error("the database is a replica")]
@@ -44,10 +46,10 @@ pub enum Problem {
     /// Its primary may be anywhere.
     #[error("how far the replica is behind is not known: it receives nothing from its primary")]
     CutOff,
-    /// The database does not tell the monitor's user.
+    /// The database does not tell the monitor's user, and Patroni nobody.
     #[error(
         "how far the replica is behind is not told: grant pg_read_all_stats to \
-         database.monitor.user"
+         database.monitor.user; Patroni does not tell it"
     )]
     NotTold,
 }

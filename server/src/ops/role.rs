@@ -57,9 +57,9 @@ impl Wanted {
 /// replayed. What it has received says little: one that catches up has replayed nearly all of that.
 fn is_near(following: &Following, replayed: u64, most: u64) -> Result<(), Problem> {
     let primary = match (following.receives, following.primary) {
-        (false, _) => return Err(Problem::CutOff),
-        (true, None) => return Err(Problem::NotTold),
-        (true, Some(primary)) => primary,
+        (Some(false), _) => return Err(Problem::CutOff),
+        (_, None) => return Err(Problem::NotTold),
+        (_, Some(primary)) => primary,
     };
     let behind = primary.saturating_sub(replayed);
     match behind <= most {
@@ -90,7 +90,7 @@ mod tests {
     const NEAR: Following = Following {
         received: Some(1000),
         paused: false,
-        receives: true,
+        receives: Some(true),
         primary: Some(1100),
     };
 
@@ -115,7 +115,7 @@ mod tests {
     fn a_replica_may_be_behind_its_primary_by_what_is_allowed() {
         let behind = |behind, most| Err(Problem::Behind { behind, most });
         let unplugged = Following {
-            receives: false,
+            receives: Some(false),
             ..NEAR
         };
         let untold = Following {

@@ -167,7 +167,8 @@ fn a_server_that_does_not_watch_its_database_knows_no_role_and_says_what_to_set(
     let identity = keys.server_identity("server");
     let address = database.address().to_string();
     let server = Server::start("server", &identity, &keys, &address, &[]);
-    let mut texts = ["the role of the database is not known: set database.monitor.user\n"; 7];
+    let mut texts = ["the role of the database is not known: set database.monitor.user or \
+                      database.monitor.patroni\n"; 7];
     texts[6] = "ok\n";
     answers(&server, "not watched", texts);
     assert_eq!(server.ops("/patroni").json()["state"], "unknown");
@@ -182,7 +183,7 @@ fn a_user_who_is_not_told_of_the_primary_cannot_say_how_far_a_replica_is_behind(
     let server = server(&keys, "server", &pair.replica, &watcher);
     becomes(&server, "/", "OK : slave");
     let untold = "how far the replica is behind is not told: grant pg_read_all_stats to \
-                  database.monitor.user\n";
+                  database.monitor.user; Patroni does not tell it\n";
     answers(&server, "not told", of_replica(untold));
     pair.primary.query("grant pg_read_all_stats to watcher");
     becomes(&server, "/replica?lag=1GB", "replica\n");

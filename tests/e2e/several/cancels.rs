@@ -76,21 +76,10 @@ fn a_cancel_request_of_another_connectors_session_is_put_to_every_server() {
     }
 }
 
-/// Puts all servers on each one's list of peers, itself included.
-fn make_peers(several: &mut Several) {
-    let addresses = several
-        .servers
-        .iter()
-        .map(|it| format!("127.0.0.1:{}", it.port()));
-    let peers = format!("peers = {:?}", addresses.collect::<Vec<_>>());
-    let each = several.servers.iter_mut();
-    each.for_each(|server| server.apply(&[&peers]));
-}
-
 #[test]
 fn a_cancel_request_that_comes_to_another_server_is_put_to_its_peers() {
     let mut several = Several::start(3, &[], &[]);
-    make_peers(&mut several);
+    several.make_peers();
     let connector = |client: &str, server: &Server| {
         let identity = several.keys.client_identity(client);
         Connector::start(client, &identity, server.port(), &[])
@@ -126,7 +115,7 @@ fn a_cancel_request_that_comes_to_another_server_is_put_to_its_peers() {
 #[test]
 fn a_cancel_request_is_put_to_the_peers_that_answer_and_the_others_are_told_of_once() {
     let mut several = Several::start(3, &[], &[]);
-    make_peers(&mut several);
+    several.make_peers();
     several.servers[2].process().kill();
     let [here, there, _] = several.servers.as_slice() else {
         panic!("there are three")

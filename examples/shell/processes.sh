@@ -3,6 +3,9 @@
 # $work/run with its log in $work/log, and is ended when the script ends, however that happens.
 # Needs terminal.sh, and $work: a directory that nobody else writes to.
 
+# What else is to be undone at the end: functions, called once nothing runs any more.
+undo=()
+
 # How long a process may take to answer, and to end when asked to, in seconds.
 patience=30
 
@@ -97,8 +100,10 @@ await() {
     until "$@"; do
         alive "$name" || fail "$name has ended: $(reason "$work/log/$name.log")"
         ((SECONDS < deadline)) || fail "$name is not ready: $(reason "$work/log/$name.log")"
+        progress "waiting for $name"
         sleep 0.1
     done
+    progress_ends
 }
 
 # send SIGNAL NAME: signals a process that still runs.
@@ -132,9 +137,29 @@ born() {
     fi
 }
 
-# end_all: ends what runs, and removes what the databases hold. Logs stay.
+# stop: ends what was left running.
+stop() {
+    if claim; then
+        end_all # what a crash of the machine left
+        echo "$program: it was not running"
+    else
+        end_all
+        flock --timeout "$patience" "$lock" || fail "something of it still runs"
+        echo "$program: stopped"
+    fi
+}
+
+# new_place: makes `place`, a directory that other users reach, too. Its path is short, for sockets'
+# sake. It is removed at the end.
+new_place() {
+    place=$(mktemp -d "/tmp/pgseal-$program.XXXXXX")
+    echo "$place" >"$work/place"
+    chmod 711 "$place"
+}
+
+# end_all: ends what runs, and removes what it wrote. Logs stay.
 end_all() {
-    local names=() name databases deadline=$((SECONDS + patience))
+    local names=() name written deadline=$((SECONDS + patience))
     for name in "$work"/run/*; do
         [[ -e $name ]] && names+=("${name##*/}")
     done
@@ -150,9 +175,12 @@ end_all() {
             sleep 0.05
         done
     done
-    if [[ -e $work/databases ]]; then
-        databases=$(<"$work/databases")
-        [[ $databases == */pgseal-*.?????? ]] && rm -rf -- "$databases"
+    for name in "${undo[@]}"; do
+        "$name"
+    done
+    if [[ -e $work/place ]]; then
+        written=$(<"$work/place")
+        [[ $written == */pgseal-*.?????? ]] && rm -rf -- "$written"
     fi
-    rm -rf -- "$work"/{run,keys,ca,certs,databases} "$work"/*.toml
+    rm -rf -- "$work"/{run,keys,ca,certs,place} "$work"/*.toml
 }

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What the demo and the test command write: step lines with the seconds so far, details below
-# them, and the one line with which either of them fails.
+# What scripts write: step lines with the seconds so far, details below them, and
+# the one line with which they fail.
 
-# The name that stands before a failure; whoever reads this file sets it.
-program=${program:-demo}
+# The name that stands before a failure; whoever reads this file sets it before.
+program=${program:?}
 current_step="start"
 reported=
 
@@ -45,11 +45,13 @@ progress_ends() {
     fi
 }
 
-# verdict WORD: PASS or FAIL in its colour.
+# verdict TEXT: PASS and FAIL in their colours.
 verdict() {
-    local colour=$green
-    [[ $1 == PASS ]] || colour=$red
-    printf '%s%s%s' "$colour" "$1" "$plain"
+    case $1 in
+    PASS) printf '%s%s%s' "$green" "$1" "$plain" ;;
+    FAIL) printf '%s%s%s' "$red" "$1" "$plain" ;;
+    *) printf '%s' "$1" ;;
+    esac
 }
 
 # fail REASON [EXIT_CODE]: ends the script with one line. Not for use in a subshell.

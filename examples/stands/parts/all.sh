@@ -1,0 +1,21 @@
+# shellcheck shell=bash
+# What a stand is made of. Needs `program`, its name, and the repository as working directory.
+
+work=$(realpath --canonicalize-missing "${STAND_DIR:-.stands/$program}")
+target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
+programs=$target/release
+python=$target/demo-venv/bin/python
+stand=examples/stands/$program
+sabotage='' variant=''
+
+source examples/shell/terminal.sh
+source examples/shell/processes.sh
+source examples/shell/packages.sh
+source examples/shell/databases.sh
+source examples/shell/programs.sh
+source examples/shell/proofs.sh
+source examples/stands/parts/network.sh
+source examples/stands/parts/fleet.sh
+source examples/stands/parts/story.sh
+source examples/stands/parts/loss.sh
+source examples/stands/parts/command.sh

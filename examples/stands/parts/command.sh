@@ -1,0 +1,123 @@
+# shellcheck shell=bash
+# A stand's command line. The stand sets `program`, `stand` (its directory) and `sabotages` (what may
+# be sabotaged, and which proof has to fail then), and has these functions: usage, needs (what is to be
+# installed), start_stand, show_particulars (what it alone proves), lose, say_what_to_try.
+
+# main COMMAND...
+main() {
+    case "$#:${1:-}" in
+    0:) run prove_both ;;
+    1:up) variant=with-haproxy && run leave_running ;;
+    2:up)
+        [[ $2 == with-haproxy || $2 == without-haproxy ]] || refuse "up $2: say with-haproxy or without-haproxy"
+        variant=$2 && run leave_running
+        ;;
+    1:down) be_root && stop ;;
+    *:exec) (($# > 2)) || refuse "exec needs a host and a command; try --help" && execute "${@:2}" ;;
+    2:--sabotage)
+        [[ -n ${sabotages[$2]:-} ]] || refuse "--sabotage knows: ${!sabotages[*]}"
+        sabotage=$2 && run prove_sabotaged
+        ;;
+    1:--help | 1:-h) usage ;;
+    *) refuse "wrong usage: $*; try --help" ;;
+    esac
+}
+
+be_root() {
+    ((EUID == 0)) || refuse "its hosts are network namespaces, which only root can make: run it as root"
+}
+
+# run FUNCTION: takes the stand for itself, and ends all that runs when the function does.
+run() {
+    be_root
+    claim || refuse "it runs already (up, or in another terminal); bash examples/stands/$program.sh down ends it"
+    forget_environment
+    end_all # what a crash of the machine left
+    rm -rf "$work/log"
+    mkdir -p "$work/run" "$work/log"
+    guard
+    prepare
+    "$1"
+    reported=yes
+    exit "$status"
+}
+
+status=0
+
+prepare() {
+    step "Look for what is needed"
+    need_basics
+    need haproxy "the balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
+    need iproute2 "hosts, in network namespaces" command -v ip
+    need curl "to look at what a connector tells" command -v curl
+    needs
+    install_missing
+    find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
+    detail "$("$postgres/postgres" --version), $(/usr/sbin/haproxy -v | head -n1)"
+    build_all
+}
+
+# prove_both: the whole story with HAProxy and without, side by side.
+prove_both() {
+    columns=(with-haproxy without-haproxy)
+    for variant in "${columns[@]}"; do
+        prove
+        lose
+        if [[ $variant != "${columns[-1]}" ]]; then
+            end_variant
+        fi
+    done
+    report || status=1
+}
+
+# prove: starts this variant, and proves all of it but what needs a loss.
+prove() {
+    column=$variant
+    start_stand
+    tell_story
+}
+
+# prove_sabotaged: the proof that has to fail fails.
+prove_sabotaged() {
+    local fails=${sabotages[$sabotage]}
+    variant=without-haproxy
+    [[ $sabotage != checks-lie ]] || variant=with-haproxy
+    columns=("$variant")
+    prove
+    [[ $fails != *"is lost"* ]] || lose
+    report || status=1
+    if failed "$fails"; then
+        printf '  Sabotage %s: "%s" failed, as it should.\n' "$sabotage" "$fails"
+    else
+        printf '  Sabotage %s: "%s" passed, and should not have.\n' "$sabotage" "$fails"
+    fi
+}
+
+leave_running() {
+    start_stand
+    keep
+    say_what_to_try
+}
+
+# end_variant: ends what runs, so that the other variant can begin.
+end_variant() {
+    step "End $variant"
+    mkdir "$work/log/$variant"
+    mv "$work"/log/*.log "$work/log/$variant"
+    end_all
+    mkdir -p "$work/run"
+}
+
+# execute HOST COMMAND...: runs a command on a host of the stand that was left running.
+execute() {
+    local within host=$1
+    shift
+    be_root
+    [[ -e $work/network && -e $work/place ]] || refuse "it is not up: bash examples/stands/$program.sh up"
+    [[ -e $work/hosts/$host.host ]] ||
+        refuse "no host $host; there are: $(cd "$work/hosts" && printf '%s ' *.host | sed 's/\.host / /g')"
+    find_postgres || refuse "no PostgreSQL is to be found"
+    place=$(<"$work/place")
+    at "$host"
+    exec "${within[@]}" "$@"
+}

@@ -1,0 +1,195 @@
+# shellcheck shell=bash
+# What both stands prove, in order, and in each variant. Needs fleet.sh and proofs.sh; of the stand,
+# `rw` and `ro`, the options of an example application that writes, and of one that reads.
+
+leads_there="RW leads to the primary, RO to the replica"
+opens_through_ro="what was written through RW opens through RO"
+sealed_in_databases="both databases hold it sealed"
+opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
+
+# application HOST EXAMPLE OPTION...: runs an example application on python-example, shows its command
+# and what it prints, and leaves that in `output`.
+application() {
+    local example=$1 within
+    shift
+    show_command "exec python-example python $example.py $(as_typed "$@")"
+    at python-example
+    output=$("${within[@]}" timeout "$patience" "$python" "$example.py" "$@" 2>&1) ||
+        output+=$'\n'"(ended with exit code $?)"
+    detail "$output"
+}
+
+# query PORT SQL: asks a connector as psql on python-example does, and leaves the answer in `output`.
+query() {
+    show_command "exec python-example psql --host=127.0.0.1 --port=$1 --command=\"$2\""
+    output=$(call python-example psql_at 127.0.0.1 "$1" "$2" 2>&1) ||
+        output+=$'\n'"(ended with exit code $?)"
+    detail "$(sed -E 's/(\\x[0-9a-f]{60})[0-9a-f]+/\1.../' <<<"$output")"
+}
+
+# database_at HOST PORT: the database that answers there, and what it is.
+database_at() {
+    local answer
+    answer=$(call python-example psql_at "$1" "$2" \
+        "SELECT host(inet_server_addr()) || ' ' || CASE WHEN pg_is_in_recovery() THEN 'replica' ELSE 'primary' END" 2>&1) ||
+        answer="${answer##*$'\n'}"
+    [[ $answer != 198.* ]] || answer="$(host_of "${answer% *}"), ${answer##* }"
+    detail "$(printf '%-24s %s' "$1:$2" "$answer")"
+    output=$answer
+}
+
+# tell_story: all of it; or, sabotaged, up to where that has shown.
+tell_story() {
+    local part
+    for part in show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions \
+        show_nothing_in_clear; do
+        "$part"
+        if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
+            break
+        fi
+    done
+}
+
+show_ways() {
+    local writes
+    step "Which database answers, $variant"
+    show_particulars
+    database_at 127.0.0.1 9494
+    writes=$output
+    database_at 127.0.0.1 9495
+    proof "$leads_there" \
+        "$(lines "pgsql-master, primary" "pgsql-slave, replica")" "$(lines "$writes" "$output")"
+}
+
+show_psql() {
+    local within
+    step "SQL as ever, $variant"
+    at python-example
+    as_application=("${within[@]}")
+    prove_psql "postgres://postgres:test@localhost:9494/postgres?sslmode=disable"
+}
+
+show_without_zones() {
+    local table=test_example_without_zone data="some data #1" head written
+    head=$(without_zone id data raw_data)
+    step "Without zones: write through RW, read through RO, $variant"
+    if [[ $sabotage == unsealed ]]; then
+        query 9494 "CREATE TABLE $table (id serial, data bytea, raw_data text)"
+        query 9494 "INSERT INTO $table (data, raw_data) VALUES ('$data', '$data')"
+        output="insert data: $data"
+    else
+        application example_without_zone "${rw[@]}" --data="$data"
+    fi
+    written=$output
+    replayed
+    [[ $sabotage != past-pgseal ]] || ro=(--host=pgsql-slave --port=5435)
+    application example_without_zone "${ro[@]}" --print
+    proof "$opens_through_ro" \
+        "$(lines "insert data: $data" "$head" "$(without_zone 1 "$data" "$data")")" \
+        "$(lines "$written" "$output")"
+
+    detail "stored: $(stored pgsql-master $table | cut -c1-60)..."
+    proof "$sealed_in_databases" "$(lines "f5706773... 92 bytes" "f5706773... 92 bytes")" \
+        "$(lines "$(shape "$(stored pgsql-master $table)")" "$(shape "$(stored pgsql-slave $table)")")"
+    application example_without_zone --host=pgsql-slave --port=5435 --print
+    proof "past pgseal it stays sealed" "$(without_zone 1 "$(still_sealed "$data")" "$data")" "$(line 2)"
+}
+
+# stored HOST TABLE: what the column `data` of its first row holds, in hex.
+stored() {
+    sql "$1" "SELECT encode(data, 'hex') FROM $2 WHERE id = 1"
+}
+
+show_with_zones() {
+    local data="some data" sealed tag
+    sealed=$(still_sealed "$data")
+    step "With zones, the zone mode switched while all runs, $variant"
+    application example_with_zone "${rw[@]}" --data="$data"
+    zone=$(sed -n 's/^zone: //p' <<<"$output")
+    replayed
+    application example_with_zone "${ro[@]}" --print --zone_id="$zone"
+    proof "zone mode off: a zone's value stays sealed" "$(with_zone 1 "$zone" "$sealed" "$data")" "$(line 3)"
+
+    set_zone_mode on
+    tag=$zone
+    if [[ $sabotage == wrong-tag ]]; then
+        tag=$(call python-example http 9191 /getNewZone | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
+    fi
+    application example_with_zone "${ro[@]}" --print --zone_id="$tag"
+    proof "$opens_with_its_tag" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    application example_with_zone "${rw[@]}" --print --zone_id="$tag"
+    proof "$opens_with_its_tag, through RW too" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    application example_without_zone "${ro[@]}" --print
+    proof "zone mode on: a client's value stays sealed" \
+        "$(without_zone 1 "$(still_sealed "some data #1")" "some data #1")" "$(line 2)"
+
+    set_zone_mode mixed
+    application example_with_zone "${ro[@]}" --print --zone_id="$zone"
+    proof "zone mode mixed: a zone's value opens" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    application example_without_zone "${ro[@]}" --print
+    proof "zone mode mixed: a client's value opens" \
+        "$(without_zone 1 "some data #1" "some data #1")" "$(line 2)"
+}
+
+show_refused_write() {
+    step "A write through RO, $variant"
+    application example_without_zone "${ro[@]}" --data="some data #2"
+    proof "a write through RO is refused by the replica" \
+        "example_without_zone.py: this is a read-only replica; write through the primary's connector" \
+        "$(line 1)"
+}
+
+# show_sessions: a connector tells where each of its sessions is, while one of each kind waits.
+show_sessions() {
+    local port told=() within
+    step "Where sessions are, $variant"
+    for port in 9494 9495; do
+        at python-example
+        launch "session-$port" "${within[@]}" "$postgres/psql" --no-psqlrc --quiet --host=127.0.0.1 \
+            --port="$port" --command="SELECT pg_sleep(60)"
+    done
+    for port in 9494 9495; do
+        await "session-$port" session_is_told "$port"
+        told+=("$(servers_of "$port")")
+        detail "$(printf '%-24s %s' "127.0.0.1:$port" "${told[-1]}")"
+    done
+    for port in 9494 9495; do
+        send TERM "session-$port"
+    done
+    proof "connectors tell where their sessions are" "$(lines "${sessions_at[@]}")" "$(lines "${told[@]}")"
+}
+
+session_is_told() {
+    [[ -n $(servers_of "$1") ]]
+}
+
+# servers_of PORT: where sessions of the connector's listener at that port are, as it tells.
+servers_of() {
+    local api=9191
+    [[ $1 != 9495 || ${#connectors[@]} == 1 ]] || api=9192
+    call python-example http "$api" /v1/sessions | tr '{' '\n' | grep "\"listener\":\"127.0.0.1:$1\"" |
+        sed -n 's/.*"server":"\([^"]*\)".*/\1/p' | sort -u
+}
+
+# show_nothing_in_clear: looks for a value that was stored sealed only, and for one in clear.
+show_nothing_in_clear() {
+    local secret clear envelopes host found=()
+    secret=secret-$(random) clear=clear-$(random)
+    step "Look for a marked value in all that databases and programs have written, $variant"
+    envelopes=$(seal http://127.0.0.1:9191 "$secret" "$zone")
+    output=$(call python-example psql_at 127.0.0.1 9494 "CREATE TABLE marked (zone_id text, data bytea, clear text);
+        INSERT INTO marked SELECT '$zone', decode(envelope, 'hex'), '$clear'
+        FROM unnest(string_to_array('$envelopes', E'\n')) AS envelope" 2>&1) || detail "$output"
+    sql pgsql-master CHECKPOINT
+    replayed
+    sql pgsql-slave CHECKPOINT
+    output=$(call python-example psql_at 127.0.0.1 9495 "SELECT zone_id, data FROM marked" 2>&1) || true
+    proof "a marked value, sealed to client and to zone, opens through RO" \
+        "$(lines "$zone|\\x$(hex "$secret")" "$zone|\\x$(hex "$secret")")" "$output"
+    proof "its plaintext is nowhere in databases' files, WAL and logs" "" \
+        "$(files_with "$secret" "$place"/pgsql-*/data "$work/log")"
+    for host in pgsql-master pgsql-slave; do
+        [[ -z $(files_with "$clear" "$place/$host/data/base") ]] || found+=("$host")
+    done
+    proof "what was stored in clear beside it is found there" "pgsql-master pgsql-slave" "${found[*]}"
+}
