@@ -23,11 +23,17 @@ fn the_fleet_is_looked_at_and_changed_without_a_browser() {
         .success();
     let changed: serde_json::Value = serde_json::from_str(&changed).unwrap();
     assert_eq!(changed["number"], 1);
-    until("both servers to follow", || {
-        let after = status(0);
-        let both = (0..2).all(|it| after["servers"][it]["zone_mode"] == "on");
-        both.then_some(())
-    });
+    // While one is behind the other, that is wrong.
+    let follow = |mode: &str| {
+        until("both servers to follow", || {
+            let answer = page.order(&["ctl", "status", "--json"], "").stdout;
+            let after = serde_json::from_str::<serde_json::Value>(&answer).unwrap();
+            let both = (0..2).all(|it| after["servers"][it]["zone_mode"] == mode);
+            both.then_some(())
+        });
+    };
+    follow("on");
+    status(0);
     let late = page.order(&["ctl", "set", "zone_mode", "off", "--number", "0"], "");
     assert_eq!(late.code, Some(1), "{late:?}");
     assert!(
@@ -41,6 +47,7 @@ fn the_fleet_is_looked_at_and_changed_without_a_browser() {
     );
     page.order(&["ctl", "set", "zone_mode", "--reset"], "")
         .success();
+    follow("off");
 
     let address = format!("127.0.0.1:{}", stand.chain.primary.server.port());
     page.order(&["ctl", "drain", &address], "").success();
