@@ -249,11 +249,7 @@ impl Run {
 
     fn choose(&mut self, listener: usize, excluded: &[usize]) {
         let statuses = self.statuses();
-        let excluded: Vec<_> = excluded
-            .iter()
-            .filter_map(|n| at(&statuses, *n))
-            .map(|status| status.endpoint)
-            .collect();
+        let excluded = endpoints(&statuses, excluded);
         let waiting = self.waiting(listener);
         let choice = self
             .balancer
@@ -291,11 +287,7 @@ impl Run {
 
     fn last_resort(&mut self, listener: usize, excluded: &[usize]) {
         let statuses = self.statuses();
-        let excluded: Vec<_> = excluded
-            .iter()
-            .filter_map(|n| at(&statuses, *n))
-            .map(|status| status.endpoint)
-            .collect();
+        let excluded = endpoints(&statuses, excluded);
         let id = self.listeners[listener];
         if let Some(lease) = self.balancer.last_resort(self.now, id, &excluded) {
             assert_eq!(LISTENERS[listener].0, Target::Any);
@@ -446,6 +438,11 @@ fn is_next(statuses: &[Status], listener: usize, tried: &[EndpointId], lease: &L
 
 fn is_fallback(status: &Status, listener: usize) -> bool {
     LISTENERS[listener].0 == Target::Replica && matches!(status.role, Role::Primary { .. })
+}
+
+fn endpoints(statuses: &[Status], numbers: &[usize]) -> Vec<EndpointId> {
+    let known = numbers.iter().filter_map(|number| at(statuses, *number));
+    known.map(|status| status.endpoint).collect()
 }
 
 fn find(statuses: &[Status], endpoint: EndpointId) -> &Status {
