@@ -5,6 +5,7 @@ mod browser;
 mod changing;
 mod hostile;
 mod orders;
+mod owners;
 mod running;
 mod shown;
 mod signing_in;

@@ -1,10 +1,13 @@
 //! What can be ordered by command line.
 
 mod ctl;
+mod owners;
 mod user;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
+
+use owners::{Clients, Zones};
 
 use crate::config::Config;
 use crate::users::{Role, UserName};
@@ -54,6 +57,12 @@ pub enum Ctl {
     Set(Set),
     /// Have a server take no new sessions, or take them again
     Drain(Drain),
+    /// Zones: search, show, make, who may open, rotate, destroy
+    #[command(subcommand)]
+    Zones(Zones),
+    /// Clients: search, show, add, rotate
+    #[command(subcommand)]
+    Clients(Clients),
 }
 
 /// How it is answered.

@@ -1,10 +1,13 @@
 //! The page: what is asked for and by whom, and what it may do in a browser.
 
 mod assets;
+mod clients;
 mod events;
 mod guard;
+mod owners;
 mod pages;
 mod sign_in;
+mod zones;
 
 use std::sync::Arc;
 
@@ -38,6 +41,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/undo", post(pages::undo))
         .route("/settings", get(pages::settings).post(pages::set))
         .route("/drain", post(pages::drain))
+        .route("/zones", get(zones::list).post(zones::add))
+        .route("/zones/{id}", get(zones::show).post(zones::change))
+        .route("/zones/{id}/key.json", get(zones::key))
+        .route("/clients", get(clients::list).post(clients::add))
+        .route("/clients/{id}", get(clients::show).post(clients::change))
+        .route("/clients/{id}/key.json", get(clients::key))
         .route("/events/{page}", get(events::events))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

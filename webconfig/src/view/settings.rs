@@ -5,7 +5,6 @@ use control::{LiveSetting, Origin, SettingView};
 
 use super::Frame;
 use super::mode::{last, newest, origin};
-use crate::app::App;
 use crate::fleet::Seen;
 
 /// The page. It does not change by itself: what is sent is about what was seen.
@@ -50,12 +49,12 @@ pub struct Held {
 
 impl<'a> SettingsPage<'a> {
     /// As the servers said last.
-    pub fn new(frame: Frame<'a>, app: &App, seen: &[Seen]) -> Self {
+    pub fn new(frame: Frame<'a>, seen: &[Seen]) -> Self {
         let newest = newest(seen);
         let settings = newest.map(|it| it.settings.iter().map(|it| row(it, seen)).collect());
         Self {
             number: newest.and_then(|it| it.number),
-            last: newest.and_then(|it| last(app, it)),
+            last: newest.and_then(last),
             settings: settings.unwrap_or_default(),
             frame,
         }

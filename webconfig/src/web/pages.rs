@@ -44,10 +44,7 @@ pub async fn zone_mode(State(app): State<Arc<App>>, by: SignedIn) -> Response {
 
 pub async fn settings(State(app): State<Arc<App>>, by: SignedIn) -> Response {
     let frame = frame(&by.session, "settings");
-    page(
-        StatusCode::OK,
-        &SettingsPage::new(frame, &app, &app.fleet.seen()),
-    )
+    page(StatusCode::OK, &SettingsPage::new(frame, &app.fleet.seen()))
 }
 
 #[derive(Deserialize)]
@@ -107,6 +104,9 @@ pub async fn set_zone_mode(State(app): State<Arc<App>>, asked: Asked<ModeForm>) 
 
 pub async fn undo(State(app): State<Arc<App>>, asked: Asked<UndoForm>) -> Response {
     let Asked { by, form } = asked;
+    if let Err(refused) = by.operates() {
+        return refused.into_response();
+    }
     let Some(undo) = app.undo(form.number) else {
         by.session
             .notify("Nothing was undone: something else was changed since.".into());
@@ -178,7 +178,11 @@ pub async fn drain(State(app): State<Arc<App>>, asked: Asked<DrainForm>) -> Resp
     let Some(server) = known.clone().find(|it| it.address == form.server) else {
         return refusal(StatusCode::NOT_FOUND, "There is no such server.");
     };
-    let notice = match server.client.drain(form.draining).await {
+    let notice = match server
+        .client_for(Some(&by.session.name))
+        .drain(form.draining)
+        .await
+    {
         Ok(_) => {
             let (user, server) = (&by.session.name, &server.address);
             tracing::info!(%user, server, draining = form.draining, "a server was told to drain, or not to");
