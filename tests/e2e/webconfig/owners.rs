@@ -252,6 +252,17 @@ fn where_there_are_two_operators_one_asks_for_a_destruction_and_the_other_confir
         &twice,
         "Nothing was changed: alice has asked for it already.",
     );
+    // Of what is not there nobody asks anything.
+    let nowhere = destroy("tenant-9").map(|(name, it)| (name, it.to_owned()));
+    let token = harness::webconfig::hidden(&shown, "token");
+    let nowhere = [&nowhere[..], &[("token", token)]].concat();
+    let nowhere = alice.send(harness::webconfig::post("/zones/tenant-9", &nowhere));
+    leads_to(&nowhere, "/zones/tenant-9");
+    says(
+        alice.get("/zones").text(),
+        "Nothing was changed: there is no zone tenant-9",
+    );
+    assert!(!alice.get("/zones").text().contains("/zones/tenant-9"));
     let list = bob.get("/zones");
     let (before, _) = list.text().split_once("<table>").unwrap();
     says(before, "alice wants it destroyed");
@@ -292,6 +303,30 @@ fn where_there_are_two_operators_one_asks_for_a_destruction_and_the_other_confir
             .starts_with("admin page for bob through")
     );
     assert!(!bob.get("/zones").text().contains("wants it destroyed"));
+}
+
+#[test]
+fn where_no_server_answers_the_pages_say_so_and_nothing_is_changed() {
+    let page = alone(&[]);
+    let alice = page.user("alice", "operator");
+    for path in ["/zones", "/clients?q=a"] {
+        let shown = alice.get(path);
+        assert_eq!(shown.status, 200, "{shown:?}");
+        says(shown.text(), "role=\"alert\">no server answers: ");
+    }
+    for path in ["/zones/tenant-1", "/clients/app", "/clients/app/key.json"] {
+        let answer = alice.get(path);
+        assert_eq!(answer.status, 502, "{answer:?}");
+        says(answer.text(), "no server answers: ");
+    }
+    leads_to(
+        &alice.fill_in("/zones", "/zones", &[("id", ""), ("clients", "")]),
+        "/zones",
+    );
+    says(
+        alice.get("/zones").text(),
+        "Nothing was changed: no server answers: ",
+    );
 }
 
 #[test]

@@ -261,6 +261,9 @@ async fn made(
             let days = form.grace.ok_or(NotMade::Form)?;
             let grace_seconds = days.saturating_mul(DAY);
             if takes_two(users) {
+                if find(app, id).await?.zone.fate != ZoneFate::Kept {
+                    return Err(not_made("it is destroyed already, or to be"));
+                }
                 let wanted = app.destructions.want(id, user, grace_seconds, now);
                 wanted.map_err(not_made)?;
                 tracing::info!(%user, zone = id, "asked for a zone's destruction");
