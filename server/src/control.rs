@@ -1,6 +1,8 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod admin;
 mod drain;
+mod owners;
 mod sessions;
 mod settings;
 
@@ -13,7 +15,7 @@ use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json, Router, middleware};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -60,6 +62,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(path::SESSIONS, get(sessions::show))
         .route(path::CANCEL, post(sessions::cancel))
         .route(path::SETTINGS, get(settings::show).post(settings::change))
+        .merge(owners::routes())
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
             Problem(
@@ -67,12 +70,13 @@ fn router(shared: Arc<Shared>) -> Router {
                 "this path takes another method".into(),
             )
         })
+        .layer(middleware::from_fn(admin::on_behalf_of))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
 /// Any answer but a success.
-struct Problem(StatusCode, String);
+pub struct Problem(StatusCode, String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {

@@ -1,4 +1,6 @@
-//! Asks a server over its control API.
+//! Asks a server over its control API. What is asked of clients and zones is in `client/owners`.
+
+mod owners;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +15,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
+pub use owners::percent_encoded;
+
 use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
     CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status,
+    Standing, Status, USER_HEADER, UserName,
 };
 
 /// Largest answer that is read, in bytes.
@@ -31,6 +35,8 @@ pub struct Client {
     address: String,
     tls: Arc<ClientTls>,
     limit: Duration,
+    /// For whom it asks.
+    user: Option<UserName>,
 }
 
 /// What a server answered.
@@ -96,6 +102,16 @@ impl Client {
             address,
             tls,
             limit,
+            user: None,
+        }
+    }
+
+    /// The same, asking for this user, whom the server's audit log then names. For admins.
+    #[must_use]
+    pub fn on_behalf_of(&self, user: &UserName) -> Self {
+        Self {
+            user: Some(user.clone()),
+            ..self.clone()
         }
     }
 
@@ -279,11 +295,15 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "pgseal")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(user) = &self.user {
+            request = request.header(USER_HEADER, user.as_str());
+        }
+        request
             .body(Full::new(body))
             .map_err(|_| ClientError::Body(self.address.clone()))
     }
