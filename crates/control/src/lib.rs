@@ -7,6 +7,7 @@ mod certificates;
 mod choices;
 mod client;
 mod live;
+pub mod openapi;
 mod sessions;
 mod settings;
 mod standing;
@@ -56,6 +57,8 @@ pub mod path {
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";
+    /// `GET`: all of this in OpenAPI 3.1.
+    pub const OPENAPI: &str = "/v1/openapi.json";
     /// `GET`: [`NewZone`](crate::NewZone), as Acra's connector answered it.
     pub const GET_NEW_ZONE: &str = "/getNewZone";
 }
