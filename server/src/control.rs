@@ -1,6 +1,7 @@
 //! The control API, answered to whoever the certificate says is asking.
 
 mod admin;
+mod api;
 mod drain;
 mod owners;
 mod sessions;
@@ -14,14 +15,11 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json, Router, middleware};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use control::{
-    ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest, path,
-};
+use control::{ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest};
 use envelope::{ClientId, Owner, ZoneId};
 use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
@@ -51,18 +49,8 @@ pub async fn serve(
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route(path::STATUS, get(status))
-        .route(path::WATCH, get(watch))
-        .route(path::CLIENT, get(client))
-        .route(path::ZONES, post(new_zone))
-        .route(&format!("{}/{{id}}", path::ZONES), get(zone))
-        .route(path::GET_NEW_ZONE, get(get_new_zone))
-        .route(path::DRAIN, post(drain::drain))
-        .route(path::SESSIONS, get(sessions::show))
-        .route(path::CANCEL, post(sessions::cancel))
-        .route(path::SETTINGS, get(settings::show).post(settings::change))
-        .merge(owners::routes())
+    api::api()
+        .router
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
             Problem(
@@ -223,12 +211,12 @@ async fn zone(
             "there is no such zone, or it is not yours".into(),
         )
     };
-    let Path(id) = id.map_err(|_| unknown())?;
-    let id: ZoneId = id.parse().map_err(|_| unknown())?;
     let caller = match identity.role {
         Role::Admin => None,
         _ => Some(caller(&identity)?),
     };
+    let Path(id) = id.map_err(|_| unknown())?;
+    let id: ZoneId = id.parse().map_err(|_| unknown())?;
     let asked = id.clone();
     let zone = shared
         .keys

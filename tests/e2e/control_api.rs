@@ -1,6 +1,8 @@
 //! The control API: on the server's own port for whoever holds a certificate, and on the
 //! connector's loopback port for the applications beside it.
 
+mod described;
+mod fuzzed;
 mod owners;
 mod refused;
 

@@ -7,6 +7,7 @@ mod certificates;
 mod choices;
 mod client;
 mod live;
+pub mod openapi;
 mod owners;
 mod sessions;
 mod settings;
@@ -72,6 +73,8 @@ pub mod path {
     /// The same of zones: [`ZonesPage`](crate::ZonesPage), [`ZoneCreation`](crate::ZoneCreation),
     /// [`ZoneChange`](crate::ZoneChange), [`ZoneDetail`](crate::ZoneDetail).
     pub const OWNERS_ZONES: &str = "/v1/owners/zones";
+    /// `GET`: all of this in OpenAPI 3.1.
+    pub const OPENAPI: &str = "/v1/openapi.json";
     /// `GET`: [`NewZone`](crate::NewZone), as Acra's connector answered it.
     pub const GET_NEW_ZONE: &str = "/getNewZone";
 }

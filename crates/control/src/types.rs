@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, Standing, ZoneMode};
 
 /// An owner's active public key: what a writer seals to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnerKey {
     /// `client` or `zone`.
     pub kind: String,
@@ -22,7 +23,7 @@ pub struct OwnerKey {
 }
 
 /// What a new zone may be told at its creation.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ZoneRequest {
     /// The zone's id; one is made up where it is absent.
@@ -30,7 +31,7 @@ pub struct ZoneRequest {
 }
 
 /// A new zone in the words of Acra's connector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewZone {
     /// The zone's id.
     pub id: String,
@@ -39,7 +40,7 @@ pub struct NewZone {
 }
 
 /// How a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The server's id, from its certificate.
     pub server: String,
@@ -87,7 +88,7 @@ pub struct Status {
 }
 
 /// How a server's store is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StoreStatus {
     /// Where it is: a file, or `etcd://…`.
     pub place: String,
@@ -100,7 +101,7 @@ pub struct StoreStatus {
 }
 
 /// Values of one owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnerAccess {
     /// `client/<id>` or `zone/<id>`; `null` for values whose owner is not known, or not counted one
     /// by one.
@@ -116,7 +117,7 @@ pub struct OwnerAccess {
 }
 
 /// One session's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionAccess {
     /// Counts the server's sessions, from 1.
     pub session: u64,
@@ -129,7 +130,7 @@ pub struct SessionAccess {
 }
 
 /// Counts of sealed values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Values {
     /// Opened.
     pub opened: u64,
@@ -138,7 +139,7 @@ pub struct Values {
 }
 
 /// The body of every answer that is not a success.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// What is wrong and what to do, in one line.
     pub error: String,
