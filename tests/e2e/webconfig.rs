@@ -3,6 +3,7 @@
 
 mod browser;
 mod changing;
+mod dry_run;
 mod hostile;
 mod orders;
 mod running;

@@ -24,8 +24,8 @@ pub use settings::{
 };
 pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Standing};
 pub use types::{
-    ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
-    ZoneRequest,
+    ByZoneMode, ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
+    Values, ZoneRequest,
 };
 pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
