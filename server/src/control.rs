@@ -129,6 +129,7 @@ async fn status(
         on_refused: policy.on_refused,
         sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
+        by_zone_mode: Some(shared.metrics.prospects.by_mode()),
         store_revision: revision.count(),
         master_key: opened.store.master_key_id().to_string(),
         master_key_outdated: opened.store.master_key_is_outdated(),

@@ -4,6 +4,7 @@
 mod browser;
 mod changing;
 mod deadlines;
+mod dry_run;
 mod hostile;
 mod killed;
 mod orders;

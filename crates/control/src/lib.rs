@@ -32,8 +32,8 @@ pub use settings::{
 };
 pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Standing};
 pub use types::{
-    ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
-    ZoneRequest,
+    ByZoneMode, ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
+    Values, ZoneRequest,
 };
 pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use user::{NoName, USER_HEADER, UserName};
