@@ -3,6 +3,7 @@
 mod drain;
 mod sessions;
 mod settings;
+mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -57,6 +58,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(&format!("{}/{{id}}", path::ZONES), get(zone))
         .route(path::GET_NEW_ZONE, get(get_new_zone))
         .route(path::DRAIN, post(drain::drain))
+        .route(path::WHY, post(why::why))
         .route(path::SESSIONS, get(sessions::show))
         .route(path::CANCEL, post(sessions::cancel))
         .route(path::SETTINGS, get(settings::show).post(settings::change))

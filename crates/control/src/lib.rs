@@ -13,6 +13,7 @@ mod standing;
 mod types;
 mod units;
 mod watch;
+mod why;
 
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
@@ -29,6 +30,7 @@ pub use types::{
 };
 pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
+pub use why::{EnvelopeAnswer, MAX_WHY, Step, StepAnswer, ValueAnswer, Why, WhyAnswer, WhyValue};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {
@@ -53,6 +55,8 @@ pub mod path {
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";
+    /// `POST` a [`Why`](crate::Why), of admins alone: [`WhyAnswer`](crate::WhyAnswer).
+    pub const WHY: &str = "/v1/why";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";
