@@ -6,6 +6,7 @@ mod drain;
 mod owners;
 mod sessions;
 mod settings;
+mod why;
 
 use std::sync::Arc;
 use std::time::Instant;

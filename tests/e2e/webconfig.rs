@@ -11,6 +11,7 @@ mod orders;
 mod running;
 mod shown;
 mod signing_in;
+mod why;
 
 use std::time::{Duration, Instant};
 

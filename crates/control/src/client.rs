@@ -21,7 +21,7 @@ use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
     CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status, USER_HEADER, UserName,
+    Standing, Status, USER_HEADER, UserName, Why, WhyAnswer,
 };
 
 /// Largest answer that is read, in bytes.
@@ -168,6 +168,16 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// Why the server opens a value, or does not; or what a session has had opened. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
+        let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
+        let answer = self.send(Method::POST, path::WHY, body.into()).await?;
         self.understood(answer)
     }
 

@@ -16,6 +16,7 @@ mod types;
 mod units;
 mod user;
 mod watch;
+mod why;
 
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
@@ -38,6 +39,7 @@ pub use types::{
 pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use user::{NoName, USER_HEADER, UserName};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
+pub use why::{EnvelopeAnswer, MAX_WHY, Step, StepAnswer, ValueAnswer, Why, WhyAnswer, WhyValue};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {
@@ -62,6 +64,8 @@ pub mod path {
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";
+    /// `POST` a [`Why`](crate::Why), of admins alone: [`WhyAnswer`](crate::WhyAnswer).
+    pub const WHY: &str = "/v1/why";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";

@@ -124,6 +124,9 @@ pub struct OwnerAccess {
 pub struct SessionAccess {
     /// Counts the server's sessions, from 1.
     pub session: u64,
+    /// What its database calls it (`pg_backend_pid()`), once that has let it in.
+    #[serde(default)]
+    pub process: Option<u32>,
     /// Whose session it is.
     pub client: String,
     /// When it began, after RFC 3339.

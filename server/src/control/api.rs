@@ -12,7 +12,7 @@ use bytes::Bytes;
 use control::openapi::{self, Operation};
 use control::{
     CancelOutcome, CancelRequest, Drain, NewZone, News, OwnerKey, SessionsView, SettingsChange,
-    SettingsView, Standing, Status, ZoneRequest, path,
+    SettingsView, Standing, Status, Why, WhyAnswer, ZoneRequest, path,
 };
 use tunnel::Role::{Admin, Client, Server};
 
@@ -85,6 +85,17 @@ pub fn api() -> Api {
             .answers::<Standing>(200)
             .refuses(&[400, 403, 413, 503]),
             drain::drain,
+        )
+        .with(
+            Operation::post(
+                path::WHY,
+                "Why values open or stay sealed, step by step; never what is in them.",
+            )
+            .only(&[Admin])
+            .takes::<Why>()
+            .answers::<WhyAnswer>(200)
+            .refuses(&[400, 403, 404, 413, 422, 503]),
+            why::why,
         )
         .with(
             Operation::get(
