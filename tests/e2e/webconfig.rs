@@ -3,6 +3,7 @@
 
 mod browser;
 mod changing;
+mod connectors;
 mod hostile;
 mod orders;
 mod running;

@@ -31,6 +31,7 @@ pub struct Client {
     address: String,
     tls: Arc<ClientTls>,
     limit: Duration,
+    program: Option<&'static str>,
 }
 
 /// What a server answered.
@@ -96,7 +97,15 @@ impl Client {
             address,
             tls,
             limit,
+            program: None,
         }
+    }
+
+    /// Has it tell servers which program asks, as `name/version`.
+    #[must_use]
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// Sends one request on a connection of its own. `path` begins with a slash.
@@ -279,7 +288,11 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        Request::builder()
+        let request = match self.program {
+            Some(program) => Request::builder().header(header::USER_AGENT, program),
+            None => Request::builder(),
+        };
+        request
             .method(method)
             .uri(path)
             .header(header::HOST, "pgseal")

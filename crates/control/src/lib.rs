@@ -6,6 +6,7 @@
 mod certificates;
 mod choices;
 mod client;
+mod connectors;
 mod live;
 pub mod openapi;
 mod sessions;
@@ -18,6 +19,7 @@ mod watch;
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError};
+pub use connectors::{CONNECTOR, ConnectorView};
 pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
 pub use sessions::{CancelOutcome, CancelRequest, SessionView, SessionsView};
 pub use settings::{
