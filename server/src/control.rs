@@ -14,7 +14,7 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json, Router, middleware};
 use base64::Engine;
@@ -30,7 +30,7 @@ use tokio_rustls::server::TlsStream;
 use tunnel::{Identity, Role, Standing};
 
 use crate::keys::KeysError;
-use crate::listen::ListenerNumber;
+use crate::listen::{ListenerNumber, PeerAddress};
 use crate::shared::Shared;
 use crate::standing;
 use crate::watch;
@@ -41,11 +41,13 @@ const MAX_BODY: usize = 64 << 10;
 /// Answers requests on one connection until it ends.
 pub async fn serve(
     stream: TlsStream<TcpStream>,
-    identity: Identity,
+    (identity, address): (Identity, PeerAddress),
     listener: ListenerNumber,
     shared: Arc<Shared>,
 ) {
-    let router = router(shared).layer(Extension(identity));
+    let router = router(shared)
+        .layer(Extension(identity))
+        .layer(Extension(address));
     daemon::serve_http_connection(stream, router.layer(Extension(listener))).await;
 }
 
@@ -147,12 +149,16 @@ async fn status(
         standing: standing::now(&shared, listener.0),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
+        connectors: (identity.role == Role::Admin).then(|| shared.connectors.view(&shared.cancels)),
     }))
 }
 
 async fn watch(
     State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
     Extension(listener): Extension<ListenerNumber>,
+    headers: HeaderMap,
 ) -> Response {
     let (lines, body) = Channel::new(1);
     // A connection is of a listener that there is.
@@ -161,7 +167,16 @@ async fn watch(
         .get(listener.0)
         .or(shared.standings.first());
     let standing = standing.expect("there is a listener").subscribe();
-    tokio::spawn(watch::tell(shared.revoked.clone(), standing, lines));
+    let program = headers.get(header::USER_AGENT);
+    let program = program.and_then(|it| it.to_str().ok());
+    let registered = caller(&identity)
+        .ok()
+        .map(|client| shared.connectors.register(client, address, program));
+    let telling = watch::tell(shared.revoked.clone(), standing, lines);
+    tokio::spawn(async move {
+        telling.await;
+        drop(registered);
+    });
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (headers, Body::new(body)).into_response()
 }

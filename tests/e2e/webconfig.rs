@@ -3,6 +3,7 @@
 
 mod browser;
 mod changing;
+mod connectors;
 mod deadlines;
 mod dry_run;
 mod hostile;

@@ -1,6 +1,7 @@
 //! What pages show, out of what is known: texts that the templates put in place. Templates escape what
 //! they are given.
 
+mod connectors;
 mod fleet;
 mod mode;
 mod settings;
@@ -10,6 +11,7 @@ mod words;
 
 use askama::Template;
 
+pub use connectors::{ConnectorRow, connectors};
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
 pub use mode::{ModePage, ModePart};
 pub use settings::SettingsPage;

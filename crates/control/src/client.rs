@@ -37,6 +37,8 @@ pub struct Client {
     limit: Duration,
     /// For whom it asks.
     user: Option<UserName>,
+    /// Which program asks.
+    program: Option<&'static str>,
 }
 
 /// What a server answered.
@@ -103,6 +105,7 @@ impl Client {
             tls,
             limit,
             user: None,
+            program: None,
         }
     }
 
@@ -113,6 +116,13 @@ impl Client {
             user: Some(user.clone()),
             ..self.clone()
         }
+    }
+
+    /// Has it tell servers which program asks, as `name/version`.
+    #[must_use]
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// Sends one request on a connection of its own. `path` begins with a slash.
@@ -312,6 +322,9 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(user) = &self.user {
             request = request.header(USER_HEADER, user.as_str());
+        }
+        if let Some(program) = self.program {
+            request = request.header(header::USER_AGENT, program);
         }
         request
             .body(Full::new(body))

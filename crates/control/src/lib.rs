@@ -6,6 +6,7 @@
 mod certificates;
 mod choices;
 mod client;
+mod connectors;
 mod live;
 pub mod openapi;
 mod owners;
@@ -21,6 +22,7 @@ mod why;
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError, percent_encoded};
+pub use connectors::{CONNECTOR, ConnectorView};
 pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
 pub use owners::{
     ClientChange, ClientCreation, ClientDetail, ClientView, ClientsPage, EVERY_CLIENT, KeyView,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, Standing, ZoneMode};
+use crate::{
+    CertificateStatus, ConnectorView, OnRefused, RevocationStatus, SettingsStatus, Standing,
+    ZoneMode,
+};
 
 /// An owner's active public key: what a writer seals to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,6 +91,9 @@ pub struct Status {
     /// The sessions that run now and what they have opened: the client's own, or all.
     #[serde(default)]
     pub access: Vec<SessionAccess>,
+    /// The connectors that listen to it; for admins alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connectors: Option<Vec<ConnectorView>>,
 }
 
 /// How a server's store is.

@@ -17,7 +17,7 @@ use control::{
 use tunnel::Role::{Admin, Client, Server};
 
 use super::{
-    client, drain, get_new_zone, new_zone, owners, sessions, settings, status, watch, zone,
+    client, drain, get_new_zone, new_zone, owners, sessions, settings, status, watch, why, zone,
 };
 use crate::shared::Shared;
 
