@@ -4,6 +4,7 @@
 //! for its settings when they have changed.
 
 mod listen;
+mod prospects;
 mod rates;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,6 +16,7 @@ use tunnel::{ClientTls, Revoked};
 
 use crate::users::UserName;
 
+pub use prospects::{Flow, Prospects};
 pub use rates::{Rates, SAMPLES};
 
 /// What an admin's program knows of revoked servers is as good as what they tell it.
@@ -62,6 +64,8 @@ pub struct Known {
     pub took: Option<SystemTime>,
     /// Values opened and refused.
     pub rates: Rates,
+    /// What each zone mode would make of them.
+    pub prospects: Prospects,
 }
 
 /// A server and what is known of it at one moment.

@@ -3,6 +3,7 @@
 mod ctl;
 mod owners;
 mod user;
+mod why;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
@@ -33,6 +34,9 @@ pub enum User {
         /// What it may do
         #[arg(long, value_enum, default_value = "viewer")]
         role: Role,
+        /// Take a password of any length; for demonstrations, where whoever guesses it may have the fleet
+        #[arg(long)]
+        allow_weak_password: bool,
     },
     /// List the users and their roles
     List,
@@ -63,6 +67,8 @@ pub enum Ctl {
     /// Clients: search, show, add, rotate
     #[command(subcommand)]
     Clients(Clients),
+    /// Say why a value opens or stays sealed, or what a session has had opened; never what is in a value
+    Why(why::Order),
 }
 
 /// How it is answered.

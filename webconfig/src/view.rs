@@ -2,10 +2,12 @@
 //! they are given.
 
 mod clients;
+mod connectors;
 mod fleet;
 mod mode;
 mod settings;
 mod spark;
+pub mod why;
 mod words;
 mod zones;
 
@@ -13,6 +15,7 @@ use askama::Template;
 use control::percent_encoded;
 
 pub use clients::{ClientPage, ClientsPage};
+pub use connectors::{ConnectorRow, connectors};
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
 pub use mode::{ModePage, ModePart};
 pub use settings::SettingsPage;

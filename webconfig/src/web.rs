@@ -7,6 +7,7 @@ mod guard;
 mod owners;
 mod pages;
 mod sign_in;
+mod why;
 mod zones;
 
 use std::sync::Arc;
@@ -47,6 +48,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/clients", get(clients::list).post(clients::add))
         .route("/clients/{id}", get(clients::show).post(clients::change))
         .route("/clients/{id}/key.json", get(clients::key))
+        .route(
+            "/why",
+            get(why::show)
+                .post(why::ask)
+                .layer(DefaultBodyLimit::max(why::MAX_FORM)),
+        )
         .route("/events/{page}", get(events::events))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

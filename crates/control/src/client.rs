@@ -21,7 +21,7 @@ use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
     CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status, USER_HEADER, UserName,
+    Standing, Status, USER_HEADER, UserName, Why, WhyAnswer,
 };
 
 /// Largest answer that is read, in bytes.
@@ -37,6 +37,8 @@ pub struct Client {
     limit: Duration,
     /// For whom it asks.
     user: Option<UserName>,
+    /// Which program asks.
+    program: Option<&'static str>,
 }
 
 /// What a server answered.
@@ -103,6 +105,7 @@ impl Client {
             tls,
             limit,
             user: None,
+            program: None,
         }
     }
 
@@ -113,6 +116,13 @@ impl Client {
             user: Some(user.clone()),
             ..self.clone()
         }
+    }
+
+    /// Has it tell servers which program asks, as `name/version`.
+    #[must_use]
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// Sends one request on a connection of its own. `path` begins with a slash.
@@ -168,6 +178,16 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// Why the server opens a value, or does not; or what a session has had opened. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
+        let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
+        let answer = self.send(Method::POST, path::WHY, body.into()).await?;
         self.understood(answer)
     }
 
@@ -302,6 +322,9 @@ impl Client {
             .header(header::CONTENT_TYPE, "application/json");
         if let Some(user) = &self.user {
             request = request.header(USER_HEADER, user.as_str());
+        }
+        if let Some(program) = self.program {
+            request = request.header(header::USER_AGENT, program);
         }
         request
             .body(Full::new(body))

@@ -6,7 +6,9 @@
 mod certificates;
 mod choices;
 mod client;
+mod connectors;
 mod live;
+pub mod openapi;
 mod owners;
 mod sessions;
 mod settings;
@@ -15,10 +17,12 @@ mod types;
 mod units;
 mod user;
 mod watch;
+mod why;
 
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError, percent_encoded};
+pub use connectors::{CONNECTOR, ConnectorView};
 pub use live::{BadSetting, LIVE_SETTINGS, Live, LiveSetting, ROW_COPIES, check_settings};
 pub use owners::{
     ClientChange, ClientCreation, ClientDetail, ClientView, ClientsPage, EVERY_CLIENT, KeyView,
@@ -31,12 +35,13 @@ pub use settings::{
 };
 pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Standing};
 pub use types::{
-    ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus, Values,
-    ZoneRequest,
+    ByZoneMode, ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
+    Values, ZoneRequest,
 };
 pub use units::{ByteSize, Count, CountOrNone, Period};
 pub use user::{NoName, USER_HEADER, UserName};
 pub use watch::{HEARTBEAT, MAX_LINE, Watch};
+pub use why::{EnvelopeAnswer, MAX_WHY, Step, StepAnswer, ValueAnswer, Why, WhyAnswer, WhyValue};
 
 /// Paths of the API, so that both ends name them once.
 pub mod path {
@@ -61,6 +66,8 @@ pub mod path {
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";
+    /// `POST` a [`Why`](crate::Why), of admins alone: [`WhyAnswer`](crate::WhyAnswer).
+    pub const WHY: &str = "/v1/why";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's
     /// [`OwnerKey`](crate::OwnerKey).
     pub const ZONES: &str = "/v1/zones";
@@ -72,6 +79,8 @@ pub mod path {
     /// The same of zones: [`ZonesPage`](crate::ZonesPage), [`ZoneCreation`](crate::ZoneCreation),
     /// [`ZoneChange`](crate::ZoneChange), [`ZoneDetail`](crate::ZoneDetail).
     pub const OWNERS_ZONES: &str = "/v1/owners/zones";
+    /// `GET`: all of this in OpenAPI 3.1.
+    pub const OPENAPI: &str = "/v1/openapi.json";
     /// `GET`: [`NewZone`](crate::NewZone), as Acra's connector answered it.
     pub const GET_NEW_ZONE: &str = "/getNewZone";
 }

@@ -2,6 +2,7 @@
 //!
 //! Times are after RFC 3339. Public keys are told, private ones never.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The most owners on one page.
@@ -21,7 +22,7 @@ pub const MAX_GRACE_SECONDS: u64 = 3650 * MIN_GRACE_SECONDS;
 pub const EVERY_CLIENT: &str = "*";
 
 /// What is looked for: the query of a `GET`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OwnersQuery {
     /// What ids begin with; all where it is empty.
@@ -43,7 +44,7 @@ impl Default for OwnersQuery {
 }
 
 /// Clients in the order of their ids, bytewise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientsPage {
     /// Those of this page.
     pub clients: Vec<ClientView>,
@@ -52,7 +53,7 @@ pub struct ClientsPage {
 }
 
 /// Zones in the order of their ids, bytewise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ZonesPage {
     /// Those of this page.
     pub zones: Vec<ZoneView>,
@@ -61,7 +62,7 @@ pub struct ZonesPage {
 }
 
 /// A client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientView {
     /// Its id.
     pub id: String,
@@ -76,7 +77,7 @@ pub struct ClientView {
 }
 
 /// A zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ZoneView {
     /// Its id.
     pub id: String,
@@ -93,7 +94,7 @@ pub struct ZoneView {
 }
 
 /// Who may open a zone's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OpenedBy {
     /// Every client may; then none is listed.
     pub all: bool,
@@ -104,7 +105,7 @@ pub struct OpenedBy {
 }
 
 /// What is to become of a zone's keys, or has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum ZoneFate {
     /// They stay.
@@ -124,7 +125,7 @@ pub enum ZoneFate {
 }
 
 /// A client and its keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClientDetail {
     /// The client.
     pub client: ClientView,
@@ -133,7 +134,7 @@ pub struct ClientDetail {
 }
 
 /// A zone and its keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ZoneDetail {
     /// The zone.
     pub zone: ZoneView,
@@ -142,7 +143,7 @@ pub struct ZoneDetail {
 }
 
 /// One version of an owner's key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct KeyView {
     /// Counts up from 1 with each rotation.
     pub version: u32,
@@ -159,7 +160,7 @@ pub struct KeyView {
 }
 
 /// A client to be added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientCreation {
     /// Its id.
@@ -173,7 +174,7 @@ pub struct ClientCreation {
 }
 
 /// A zone to be added.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ZoneCreation {
     /// Its id; one is made up where it is absent.
@@ -183,7 +184,7 @@ pub struct ZoneCreation {
 }
 
 /// A change of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ClientChange {
     /// Says whether it may create zones, and how many in a day.
@@ -201,7 +202,7 @@ pub enum ClientChange {
 }
 
 /// A change of a zone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "lowercase", deny_unknown_fields)]
 pub enum ZoneChange {
     /// Lets a client open its values.

@@ -6,23 +6,23 @@
 mod clients;
 mod zones;
 
-use std::sync::Arc;
-
-use axum::Router;
 use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use control::{KeyView, MAX_OWNERS, OwnersQuery, path};
+use control::openapi::Operation;
+use control::{
+    ClientChange, ClientCreation, ClientDetail, ClientsPage, KeyView, MAX_OWNERS, OwnersQuery,
+    ZoneChange, ZoneCreation, ZoneDetail, ZonesPage, path,
+};
 use envelope::Owner;
 use keystore::{Error, Store};
+use tunnel::Role::Admin;
 
 use super::Problem;
-use super::admin::Admin;
+use super::api::Api;
 use crate::keys::KeysError;
-use crate::shared::Shared;
 
 /// The longest text that ids are compared with, in bytes: no id is longer.
 const MAX_ID: usize = 128;
@@ -30,20 +30,74 @@ const MAX_ID: usize = 128;
 /// Versions of a key that are told, the newest.
 const KEYS: u32 = 100;
 
-/// The paths of both.
-pub fn routes() -> Router<Arc<Shared>> {
+/// The paths of both, in the table of the API's.
+pub fn with_paths(api: Api) -> Api {
     let one = |path: &str| format!("{path}/{{id}}");
-    Router::new()
-        .route(path::OWNERS_CLIENTS, get(clients::list).post(clients::add))
-        .route(
-            &one(path::OWNERS_CLIENTS),
-            get(clients::show).post(clients::change),
+    api.with(
+        Operation::get(
+            path::OWNERS_CLIENTS,
+            "Clients, by the beginning of their ids.",
         )
-        .route(path::OWNERS_ZONES, get(zones::list).post(zones::add))
-        .route(
-            &one(path::OWNERS_ZONES),
-            get(zones::show).post(zones::change),
-        )
+        .only(&[Admin])
+        .asks::<OwnersQuery>()
+        .answers::<ClientsPage>(200)
+        .refuses(&[400, 403, 422, 503]),
+        clients::list,
+    )
+    .with(
+        Operation::post(path::OWNERS_CLIENTS, "Adds a client with its first key.")
+            .only(&[Admin])
+            .takes::<ClientCreation>()
+            .answers::<ClientDetail>(201)
+            .refuses(&[400, 403, 409, 413, 422, 503]),
+        clients::add,
+    )
+    .with(
+        Operation::get(one(path::OWNERS_CLIENTS), "A client and its keys.")
+            .only(&[Admin])
+            .answers::<ClientDetail>(200)
+            .refuses(&[400, 403, 404, 503]),
+        clients::show,
+    )
+    .with(
+        Operation::post(one(path::OWNERS_CLIENTS), "Changes a client.")
+            .only(&[Admin])
+            .takes::<ClientChange>()
+            .answers::<ClientDetail>(200)
+            .refuses(&[400, 403, 404, 409, 413, 422, 503]),
+        clients::change,
+    )
+    .with(
+        Operation::get(path::OWNERS_ZONES, "Zones, by the beginning of their ids.")
+            .only(&[Admin])
+            .asks::<OwnersQuery>()
+            .answers::<ZonesPage>(200)
+            .refuses(&[400, 403, 422, 503]),
+        zones::list,
+    )
+    .with(
+        Operation::post(path::OWNERS_ZONES, "Adds a zone with its first key.")
+            .only(&[Admin])
+            .takes::<ZoneCreation>()
+            .answers::<ZoneDetail>(201)
+            .refuses(&[400, 403, 409, 410, 413, 422, 503]),
+        zones::add,
+    )
+    .with(
+        Operation::get(one(path::OWNERS_ZONES), "A zone and its keys.")
+            .only(&[Admin])
+            .answers::<ZoneDetail>(200)
+            .refuses(&[400, 403, 404, 503]),
+        zones::show,
+    )
+    .with(
+        Operation::post(one(path::OWNERS_ZONES), "Changes a zone.")
+            .only(&[Admin])
+            .takes::<ZoneChange>()
+            .answers::<ZoneDetail>(200)
+            .refuses(&[400, 403, 404, 409, 410, 413, 422, 503]),
+        zones::change,
+    )
 }
 
 /// What is looked for, within its limits.

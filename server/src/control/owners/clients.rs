@@ -11,7 +11,8 @@ use control::{ClientChange, ClientCreation, ClientDetail, ClientView, ClientsPag
 use envelope::{ClientId, Owner};
 use keystore::{Client, Error, Store};
 
-use super::{Admin, Problem, keys, page, problem, searched, wrong};
+use super::{Problem, keys, page, problem, searched, wrong};
+use crate::control::admin::Admin;
 use crate::control::parse;
 use crate::shared::Shared;
 

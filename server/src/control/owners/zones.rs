@@ -15,7 +15,8 @@ use control::{
 use envelope::{ClientId, Owner, ZoneId};
 use keystore::{Error, Fate, NewZone, Permitted, Store, Zone};
 
-use super::{Admin, Problem, keys, page, problem, searched, wrong};
+use super::{Problem, keys, page, problem, searched, wrong};
+use crate::control::admin::Admin;
 use crate::control::parse;
 use crate::keys::KeysError;
 use crate::shared::Shared;
