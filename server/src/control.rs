@@ -1,5 +1,6 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod audit;
 mod drain;
 mod sessions;
 mod settings;
@@ -59,6 +60,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .route(path::GET_NEW_ZONE, get(get_new_zone))
         .route(path::DRAIN, post(drain::drain))
         .route(path::WHY, post(why::why))
+        .route(path::AUDIT, get(audit::show))
+        .route(path::AUDIT_VERIFY, get(audit::verify))
         .route(path::SESSIONS, get(sessions::show))
         .route(path::CANCEL, post(sessions::cancel))
         .route(path::SETTINGS, get(settings::show).post(settings::change))

@@ -1,6 +1,7 @@
 //! The page that runs the fleet: who gets in, what it changes, what it shows, and what hostile requests
 //! come to.
 
+mod activity;
 mod browser;
 mod changing;
 mod dry_run;

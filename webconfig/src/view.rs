@@ -1,6 +1,7 @@
 //! What pages show, out of what is known: texts that the templates put in place. Templates escape what
 //! they are given.
 
+pub mod activity;
 mod fleet;
 mod mode;
 mod settings;
@@ -11,7 +12,7 @@ mod words;
 use askama::Template;
 
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
-pub use mode::{ModePage, ModePart};
+pub use mode::{ModePage, ModePart, newest};
 pub use settings::SettingsPage;
 
 /// What every page has of somebody who is signed in.

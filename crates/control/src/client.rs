@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -16,8 +17,8 @@ use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
-    CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status, Why, WhyAnswer,
+    AuditMark, AuditPage, AuditQuery, AuditVerified, CancelOutcome, CancelRequest, Drain,
+    ErrorBody, SessionsView, SettingsChange, SettingsView, Standing, Status, Why, WhyAnswer,
 };
 
 /// Largest answer that is read, in bytes.
@@ -162,6 +163,34 @@ impl Client {
     pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
         let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
         let answer = self.send(Method::POST, path::WHY, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// A part of the audit log. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn audit(&self, query: &AuditQuery) -> Result<AuditPage, ClientError> {
+        self.asked_with(path::AUDIT, query).await
+    }
+
+    /// Has the server check a stretch of the audit log that begins behind this entry. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn verify_audit(&self, after: &AuditMark) -> Result<AuditVerified, ClientError> {
+        self.asked_with(path::AUDIT_VERIFY, after).await
+    }
+
+    /// What a path answers to a query.
+    async fn asked_with<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let query = serde_urlencoded::to_string(query).expect("a query is text and numbers");
+        let path = format!("{path}?{query}");
+        let answer = self.send(Method::GET, &path, Bytes::new()).await?;
         self.understood(answer)
     }
 
