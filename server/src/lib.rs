@@ -9,6 +9,7 @@ mod app_to_db;
 mod cancel;
 mod certificates;
 pub mod config;
+mod connectors;
 mod contact;
 mod control;
 mod conversation;

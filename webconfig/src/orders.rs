@@ -31,6 +31,9 @@ pub enum User {
         /// What it may do
         #[arg(long, value_enum, default_value = "viewer")]
         role: Role,
+        /// Take a password of any length; for demonstrations, where whoever guesses it may have the fleet
+        #[arg(long)]
+        allow_weak_password: bool,
     },
     /// List the users and their roles
     List,

@@ -2,6 +2,7 @@
 //! they are given.
 
 pub mod activity;
+mod connectors;
 mod fleet;
 mod mode;
 mod settings;
@@ -11,6 +12,7 @@ mod words;
 
 use askama::Template;
 
+pub use connectors::{ConnectorRow, connectors};
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
 pub use mode::{ModePage, ModePart, newest};
 pub use settings::SettingsPage;

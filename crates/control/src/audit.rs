@@ -1,6 +1,7 @@
 //! The audit log, as a server reads it to admins: a part of it, the newest first or in its order; and
 //! whether it is whole.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value};
 pub const MAX_AUDIT: usize = 1000;
 
 /// `GET /v1/audit`: which entries. What is absent does not matter.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditQuery {
     /// Entries after the one of this number, in their order. Without it, the newest come first,
@@ -30,7 +31,7 @@ pub struct AuditQuery {
 }
 
 /// The entries that were found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditPage {
     /// The server's id.
     pub server: String,
@@ -45,7 +46,7 @@ pub struct AuditPage {
 }
 
 /// An entry, as `pgseal-keymaker audit export` writes it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditEntry {
     /// Its place in the log, from 1.
     pub number: u64,
@@ -75,7 +76,7 @@ impl AuditEntry {
 }
 
 /// An entry by its number and its hash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AuditMark {
     /// Its number; 0 is before the first.
@@ -96,7 +97,7 @@ impl AuditMark {
 }
 
 /// `GET /v1/audit/verify` with an [`AuditMark`]: a stretch of the log after that entry, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AuditVerified {
     /// The server's id.
     pub server: String,

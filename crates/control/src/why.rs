@@ -1,6 +1,7 @@
 //! `POST /v1/why`: why a server opens a value for somebody, or does not; and what a session has had
 //! opened. Never what is in a value.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{OnRefused, SessionAccess, ZoneMode};
@@ -9,7 +10,7 @@ use crate::{OnRefused, SessionAccess, ZoneMode};
 pub const MAX_WHY: usize = 30_000;
 
 /// What is asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Why {
     /// Why a value opens or not.
@@ -19,7 +20,7 @@ pub enum Why {
 }
 
 /// A value, and how it is read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WhyValue {
     /// What stands in the database: an envelope, or a whole field that holds some. Hex, with `\x` before
@@ -35,7 +36,7 @@ pub struct WhyValue {
 }
 
 /// The answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WhyAnswer {
     /// Of a value.
@@ -45,7 +46,7 @@ pub enum WhyAnswer {
 }
 
 /// What a server makes of a value, under the settings of the moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ValueAnswer {
     /// The server's id.
     pub server: String,
@@ -62,7 +63,7 @@ pub struct ValueAnswer {
 }
 
 /// What becomes of one envelope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EnvelopeAnswer {
     /// Where in the value it begins, in bytes from 0.
     pub at: u64,
@@ -85,7 +86,7 @@ pub struct EnvelopeAnswer {
 }
 
 /// One of the steps by which a value opens.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepAnswer {
     /// Which.
     pub step: Step,
@@ -96,7 +97,7 @@ pub struct StepAnswer {
 }
 
 /// The steps by which a value opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
     /// It is sealed to a key of the store.

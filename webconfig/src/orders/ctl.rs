@@ -13,7 +13,7 @@ use crate::change::{self, NotChanged};
 use crate::config::Config;
 use crate::fleet::{self, Fleet, Seen, Server};
 use crate::tls::{self, Tls};
-use crate::view::{Problem, problems};
+use crate::view::{ConnectorRow, Problem, connectors, problems};
 
 pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
     let revoked = fleet::revoked();
@@ -33,6 +33,7 @@ pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
 struct StatusAnswer {
     problems: Vec<Problem>,
     servers: Vec<ServerLine>,
+    connectors: Vec<ConnectorRow>,
 }
 
 #[derive(Serialize)]
@@ -67,6 +68,7 @@ async fn status(fleet: &Arc<Fleet>, json: bool, patience: Duration) -> Result<()
     let seen = fleet.seen();
     let answer = StatusAnswer {
         problems: problems(&seen, Instant::now(), SystemTime::now()),
+        connectors: connectors(&seen),
         servers: seen.into_iter().map(line).collect(),
     };
     if json {
