@@ -1,6 +1,8 @@
 //! The page that runs the fleet: who gets in, what it changes, what it shows, and what hostile requests
 //! come to.
 
+mod accessible;
+mod activity;
 mod browser;
 mod changing;
 mod connectors;
@@ -19,6 +21,16 @@ use std::time::{Duration, Instant};
 
 use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
+
+/// The pages of whoever is signed in.
+const PAGES: [&str; 6] = [
+    "/",
+    "/zone-mode",
+    "/zones",
+    "/clients",
+    "/clients/app",
+    "/settings",
+];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {

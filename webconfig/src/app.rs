@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use control::{Client, ClientError, SettingsView};
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
 use crate::change::{self, Changed, Changes, NotChanged};
 use crate::destructions::Destructions;
 use crate::fleet::Fleet;
@@ -20,6 +21,8 @@ const MAX_HASHING: usize = 2;
 pub struct App {
     /// The servers.
     pub fleet: Arc<Fleet>,
+    /// What is remembered of the audit log.
+    pub audit: Arc<Audit>,
     /// Who may sign in,
     pub users: UsersFile,
     /// and has.
@@ -54,6 +57,7 @@ impl App {
     pub fn new(fleet: Arc<Fleet>, users: UsersFile, sessions: Sessions, is_https: bool) -> Self {
         Self {
             fleet,
+            audit: Arc::default(),
             users,
             sessions,
             throttle: Arc::default(),

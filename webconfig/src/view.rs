@@ -1,6 +1,7 @@
 //! What pages show, out of what is known: texts that the templates put in place. Templates escape what
 //! they are given.
 
+pub mod activity;
 mod clients;
 mod connectors;
 mod fleet;
@@ -17,7 +18,7 @@ use control::percent_encoded;
 pub use clients::{ClientPage, ClientsPage};
 pub use connectors::{ConnectorRow, connectors};
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
-pub use mode::{ModePage, ModePart};
+pub use mode::{ModePage, ModePart, newest};
 pub use settings::SettingsPage;
 pub use zones::{ZonePage, ZonesPage, opened_by};
 

@@ -1,5 +1,6 @@
 //! The page: what is asked for and by whom, and what it may do in a browser.
 
+mod activity;
 mod assets;
 mod clients;
 mod events;
@@ -48,6 +49,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/clients", get(clients::list).post(clients::add))
         .route("/clients/{id}", get(clients::show).post(clients::change))
         .route("/clients/{id}/key.json", get(clients::key))
+        .route("/activity", get(activity::show))
+        .route("/activity/verify", post(activity::verify))
+        .route("/activity/export", get(activity::export))
         .route(
             "/why",
             get(why::show)
