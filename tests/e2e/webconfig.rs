@@ -23,13 +23,14 @@ use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
 
 /// The pages of whoever is signed in.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "/",
     "/zone-mode",
+    "/settings",
     "/zones",
     "/clients",
-    "/clients/app",
-    "/settings",
+    "/activity",
+    "/why",
 ];
 
 /// Two servers that share a store, and a page over both.

@@ -2,8 +2,8 @@
 //! line. It stands over the servers' control API with an admin's certificate, and never sees a key.
 //!
 //! `fleet` is what is known of the servers, `audit` of their store's log, `change` how their settings are
-//! changed, `owners` how they are asked of clients and zones, `web` who may see and change that in a browser,
-//! `view` how it is shown, and `orders` the command line.
+//! changed, `owners` how they are asked of clients and zones, `web` who may see and change that in a
+//! browser, `view` how it is shown, and `orders` the command line.
 
 mod app;
 mod audit;

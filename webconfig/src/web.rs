@@ -43,15 +43,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/undo", post(pages::undo))
         .route("/settings", get(pages::settings).post(pages::set))
         .route("/drain", post(pages::drain))
+        .route("/activity", get(activity::show))
+        .route("/activity/verify", post(activity::verify))
+        .route("/activity/export", get(activity::export))
         .route("/zones", get(zones::list).post(zones::add))
         .route("/zones/{id}", get(zones::show).post(zones::change))
         .route("/zones/{id}/key.json", get(zones::key))
         .route("/clients", get(clients::list).post(clients::add))
         .route("/clients/{id}", get(clients::show).post(clients::change))
         .route("/clients/{id}/key.json", get(clients::key))
-        .route("/activity", get(activity::show))
-        .route("/activity/verify", post(activity::verify))
-        .route("/activity/export", get(activity::export))
         .route(
             "/why",
             get(why::show)

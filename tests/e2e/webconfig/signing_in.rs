@@ -11,7 +11,9 @@ fn whoever_is_not_signed_in_is_led_to_the_form_and_sees_nothing_else() {
     let others = [
         "/zones/tenant-1",
         "/zones/tenant-1/key.json",
+        "/clients/app",
         "/clients/app/key.json",
+        "/activity/export",
     ];
     for path in PAGES.into_iter().chain(others) {
         let answer = Request::get(path).send(page.port());
