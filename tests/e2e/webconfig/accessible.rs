@@ -15,7 +15,7 @@ const LOOK: &str = "axe.run(document, { resultTypes: ['violations'] }).then(({ v
     violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => \
     `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(', ')}`))";
 
-fn axe() -> String {
+pub(super) fn axe() -> String {
     let path = target().join("accessibility/node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}; tests/run.sh installs it", path.display()))
@@ -23,7 +23,7 @@ fn axe() -> String {
 
 /// Looks at the page that a tab shows.
 #[track_caller]
-fn has_no_barrier(tab: &mut Tab, axe: &str, page: &str) {
+pub(super) fn has_no_barrier(tab: &mut Tab, axe: &str, page: &str) {
     for width in WIDTHS {
         for dark in [false, true] {
             tab.show(width, 800, 1, dark);
