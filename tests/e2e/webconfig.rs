@@ -9,6 +9,7 @@ mod orders;
 mod running;
 mod shown;
 mod signing_in;
+mod totp;
 
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,7 @@ use control::SettingsView;
 use tokio::sync::Semaphore;
 
 use crate::change::{self, Changed, Changes, NotChanged};
+use crate::codes::Codes;
 use crate::fleet::Fleet;
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
@@ -28,6 +29,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Who guesses.
     pub throttle: Arc<Throttle>,
+    /// Codes that were used.
+    pub codes: Codes,
     /// Room to hash a password.
     pub hashing: Semaphore,
     /// Whether browsers come by TLS.
@@ -65,6 +68,7 @@ impl App {
             users,
             sessions,
             throttle: Arc::default(),
+            codes: Codes::default(),
             hashing: Semaphore::new(MAX_HASHING),
             is_https,
             changing: daemon::Sessions::default(),

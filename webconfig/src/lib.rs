@@ -6,6 +6,7 @@
 
 mod app;
 mod change;
+mod codes;
 pub mod config;
 mod fleet;
 mod listen;
@@ -15,6 +16,7 @@ mod sessions;
 mod throttle;
 mod tls;
 mod token;
+mod totp;
 mod users;
 mod view;
 mod web;

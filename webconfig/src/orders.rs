@@ -1,6 +1,7 @@
 //! What can be ordered by command line.
 
 mod ctl;
+mod totp;
 mod user;
 
 use clap::{Args, Subcommand};
@@ -37,6 +38,14 @@ pub enum User {
     Remove {
         /// The user
         name: UserName,
+    },
+    /// Ask a user for a code of its telephone too (TOTP), and sign it out everywhere
+    Totp {
+        /// The user
+        name: UserName,
+        /// Ask for the password alone again
+        #[arg(long)]
+        off: bool,
     },
     /// Give a user another password, and sign it out everywhere
     Password {
