@@ -6,6 +6,7 @@ mod changing;
 mod connectors;
 mod hostile;
 mod orders;
+mod polling;
 mod running;
 mod shown;
 mod signing_in;
