@@ -1,9 +1,12 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod admin;
 mod api;
 mod drain;
+mod owners;
 mod sessions;
 mod settings;
+mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,7 +16,7 @@ use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json, Router, middleware};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -58,12 +61,13 @@ fn router(shared: Arc<Shared>) -> Router {
                 "this path takes another method".into(),
             )
         })
+        .layer(middleware::from_fn(admin::on_behalf_of))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
 /// Any answer but a success.
-struct Problem(StatusCode, String);
+pub struct Problem(StatusCode, String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -128,6 +132,7 @@ async fn status(
         on_refused: policy.on_refused,
         sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
+        by_zone_mode: Some(shared.metrics.prospects.by_mode()),
         store_revision: revision.count(),
         master_key: opened.store.master_key_id().to_string(),
         master_key_outdated: opened.store.master_key_is_outdated(),

@@ -27,6 +27,7 @@ mod monitor;
 mod opener;
 mod ops;
 mod peers;
+mod prospects;
 mod refusals;
 mod revocations;
 mod session;

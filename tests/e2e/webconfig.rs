@@ -4,21 +4,22 @@
 mod browser;
 mod changing;
 mod connectors;
+mod deadlines;
+mod dry_run;
 mod hostile;
+mod killed;
 mod orders;
 mod polling;
 mod running;
 mod shown;
 mod signing_in;
 mod totp;
+mod why;
 
 use std::time::{Duration, Instant};
 
 use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
-
-/// How long a change may take to hold on every server.
-const PROMISE: Duration = Duration::from_secs(1);
 
 /// Two servers that share a store, and a page over both.
 struct Stand {
@@ -67,14 +68,10 @@ fn leads_to<'a>(answer: &'a Response, place: &str) -> &'a Response {
     answer
 }
 
-/// Waits until something is so, and no longer than what is promised.
+/// Waits until something is so, and no longer than `limit` after `begun`.
 #[track_caller]
-fn soon(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
+fn within(limit: Duration, begun: Instant, what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
-        assert!(
-            begun.elapsed() <= PROMISE,
-            "after {PROMISE:?} not yet {what}"
-        );
+        assert!(begun.elapsed() <= limit, "after {limit:?} not yet {what}");
     }
 }

@@ -4,6 +4,7 @@
 //! for its settings when they have changed.
 
 mod listen;
+mod prospects;
 mod rates;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use control::{Client, ClientError, SettingsView, Standing, Status};
 use tokio::sync::{Notify, watch};
 use tunnel::{ClientTls, Revoked};
 
+pub use prospects::{Flow, Prospects};
 pub use rates::{Rates, SAMPLES};
 
 /// What an admin's program knows of revoked servers is as good as what they tell it.
@@ -60,6 +62,8 @@ pub struct Known {
     pub took: Option<SystemTime>,
     /// Values opened and refused.
     pub rates: Rates,
+    /// What each zone mode would make of them.
+    pub prospects: Prospects,
 }
 
 /// A server and what is known of it at one moment.

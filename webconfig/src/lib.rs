@@ -58,9 +58,11 @@ const LAST_CHANGES: Duration = Duration::from_secs(10);
 pub fn from_command_line() -> Result<(), Failure> {
     let command = clap::Command::new("pgseal-webconfig")
         .version(env!("CARGO_PKG_VERSION"))
-        .about(ABOUT)
         .after_help(AFTER_HELP);
-    let command = Order::augment_subcommands(command).subcommand_required(false);
+    // What stands above the orders is of the program, and not of them.
+    let command = Order::augment_subcommands(command)
+        .subcommand_required(false)
+        .about(ABOUT);
     let layers = Layers::from_command_line(command, config::KEYS, config::DEFAULT_FILE)?;
     let loaded = layers.load::<Config>()?;
     let config = loaded.config;

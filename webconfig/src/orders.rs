@@ -3,6 +3,7 @@
 mod ctl;
 mod totp;
 mod user;
+mod why;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
@@ -31,6 +32,9 @@ pub enum User {
         /// What it may do
         #[arg(long, value_enum, default_value = "viewer")]
         role: Role,
+        /// Take a password of any length; for demonstrations, where whoever guesses it may have the fleet
+        #[arg(long)]
+        allow_weak_password: bool,
     },
     /// List the users and their roles
     List,
@@ -63,6 +67,8 @@ pub enum Ctl {
     Set(Set),
     /// Have a server take no new sessions, or take them again
     Drain(Drain),
+    /// Say why a value opens or stays sealed, or what a session has had opened; never what is in a value
+    Why(why::Order),
 }
 
 /// How it is answered.

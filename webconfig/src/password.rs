@@ -28,6 +28,9 @@ pub enum PasswordError {
     /// It is guessed too easily.
     #[error("the password is too short: {MIN_PASSWORD} characters at least")]
     TooShort,
+    /// There is none.
+    #[error("the password is empty")]
+    Empty,
     /// It takes too long to hash.
     #[error("the password is too long: {MAX_PASSWORD} bytes at most")]
     TooLong,
@@ -53,6 +56,17 @@ impl Password {
     pub fn keep(&self) -> Result<Kept, PasswordError> {
         if self.0.chars().count() < MIN_PASSWORD {
             return Err(PasswordError::TooShort);
+        }
+        self.keep_weak()
+    }
+
+    /// What to keep of it, however easily it is guessed: for demonstrations.
+    ///
+    /// # Errors
+    /// It is empty or too long; memory or randomness is lacking.
+    pub fn keep_weak(&self) -> Result<Kept, PasswordError> {
+        if self.0.is_empty() {
+            return Err(PasswordError::Empty);
         }
         if self.0.len() > MAX_PASSWORD {
             return Err(PasswordError::TooLong);
@@ -133,6 +147,8 @@ mod tests {
             let error = password(&text).keep().err().unwrap();
             assert!(error.to_string().contains(why), "{error}");
         }
+        assert!(password("test").keep_weak().is_ok());
+        assert!(password("").keep_weak().is_err());
         for text in [
             "",
             "secret",

@@ -6,6 +6,7 @@ mod fleet;
 mod mode;
 mod settings;
 mod spark;
+pub mod why;
 mod words;
 
 use askama::Template;

@@ -5,6 +5,7 @@ mod events;
 mod guard;
 mod pages;
 mod sign_in;
+mod why;
 
 use std::sync::Arc;
 
@@ -38,6 +39,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/undo", post(pages::undo))
         .route("/settings", get(pages::settings).post(pages::set))
         .route("/drain", post(pages::drain))
+        .route(
+            "/why",
+            get(why::show)
+                .post(why::ask)
+                .layer(DefaultBodyLimit::max(why::MAX_FORM)),
+        )
         .route("/events/{page}", get(events::events))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

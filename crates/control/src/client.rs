@@ -1,4 +1,6 @@
-//! Asks a server over its control API.
+//! Asks a server over its control API. What is asked of clients and zones is in `client/owners`.
+
+mod owners;
 
 mod kept;
 
@@ -17,11 +19,13 @@ use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Revoked, Tuning};
 
 use self::kept::{Keeping, Kept};
 
+pub use owners::percent_encoded;
+
 use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
     CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status,
+    Standing, Status, USER_HEADER, UserName, Why, WhyAnswer,
 };
 
 /// Largest answer that is read, in bytes.
@@ -35,6 +39,9 @@ pub struct Client {
     address: String,
     tls: Arc<ClientTls>,
     limit: Duration,
+    /// For whom it asks.
+    user: Option<UserName>,
+    /// Which program asks.
     program: Option<&'static str>,
     keeping: Option<Arc<Keeping>>,
 }
@@ -102,8 +109,18 @@ impl Client {
             address,
             tls,
             limit,
+            user: None,
             program: None,
             keeping: None,
+        }
+    }
+
+    /// The same, asking for this user, whom the server's audit log then names. For admins.
+    #[must_use]
+    pub fn on_behalf_of(&self, user: &UserName) -> Self {
+        Self {
+            user: Some(user.clone()),
+            ..self.clone()
         }
     }
 
@@ -176,6 +193,16 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// Why the server opens a value, or does not; or what a session has had opened. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
+        let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
+        let answer = self.send(Method::POST, path::WHY, body.into()).await?;
         self.understood(answer)
     }
 
@@ -346,15 +373,18 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        let request = match self.program {
-            Some(program) => Request::builder().header(header::USER_AGENT, program),
-            None => Request::builder(),
-        };
-        request
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "pgseal")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(user) = &self.user {
+            request = request.header(USER_HEADER, user.as_str());
+        }
+        if let Some(program) = self.program {
+            request = request.header(header::USER_AGENT, program);
+        }
+        request
             .body(Full::new(body))
             .map_err(|_| ClientError::Body(self.address.clone()))
     }

@@ -59,6 +59,9 @@ pub struct Status {
     pub sessions: u64,
     /// Values since the program started.
     pub values: Values,
+    /// What each zone mode would have made of them; `null` if the program does not count that.
+    #[serde(default)]
+    pub by_zone_mode: Option<ByZoneMode>,
     /// How many changes the store has seen.
     pub store_revision: u64,
     /// The id of the master key that the store is sealed under.
@@ -127,6 +130,9 @@ pub struct OwnerAccess {
 pub struct SessionAccess {
     /// Counts the server's sessions, from 1.
     pub session: u64,
+    /// What its database calls it (`pg_backend_pid()`), once that has let it in.
+    #[serde(default)]
+    pub process: Option<u32>,
     /// Whose session it is.
     pub client: String,
     /// When it began, after RFC 3339.
@@ -142,6 +148,18 @@ pub struct Values {
     pub opened: u64,
     /// Refused, for whatever reason.
     pub refused: u64,
+}
+
+/// Values as they would have been opened and refused in each zone mode. One that zone mode alone has
+/// refused counts as opened where another mode lets it: only opening it would show a forgery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ByZoneMode {
+    /// In mode `off`,
+    pub off: Values,
+    /// `on`,
+    pub on: Values,
+    /// and `mixed`.
+    pub mixed: Values,
 }
 
 /// The body of every answer that is not a success.

@@ -12,18 +12,20 @@ use bytes::Bytes;
 use control::openapi::{self, Operation};
 use control::{
     CancelOutcome, CancelRequest, Drain, NewZone, News, OwnerKey, SessionsView, SettingsChange,
-    SettingsView, Standing, Status, ZoneRequest, path,
+    SettingsView, Standing, Status, Why, WhyAnswer, ZoneRequest, path,
 };
 use tunnel::Role::{Admin, Client, Server};
 
-use super::{client, drain, get_new_zone, new_zone, sessions, settings, status, watch, zone};
+use super::{
+    client, drain, get_new_zone, new_zone, owners, sessions, settings, status, watch, why, zone,
+};
 use crate::shared::Shared;
 
 /// The table. A path is added by an entry here: the operation, with the roles that may ask (`only`; all of
 /// them where it is not said), what it takes and answers (types of `control` that derive `JsonSchema`), and
 /// every status that its handler refuses with; and the handler.
 pub fn api() -> Api {
-    Api::default()
+    let api = Api::default()
         .with(
             Operation::get(
                 path::STATUS,
@@ -85,6 +87,17 @@ pub fn api() -> Api {
             drain::drain,
         )
         .with(
+            Operation::post(
+                path::WHY,
+                "Why values open or stay sealed, step by step; never what is in them.",
+            )
+            .only(&[Admin])
+            .takes::<Why>()
+            .answers::<WhyAnswer>(200)
+            .refuses(&[400, 403, 404, 413, 422, 503]),
+            why::why,
+        )
+        .with(
             Operation::get(
                 path::SESSIONS,
                 "The sessions that run; a client's are its own.",
@@ -122,7 +135,8 @@ pub fn api() -> Api {
             .refuses(&[400, 403, 409, 413, 422, 503]),
             settings::change,
         )
-        .with(Operation::get(path::OPENAPI, "This document."), document)
+        .with(Operation::get(path::OPENAPI, "This document."), document);
+    owners::with_paths(api)
 }
 
 /// Routes, and what is said of them.
@@ -134,7 +148,8 @@ pub struct Api {
 }
 
 impl Api {
-    fn with<H, T>(mut self, operation: Operation, handler: H) -> Self
+    /// With one operation more.
+    pub fn with<H, T>(mut self, operation: Operation, handler: H) -> Self
     where
         H: Handler<T, Arc<Shared>>,
         T: 'static,

@@ -7,7 +7,7 @@ use super::*;
 const PASSWORD: &str = "correct horse battery";
 
 /// A tab in which alice, an operator, has signed in.
-fn signed_in(stand: &Stand) -> Tab {
+pub(super) fn signed_in(stand: &Stand) -> Tab {
     stand.page.add_user("alice", "operator", PASSWORD);
     let mut tab = Tab::open(&url(stand, "/"));
     assert_eq!(tab.eval("location.pathname"), "/sign-in");
@@ -24,8 +24,23 @@ fn fill_in(tab: &mut Tab) {
     tab.until("document.querySelector('h1')?.textContent === 'Fleet'");
 }
 
-fn url(stand: &Stand, path: &str) -> String {
+pub(super) fn url(stand: &Stand, path: &str) -> String {
     format!("http://127.0.0.1:{}{path}", stand.page.port())
+}
+
+/// On the page of zone mode, says whether this one holds on every server.
+pub(super) fn holds(mode: &str) -> String {
+    format!(
+        "document.querySelector('button[value={mode}]')?.getAttribute('aria-pressed') === 'true'"
+    )
+}
+
+/// Clicks on a zone mode there.
+#[track_caller]
+pub(super) fn click(tab: &mut Tab, mode: &str) {
+    tab.eval(&format!(
+        "document.querySelector('button[value={mode}]').click()"
+    ));
 }
 
 #[test]
@@ -34,13 +49,8 @@ fn an_operator_switches_zone_mode_and_sees_it_hold_and_others_see_it_without_ask
     let mut tab = signed_in(&stand);
     tab.until("document.body.textContent.includes('2 servers, all well')");
     tab.go(&url(&stand, "/zone-mode"));
-    let holds = |mode: &str| {
-        format!(
-            "document.querySelector('button[value={mode}]')?.getAttribute('aria-pressed') === 'true'"
-        )
-    };
     tab.until(&holds("off"));
-    tab.eval("document.querySelector('button[value=on]').click()");
+    click(&mut tab, "on");
     tab.until(&holds("on"));
     tab.until("document.querySelector('[role=status]')?.textContent === 'Zone mode is on.'");
     // Somebody else changes it: the page follows, and what has the focus keeps it.

@@ -8,10 +8,10 @@ use harness::{Browser, PATIENCE, until};
 use super::*;
 
 /// The stream of events of a page.
-struct Events(BufReader<TcpStream>);
+pub(super) struct Events(BufReader<TcpStream>);
 
 impl Events {
-    fn open(page: &Webconfig, browser: &Browser, name: &str) -> Self {
+    pub(super) fn open(page: &Webconfig, browser: &Browser, name: &str) -> Self {
         let mut stream = TcpStream::connect(("127.0.0.1", page.port())).unwrap();
         let (cookie, host) = (&browser.cookie, "Host: localhost");
         let head = format!("GET /events/{name} HTTP/1.1\r\n{host}\r\nCookie: {cookie}\r\n\r\n");
@@ -23,7 +23,7 @@ impl Events {
     }
 
     /// Reads on until a line of it says this; gives whether one did before the stream's end.
-    fn until(&mut self, says: &str) -> bool {
+    pub(super) fn until(&mut self, says: &str) -> bool {
         let (mut line, begun) = (String::new(), Instant::now());
         while begun.elapsed() < PATIENCE {
             line.clear();
@@ -35,32 +35,6 @@ impl Events {
         }
         false
     }
-}
-
-#[test]
-fn a_server_that_is_lost_is_told_of_first_and_at_once_on_a_page_that_is_open() {
-    let stand = Stand::start();
-    let vera = stand.page.user("vera", "viewer");
-    let mut events = Events::open(&stand.page, &vera, "fleet");
-    assert!(events.until("2 servers, all well"));
-    stand.chain.replica.server.process().kill();
-    let lost = Instant::now();
-    assert!(events.until("1 of 2 servers well"));
-    assert!(
-        lost.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        lost.elapsed()
-    );
-    assert!(events.until("What is wrong"));
-    assert!(events.until("Not heard: "));
-    let shown = vera.get("/");
-    let (wrong, servers) = shown.text().split_once("<h2>Servers</h2>").unwrap();
-    let address = format!("127.0.0.1:{}", stand.chain.replica.server.port());
-    assert!(
-        wrong.contains(&format!("<b>{address}</b> Not heard: ")),
-        "{wrong}"
-    );
-    assert!(servers.contains("not heard"), "{servers}");
 }
 
 #[test]
@@ -98,22 +72,4 @@ fn a_page_that_is_only_left_open_does_not_keep_its_session() {
     assert!(events.until("2 servers"));
     assert!(!events.until("never said"));
     leads_to(&vera.get("/"), "/sign-in");
-}
-
-#[test]
-fn a_hundred_pages_that_are_open_all_follow() {
-    let stand = Stand::start();
-    let vera = stand.page.user("vera", "viewer");
-    let open = |_| Events::open(&stand.page, &vera, "fleet");
-    let mut all: Vec<_> = (0..100).map(open).collect();
-    assert!(all.iter_mut().all(|it| it.until("2 servers, all well")));
-    let address = format!("127.0.0.1:{}", stand.chain.primary.server.port());
-    stand.page.order(&["ctl", "drain", &address], "").success();
-    let told = Instant::now();
-    assert!(all.iter_mut().all(|it| it.until("it is draining")));
-    assert!(
-        told.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        told.elapsed()
-    );
 }

@@ -120,6 +120,17 @@ fn a_user_that_is_removed_or_gets_another_password_is_signed_out_at_once() {
 }
 
 #[test]
+fn a_weak_password_is_taken_only_where_that_is_said() {
+    let page = alone(&[]);
+    let refused = page.order(&["user", "add", "test"], "test");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("too short"), "{refused:?}");
+    let add = ["user", "add", "test", "--allow-weak-password"];
+    page.order(&add, "test").success();
+    leads_to(&page.sign_in("test", "test"), "/");
+}
+
+#[test]
 fn guessing_gets_slower_and_slower_and_the_right_password_still_gets_in() {
     let page = alone(&[]);
     page.add_user("alice", "operator", "correct horse battery");

@@ -26,8 +26,17 @@ pub fn run(order: Order, path: PathBuf) -> Result<(), Failure> {
     let file = UsersFile::new(path);
     let failed = |error: NotDone| Failure::Failed(error.to_string());
     match order {
-        Order::Add { name, role } => {
-            let password = ask(&name)?.keep().map_err(|error| unfit(&error))?;
+        Order::Add {
+            name,
+            role,
+            allow_weak_password,
+        } => {
+            let password = ask(&name)?;
+            let kept = match allow_weak_password {
+                true => password.keep_weak(),
+                false => password.keep(),
+            };
+            let password = kept.map_err(|error| unfit(&error))?;
             let told = name.to_string();
             file.change(|users| match users.contains_key(&name) {
                 true => Err(NotDone::Exists(name)),
