@@ -2,6 +2,7 @@
 
 mod admin;
 mod api;
+mod audit;
 mod drain;
 mod owners;
 mod sessions;

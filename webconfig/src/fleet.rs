@@ -144,7 +144,8 @@ impl Fleet {
         self.has_changed();
     }
 
-    fn has_changed(&self) {
+    /// Says that something has.
+    pub fn has_changed(&self) {
         self.changed
             .send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -154,6 +155,13 @@ impl Server {
     /// Asks for its status at once, and so for its settings if they have changed.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Whether it is heard now.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        let known = self.lock();
+        known.heard.is_some() && known.silent.is_none()
     }
 
     async fn ask_settings(&self) -> Result<(), ClientError> {

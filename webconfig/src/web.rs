@@ -1,5 +1,6 @@
 //! The page: what is asked for and by whom, and what it may do in a browser.
 
+mod activity;
 mod assets;
 mod events;
 mod guard;
@@ -39,6 +40,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/undo", post(pages::undo))
         .route("/settings", get(pages::settings).post(pages::set))
         .route("/drain", post(pages::drain))
+        .route("/activity", get(activity::show))
+        .route("/activity/verify", post(activity::verify))
+        .route("/activity/export", get(activity::export))
         .route(
             "/why",
             get(why::show)

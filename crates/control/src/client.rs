@@ -1,5 +1,6 @@
 //! Asks a server over its control API. What is asked of clients and zones is in `client/owners`.
 
+mod audit;
 mod owners;
 
 mod kept;

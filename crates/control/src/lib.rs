@@ -3,6 +3,7 @@
 //! It is JSON over HTTP/1.1 inside the same mutual TLS as data sessions, told apart by ALPN. A
 //! server answers it; a connector passes a part of it on to applications beside it.
 
+mod audit;
 mod certificates;
 mod choices;
 mod client;
@@ -19,6 +20,9 @@ mod user;
 mod watch;
 mod why;
 
+pub use audit::{
+    AuditBody, AuditEntry, AuditMark, AuditPage, AuditQuery, AuditVerified, MAX_AUDIT,
+};
 pub use certificates::{CertificateStatus, ConnectorStatus, News, RevocationStatus, Revocations};
 pub use choices::{LogLevel, NotAChoice, OnRefused, ZoneMode};
 pub use client::{Answer, Client, ClientError, percent_encoded};
@@ -66,6 +70,12 @@ pub mod path {
     /// `GET`: [`SettingsView`](crate::SettingsView). `POST` a
     /// [`SettingsChange`](crate::SettingsChange): the same as it is then.
     pub const SETTINGS: &str = "/v1/settings";
+    /// `GET` with an [`AuditQuery`](crate::AuditQuery), of admins alone:
+    /// [`AuditPage`](crate::AuditPage).
+    pub const AUDIT: &str = "/v1/audit";
+    /// `GET` with an [`AuditMark`](crate::AuditMark), of admins alone:
+    /// [`AuditVerified`](crate::AuditVerified).
+    pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
     /// `POST` a [`Why`](crate::Why), of admins alone: [`WhyAnswer`](crate::WhyAnswer).
     pub const WHY: &str = "/v1/why";
     /// `POST` a [`ZoneRequest`](crate::ZoneRequest) or nothing: a new zone's

@@ -11,13 +11,15 @@ use axum::routing::{MethodFilter, on};
 use bytes::Bytes;
 use control::openapi::{self, Operation};
 use control::{
-    CancelOutcome, CancelRequest, Drain, NewZone, News, OwnerKey, SessionsView, SettingsChange,
-    SettingsView, Standing, Status, Why, WhyAnswer, ZoneRequest, path,
+    AuditMark, AuditPage, AuditQuery, AuditVerified, CancelOutcome, CancelRequest, Drain, NewZone,
+    News, OwnerKey, SessionsView, SettingsChange, SettingsView, Standing, Status, Why, WhyAnswer,
+    ZoneRequest, path,
 };
 use tunnel::Role::{Admin, Client, Server};
 
 use super::{
-    client, drain, get_new_zone, new_zone, owners, sessions, settings, status, watch, why, zone,
+    audit, client, drain, get_new_zone, new_zone, owners, sessions, settings, status, watch, why,
+    zone,
 };
 use crate::shared::Shared;
 
@@ -96,6 +98,22 @@ pub fn api() -> Api {
             .answers::<WhyAnswer>(200)
             .refuses(&[400, 403, 404, 413, 422, 503]),
             why::why,
+        )
+        .with(
+            Operation::get(path::AUDIT, "A part of the store's audit log.")
+                .only(&[Admin])
+                .asks::<AuditQuery>()
+                .answers::<AuditPage>(200)
+                .refuses(&[400, 403, 503]),
+            audit::show,
+        )
+        .with(
+            Operation::get(path::AUDIT_VERIFY, "A stretch of the audit log, checked.")
+                .only(&[Admin])
+                .asks::<AuditMark>()
+                .answers::<AuditVerified>(200)
+                .refuses(&[400, 403, 503]),
+            audit::verify,
         )
         .with(
             Operation::get(

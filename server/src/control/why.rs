@@ -17,6 +17,7 @@ use keystore::{KeyRecord, OpenKey, Permitted};
 use tunnel::Identity;
 use wire::bytea::TextForm;
 
+use super::admin::OnBehalfOf;
 use super::{Problem, admin, parse};
 use crate::metrics::Reason;
 use crate::opener::steps::{self, Looked};
@@ -33,6 +34,7 @@ const MAX_NAMED: usize = 5;
 pub async fn why(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
+    Extension(OnBehalfOf(user)): Extension<OnBehalfOf>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<WhyAnswer>, Problem> {
     admin(&identity, &shared, "asks why values open")?;
@@ -46,7 +48,8 @@ pub async fn why(
         Why::Value(asked) => {
             let question = Question::read(&asked)?;
             let answer = question.answer(&shared).await;
-            let (by, values) = (&identity.id, answer.envelopes.len());
+            let user = user.map(|user| format!(" for {user}")).unwrap_or_default();
+            let (by, values) = (identity.id + &user, answer.envelopes.len());
             tracing::info!(by, values, "it was asked why values open");
             WhyAnswer::Value(answer)
         }

@@ -414,8 +414,11 @@ fn a_row_fetches_a_bounded_number_of_keys() {
     assert!(metrics.contains("{reason=\"untried\"} 10"), "{metrics}");
 }
 
-/// What each mode (off, on, mixed) would have opened and refused since the fixture was made.
-fn by_mode(f: &Fixture) -> [(u64, u64); 3] {
+/// Values opened and refused, in each mode: off, on, mixed.
+type Modes = [(u64, u64); 3];
+
+/// What each mode would have made of values since the fixture was made.
+fn by_mode(f: &Fixture) -> Modes {
     let modes = f.metrics.prospects.by_mode();
     [modes.off, modes.on, modes.mixed].map(|values| (values.opened, values.refused))
 }
@@ -427,7 +430,7 @@ fn every_verdict_counts_for_the_modes_that_would_come_to_it() {
     let never = [(0, 1); 3];
     let tag = text("tenant-1");
     type Row = fn(&Fixture, &Field) -> Vec<Field>;
-    let cases: [(&str, Row, [(u64, u64); 3]); 7] = [
+    let cases: [(&str, Row, Modes); 7] = [
         (
             "a client's own",
             |f, _| vec![bytea(&f.seal(f.app.clone(), b"x"))],
