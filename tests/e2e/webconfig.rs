@@ -12,9 +12,11 @@ mod hostile;
 mod killed;
 mod orders;
 mod owners;
+mod polling;
 mod running;
 mod shown;
 mod signing_in;
+mod totp;
 mod why;
 
 use std::time::{Duration, Instant};

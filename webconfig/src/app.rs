@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
 use crate::change::{self, Changed, Changes, NotChanged};
+use crate::codes::Codes;
 use crate::destructions::Destructions;
 use crate::fleet::Fleet;
 use crate::owners::{self, NotDone};
@@ -29,6 +30,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Who guesses.
     pub throttle: Arc<Throttle>,
+    /// Codes that were used.
+    pub codes: Codes,
     /// Room to hash a password.
     pub hashing: Semaphore,
     /// Whether browsers come by TLS.
@@ -61,6 +64,7 @@ impl App {
             users,
             sessions,
             throttle: Arc::default(),
+            codes: Codes::default(),
             hashing: Semaphore::new(MAX_HASHING),
             is_https,
             changing: daemon::Sessions::default(),

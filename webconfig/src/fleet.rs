@@ -94,7 +94,7 @@ impl Fleet {
     ) -> Arc<Self> {
         let server = |address: String| {
             Arc::new(Server {
-                client: Client::new(address.clone(), tls.clone(), limit),
+                client: Client::new(address.clone(), tls.clone(), limit).keeping(revoked.clone()),
                 address,
                 known: Mutex::default(),
                 wake: Notify::new(),

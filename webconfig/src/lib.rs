@@ -8,6 +8,7 @@
 mod app;
 mod audit;
 mod change;
+mod codes;
 pub mod config;
 mod destructions;
 mod fleet;
@@ -19,6 +20,7 @@ mod sessions;
 mod throttle;
 mod tls;
 mod token;
+mod totp;
 mod users;
 mod view;
 mod web;

@@ -2,6 +2,7 @@
 
 mod ctl;
 mod owners;
+mod totp;
 mod user;
 mod why;
 
@@ -44,6 +45,14 @@ pub enum User {
     Remove {
         /// The user
         name: UserName,
+    },
+    /// Ask a user for a code of its telephone too (TOTP), and sign it out everywhere
+    Totp {
+        /// The user
+        name: UserName,
+        /// Ask for the password alone again
+        #[arg(long)]
+        off: bool,
     },
     /// Give a user another password, and sign it out everywhere
     Password {

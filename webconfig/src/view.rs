@@ -74,6 +74,8 @@ pub struct SignIn<'a> {
     pub name: &'a str,
     /// Why it did not do.
     pub why: Option<&'a str>,
+    /// Whether somebody has codes.
+    pub asks_for_codes: bool,
 }
 
 /// A page that says something, and leads back.
