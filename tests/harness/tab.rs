@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::{Value, json};
 
@@ -15,6 +16,9 @@ use crate::deadline::{PATIENCE, until};
 use crate::dir::TestDir;
 use crate::process::Process;
 use crate::program::Program;
+
+/// A screen of fewer CSS pixels is a telephone's.
+const NARROW: u32 = 500;
 
 /// An open tab. Dropping it ends its browser.
 #[derive(Debug)]
@@ -48,6 +52,8 @@ impl Tab {
                 "--no-sandbox",
                 "--disable-gpu",
                 "--remote-debugging-pipe",
+                // Of a page of ours by TLS, no CA that it knows would sign the certificate.
+                "--ignore-certificate-errors",
             ])
             .arg(format!("--user-data-dir={}", dir.join("profile").display()))
             .arg("about:blank")
@@ -99,6 +105,50 @@ impl Tab {
     #[track_caller]
     pub fn until(&mut self, expression: &str) {
         until(expression, || (self.eval(expression) == true).then_some(()));
+    }
+
+    /// What a promise of JavaScript comes to. It runs in a world of its own, after `script`: both see the
+    /// page's elements, and neither its scripts nor what its policy lets scripts do.
+    #[track_caller]
+    pub fn eval_apart(&mut self, script: &str, promise: &str) -> Value {
+        let tree = self.call("Page.getFrameTree", json!({}));
+        let frame = &tree["frameTree"]["frame"]["id"];
+        let world = self.call("Page.createIsolatedWorld", json!({ "frameId": frame }));
+        let world = &world["executionContextId"];
+        let asked = json!({ "expression": script, "contextId": world });
+        self.call("Runtime.evaluate", asked);
+        let asked = json!({
+            "expression": promise, "contextId": world, "awaitPromise": true, "returnByValue": true
+        });
+        let answer = self.call("Runtime.evaluate", asked);
+        assert_eq!(answer["exceptionDetails"], Value::Null, "{promise}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Shows the page in so many CSS pixels, each of `density` squared, as a telephone does if it is narrow;
+    /// and in the dark or not.
+    #[track_caller]
+    pub fn show(&mut self, width: u32, height: u32, density: u32, dark: bool) {
+        let screen = json!({
+            "width": width, "height": height, "deviceScaleFactor": density, "mobile": width < NARROW
+        });
+        self.call("Emulation.setDeviceMetricsOverride", screen);
+        let scheme = if dark { "dark" } else { "light" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        self.call(
+            "Emulation.setEmulatedMedia",
+            json!({ "features": features }),
+        );
+    }
+
+    /// A picture of what is shown, as PNG, without bars to scroll by.
+    #[track_caller]
+    pub fn picture(&mut self) -> Vec<u8> {
+        self.call("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
+        let picture = self.call("Page.captureScreenshot", json!({ "format": "png" }));
+        let data = picture["data"].as_str().expect("a picture is text");
+        let decoded = BASE64_STANDARD.decode(data);
+        decoded.expect("a picture is base64")
     }
 
     /// What the browser has complained of so far: scripts that failed, what a policy stopped.

@@ -2,14 +2,16 @@
 
 use harness::Tab;
 
+use crate::seed_examples::{self, Language, Told};
+
 use super::*;
 
 const PASSWORD: &str = "correct horse battery";
 
 /// A tab in which alice, an operator, has signed in.
-pub(super) fn signed_in(stand: &Stand) -> Tab {
-    stand.page.add_user("alice", "operator", PASSWORD);
-    let mut tab = Tab::open(&url(stand, "/"));
+pub(super) fn signed_in(page: &Webconfig) -> Tab {
+    page.add_user("alice", "operator", PASSWORD);
+    let mut tab = Tab::open(&url(page, "/"));
     assert_eq!(tab.eval("location.pathname"), "/sign-in");
     fill_in(&mut tab);
     tab
@@ -24,8 +26,8 @@ fn fill_in(tab: &mut Tab) {
     tab.until("document.querySelector('h1')?.textContent === 'Fleet'");
 }
 
-pub(super) fn url(stand: &Stand, path: &str) -> String {
-    format!("http://127.0.0.1:{}{path}", stand.page.port())
+pub(super) fn url(page: &Webconfig, path: &str) -> String {
+    format!("http://127.0.0.1:{}{path}", page.port())
 }
 
 /// On the page of zone mode, says whether this one holds on every server.
@@ -46,9 +48,9 @@ pub(super) fn click(tab: &mut Tab, mode: &str) {
 #[test]
 fn an_operator_switches_zone_mode_and_sees_it_hold_and_others_see_it_without_asking() {
     let stand = Stand::start();
-    let mut tab = signed_in(&stand);
+    let mut tab = signed_in(&stand.page);
     tab.until("document.body.textContent.includes('2 servers, all well')");
-    tab.go(&url(&stand, "/zone-mode"));
+    tab.go(&url(&stand.page, "/zone-mode"));
     tab.until(&holds("off"));
     click(&mut tab, "on");
     tab.until(&holds("on"));
@@ -64,9 +66,21 @@ fn an_operator_switches_zone_mode_and_sees_it_hold_and_others_see_it_without_ask
 }
 
 #[test]
+fn the_seeds_examples_work_with_zones_and_without_where_the_page_switches() {
+    let Stand { page, mut chain } = Stand::start_with(seed_examples::start(), &[]);
+    let mut tab = signed_in(&page);
+    tab.go(&url(&page, "/zone-mode"));
+    tab.until(&holds("off"));
+    Language::Python.prints_the_seeds_lines(Told::ByOptions, &mut chain, |_, mode| {
+        click(&mut tab, mode);
+        tab.until(&holds(mode));
+    });
+}
+
+#[test]
 fn a_page_that_is_left_open_says_that_its_program_is_away_and_asks_for_the_sign_in_after() {
     let mut stand = Stand::start();
-    let mut tab = signed_in(&stand);
+    let mut tab = signed_in(&stand.page);
     stand.page.process().kill();
     tab.until("!document.getElementById('lost').hidden");
     let says = tab.eval("document.getElementById('lost').textContent");

@@ -86,8 +86,8 @@ pub struct Row {
     pub sessions: String,
     pub version: String,
     pub expires: Option<String>,
-    pub opened: Spark,
-    pub refused: Spark,
+    /// Values opened and refused per second.
+    pub sparks: [(&'static str, Spark); 2],
     pub age: Option<String>,
 }
 
@@ -290,8 +290,10 @@ fn row(seen: &Seen, all: &[Seen], problems: &[Problem], now: Instant) -> Row {
         sessions: text(standing.map(|it| number(it.sessions))),
         version: text(status.map(|it| it.version.clone())),
         expires: status.map(|it| it.certificates.expires.clone()),
-        opened: Spark::new(&known.rates.opened(), SAMPLES),
-        refused: Spark::new(&known.rates.refused(), SAMPLES),
+        sparks: [
+            ("Opened", Spark::new(&known.rates.opened(), SAMPLES)),
+            ("Refused", Spark::new(&known.rates.refused(), SAMPLES)),
+        ],
         age: age.filter(|age| *age >= QUIET).map(period),
     }
 }

@@ -8,6 +8,8 @@ const HEIGHT: f64 = 28.0;
 pub struct Spark {
     /// `x,y` of each, for a `polyline`.
     pub points: String,
+    /// The same down to the ground, for a `polygon`.
+    pub area: String,
     /// The newest, as text.
     pub now: String,
     /// The largest, as text.
@@ -33,8 +35,12 @@ impl Spark {
             })
             .collect();
         points.reverse();
+        let first = points.first().and_then(|it| it.split(',').next());
+        let ground = format!("{WIDTH},{HEIGHT} {},{HEIGHT}", first.unwrap_or("120"));
+        let points = points.join(" ");
         Self {
-            points: points.join(" "),
+            area: format!("{points} {ground}"),
+            points,
             now: rate(samples.last().copied().unwrap_or(0.0)),
             most: rate(largest),
         }

@@ -105,8 +105,8 @@ fn zone_mode_is_switched_under_load_without_a_session_a_query_or_a_row_lost() {
     let stand = Stand::start();
     let sql = select(&stand.chain, ROWS, 0);
     let long = select(&stand.chain, HELD_ROWS, PADDING);
-    let mut tab = signed_in(&stand);
-    tab.go(&url(&stand, "/zone-mode"));
+    let mut tab = signed_in(&stand.page);
+    tab.go(&url(&stand.page, "/zone-mode"));
     tab.until(&holds("off"));
     let links = stand.chain.links();
     let mut idle = links.map(session);

@@ -1,0 +1,75 @@
+//! No page has a barrier for those who use it otherwise than most, in any light, on any screen. Looked for
+//! by axe-core, which is put beside the page and not into it: the page's policy stays as strict as it is.
+
+use harness::{Browser, Tab, target};
+
+use super::browser::{click, signed_in, url};
+use super::changing::is_ready;
+use super::*;
+
+/// Widths in CSS pixels: a telephone, and a desk.
+const WIDTHS: [u32; 2] = [400, 1280];
+
+/// What is serious or worse of what is found, each with the elements that it is about.
+const LOOK: &str = "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => \
+    violations.filter(({ impact }) => ['serious', 'critical'].includes(impact)).map(({ id, nodes }) => \
+    `${id}: ${nodes.map(({ html }) => html.slice(0, 200)).join(', ')}`))";
+
+fn axe() -> String {
+    let path = target().join("accessibility/node_modules/axe-core/axe.min.js");
+    std::fs::read_to_string(&path)
+        .unwrap_or_else(|error| panic!("{}: {error}; tests/run.sh installs it", path.display()))
+}
+
+/// Looks at the page that a tab shows.
+#[track_caller]
+fn has_no_barrier(tab: &mut Tab, axe: &str, page: &str) {
+    for width in WIDTHS {
+        for dark in [false, true] {
+            tab.show(width, 800, 1, dark);
+            let found = tab.eval_apart(axe, LOOK);
+            let shown = format!("{page}, {width} pixels, dark: {dark}");
+            assert_eq!(found, serde_json::json!([]), "{shown}");
+            let wide = tab.eval("document.documentElement.scrollWidth");
+            assert!(
+                wide.as_u64().unwrap() <= width.into(),
+                "{shown}: {wide} pixels"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_page_has_a_barrier_in_any_light_on_any_screen() {
+    let (stand, axe) = (Stand::start(), axe());
+    let mut tab = Tab::open(&url(&stand.page, "/sign-in"));
+    has_no_barrier(&mut tab, &axe, "sign-in");
+    drop(tab);
+    let mut tab = signed_in(&stand.page);
+    let all_is_well = "document.body.textContent.includes('2 servers, all well')";
+    tab.until(all_is_well);
+    for page in PAGES {
+        tab.go(&url(&stand.page, page));
+        has_no_barrier(&mut tab, &axe, page);
+    }
+    tab.go(&url(&stand.page, "/no-such"));
+    has_no_barrier(&mut tab, &axe, "a page that there is not");
+
+    // With something wrong, something to tell, and a change to undo.
+    let bob: Browser = stand.page.user("bob", "operator");
+    is_ready(&bob);
+    stand.chain.replica.server.process().kill();
+    tab.go(&url(&stand.page, "/zone-mode"));
+    tab.until("document.body.textContent.includes('Not heard')");
+    click(&mut tab, "on");
+    tab.until("document.querySelector('[role=status]') !== null");
+    has_no_barrier(&mut tab, &axe, "zone mode, without a server");
+    for page in PAGES {
+        tab.go(&url(&stand.page, page));
+        has_no_barrier(&mut tab, &axe, &format!("{page}, without a server"));
+    }
+    tab.go(&url(&stand.page, "/"));
+    stand.page.process().kill();
+    tab.until("!document.getElementById('lost').hidden");
+    has_no_barrier(&mut tab, &axe, "a page whose program is away");
+}
