@@ -22,7 +22,7 @@ use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
 
 /// The pages of whoever is signed in.
-const PAGES: [&str; 3] = ["/", "/zone-mode", "/settings"];
+const PAGES: [&str; 5] = ["/", "/zone-mode", "/settings", "/activity", "/why"];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {
