@@ -1,6 +1,7 @@
 //! No page has a barrier for those who use it otherwise than most, in any light, on any screen. Looked for
 //! by axe-core, which is put beside the page and not into it: the page's policy stays as strict as it is.
 
+use harness::raw::literal;
 use harness::{Browser, Tab, target};
 
 use super::browser::{click, signed_in, url};
@@ -52,6 +53,15 @@ fn no_page_has_a_barrier_in_any_light_on_any_screen() {
         tab.go(&url(&stand.page, page));
         has_no_barrier(&mut tab, &axe, page);
     }
+    let sealed = literal(&stand.chain.client().seal(b"in clear").unwrap());
+    tab.go(&url(&stand.page, "/why"));
+    tab.eval(&format!(
+        "document.getElementById('hex').value = String.raw`{}`; \
+         document.querySelector('form[action=\"/why\"] button').click()",
+        sealed.trim_matches('\'').trim_end_matches("'::bytea")
+    ));
+    tab.until("document.querySelector('.steps') !== null");
+    has_no_barrier(&mut tab, &axe, "why a value opens");
     tab.go(&url(&stand.page, "/no-such"));
     has_no_barrier(&mut tab, &axe, "a page that there is not");
 
