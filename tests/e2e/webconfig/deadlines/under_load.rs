@@ -66,6 +66,15 @@ fn work(link: &Link, sql: &str, stop: &AtomicBool, results: &Mutex<Vec<Result>>)
     }
 }
 
+/// Tells applications to stop, when a test fails too.
+struct Stopping<'a>(&'a AtomicBool);
+
+impl Drop for Stopping<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// A result in the middle of which an application stops reading.
 struct Held {
     session: Session,
@@ -90,7 +99,7 @@ impl Held {
 
     /// Reads on: what was on its way at the change is as it was before, what follows as it is since.
     #[track_caller]
-    fn is_of(mut self, before: &str, since: &str) {
+    fn reads_on(mut self, before: &str, since: &str) {
         let rest = self.session.read_until_ready();
         let all = rows(&[self.first, rest].concat());
         let mut modes: Vec<_> = all.iter().map(|row| mode(row)).collect();
@@ -115,6 +124,7 @@ fn zone_mode_is_switched_under_load_without_a_session_a_query_or_a_row_lost() {
         Vec::from_iter((0..2 * BUSY).map(|_| Mutex::default())),
     );
     thread::scope(|scope| {
+        let _stopping = Stopping(&stop);
         for (results, place) in results.iter().zip(0..) {
             let (link, sql, stop) = (links[place % 2], &sql, &stop);
             scope.spawn(move || work(link, sql, stop, results));
@@ -143,7 +153,7 @@ fn zone_mode_is_switched_under_load_without_a_session_a_query_or_a_row_lost() {
                     assert!(!rows.is_empty() && rows.iter().all(|row| mode(row) == since));
                 }
                 for held in held.into_iter().flatten() {
-                    held.is_of(before, since);
+                    held.reads_on(before, since);
                 }
                 tab.until(&holds(since));
                 // What was asked later than promised was of the new mode alone.
@@ -155,7 +165,6 @@ fn zone_mode_is_switched_under_load_without_a_session_a_query_or_a_row_lost() {
                 }
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     assert_eq!(tab.complaints(), [] as [&str; 0]);
 }
