@@ -96,9 +96,9 @@ prepare() {
     fi
     complete fetch cargo fetch --locked
     python_with "$target/test-venv" \
-        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt" \
+        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt tests/requirements.txt" \
         "./sdk/python[test]" --requirement examples/python/requirements.txt \
-        --requirement tests/drivers/python/requirements.txt
+        --requirement tests/drivers/python/requirements.txt --requirement tests/requirements.txt
     node_with "$target/drivers" tests/drivers/node
     node_with "$target/accessibility" tests/accessibility
     # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.

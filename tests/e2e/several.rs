@@ -69,7 +69,8 @@ pub fn under_connects(
 /// None of them failed, and none took longer than promised.
 #[track_caller]
 pub fn none_fails(connects: &[Connect], promise: Duration) {
-    assert!(connects.len() > 50, "only {} connects", connects.len());
+    // More than had begun before what they are to outlast.
+    assert!(connects.len() > 30, "only {} connects", connects.len());
     let failed: Vec<_> = connects.iter().filter(|it| it.met.is_some()).collect();
     assert!(
         failed.is_empty(),

@@ -2,15 +2,19 @@
 //! come to.
 
 mod accessible;
+mod activity;
 mod browser;
 mod changing;
+mod connectors;
 mod deadlines;
+mod dry_run;
 mod hostile;
 mod killed;
 mod orders;
 mod running;
 mod shown;
 mod signing_in;
+mod why;
 
 use std::time::{Duration, Instant};
 

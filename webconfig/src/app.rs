@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use control::SettingsView;
 use tokio::sync::Semaphore;
 
+use crate::audit::Audit;
 use crate::change::{self, Changed, Changes, NotChanged};
 use crate::fleet::Fleet;
 use crate::sessions::Sessions;
@@ -22,6 +23,8 @@ const MAX_AUTHORS: usize = 1000;
 pub struct App {
     /// The servers.
     pub fleet: Arc<Fleet>,
+    /// What is remembered of the audit log.
+    pub audit: Arc<Audit>,
     /// Who may sign in,
     pub users: UsersFile,
     /// and has.
@@ -62,6 +65,7 @@ impl App {
     pub fn new(fleet: Arc<Fleet>, users: UsersFile, sessions: Sessions, is_https: bool) -> Self {
         Self {
             fleet,
+            audit: Arc::default(),
             users,
             sessions,
             throttle: Arc::default(),

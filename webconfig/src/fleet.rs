@@ -4,6 +4,7 @@
 //! for its settings when they have changed.
 
 mod listen;
+mod prospects;
 mod rates;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use control::{Client, ClientError, SettingsView, Standing, Status};
 use tokio::sync::{Notify, watch};
 use tunnel::{ClientTls, Revoked};
 
+pub use prospects::{Flow, Prospects};
 pub use rates::{Rates, SAMPLES};
 
 /// What an admin's program knows of revoked servers is as good as what they tell it.
@@ -60,6 +62,8 @@ pub struct Known {
     pub took: Option<SystemTime>,
     /// Values opened and refused.
     pub rates: Rates,
+    /// What each zone mode would make of them.
+    pub prospects: Prospects,
 }
 
 /// A server and what is known of it at one moment.
@@ -140,7 +144,8 @@ impl Fleet {
         self.has_changed();
     }
 
-    fn has_changed(&self) {
+    /// Says that something has.
+    pub fn has_changed(&self) {
         self.changed
             .send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -150,6 +155,13 @@ impl Server {
     /// Asks for its status at once, and so for its settings if they have changed.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Whether it is heard now.
+    #[must_use]
+    pub fn is_heard(&self) -> bool {
+        let known = self.lock();
+        known.heard.is_some() && known.silent.is_none()
     }
 
     async fn ask_settings(&self) -> Result<(), ClientError> {

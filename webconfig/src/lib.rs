@@ -1,10 +1,11 @@
 //! `pgseal-webconfig`: the page from which operators run a fleet of servers, and the same by command
 //! line. It stands over the servers' control API with an admin's certificate, and never sees a key.
 //!
-//! `fleet` is what is known of the servers, `change` how their settings are changed, `web` who may see
+//! `fleet` is what is known of the servers, `audit` of their store's log, `change` how their settings are changed, `web` who may see
 //! and change that in a browser, `view` how it is shown, and `orders` the command line.
 
 mod app;
+mod audit;
 mod change;
 pub mod config;
 mod fleet;

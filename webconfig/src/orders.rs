@@ -2,6 +2,7 @@
 
 mod ctl;
 mod user;
+mod why;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
@@ -57,6 +58,8 @@ pub enum Ctl {
     Set(Set),
     /// Have a server take no new sessions, or take them again
     Drain(Drain),
+    /// Say why a value opens or stays sealed, or what a session has had opened; never what is in a value
+    Why(why::Order),
 }
 
 /// How it is answered.

@@ -1,16 +1,20 @@
 //! What pages show, out of what is known: texts that the templates put in place. Templates escape what
 //! they are given.
 
+pub mod activity;
+mod connectors;
 mod fleet;
 mod mode;
 mod settings;
 mod spark;
+pub mod why;
 mod words;
 
 use askama::Template;
 
+pub use connectors::{ConnectorRow, connectors};
 pub use fleet::{FleetPage, FleetPart, Problem, problems};
-pub use mode::{ModePage, ModePart};
+pub use mode::{ModePage, ModePart, newest};
 pub use settings::SettingsPage;
 
 /// What every page has of somebody who is signed in.

@@ -1,10 +1,12 @@
 //! The page: what is asked for and by whom, and what it may do in a browser.
 
+mod activity;
 mod assets;
 mod events;
 mod guard;
 mod pages;
 mod sign_in;
+mod why;
 
 use std::sync::Arc;
 
@@ -38,6 +40,15 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/undo", post(pages::undo))
         .route("/settings", get(pages::settings).post(pages::set))
         .route("/drain", post(pages::drain))
+        .route("/activity", get(activity::show))
+        .route("/activity/verify", post(activity::verify))
+        .route("/activity/export", get(activity::export))
+        .route(
+            "/why",
+            get(why::show)
+                .post(why::ask)
+                .layer(DefaultBodyLimit::max(why::MAX_FORM)),
+        )
         .route("/events/{page}", get(events::events))
         .route("/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/sign-out", post(sign_in::sign_out))

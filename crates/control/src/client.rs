@@ -1,4 +1,7 @@
-//! Asks a server over its control API.
+//! Asks a server over its control API. What is asked of clients and zones is in `client/owners`.
+
+mod audit;
+mod owners;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +16,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
 
+pub use owners::percent_encoded;
+
 use crate::path;
 use crate::watch::{Running, Watch};
 use crate::{
     CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
-    Standing, Status,
+    Standing, Status, USER_HEADER, UserName, Why, WhyAnswer,
 };
 
 /// Largest answer that is read, in bytes.
@@ -31,6 +36,10 @@ pub struct Client {
     address: String,
     tls: Arc<ClientTls>,
     limit: Duration,
+    /// For whom it asks.
+    user: Option<UserName>,
+    /// Which program asks.
+    program: Option<&'static str>,
 }
 
 /// What a server answered.
@@ -96,7 +105,25 @@ impl Client {
             address,
             tls,
             limit,
+            user: None,
+            program: None,
         }
+    }
+
+    /// The same, asking for this user, whom the server's audit log then names. For admins.
+    #[must_use]
+    pub fn on_behalf_of(&self, user: &UserName) -> Self {
+        Self {
+            user: Some(user.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Has it tell servers which program asks, as `name/version`.
+    #[must_use]
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
     }
 
     /// Sends one request on a connection of its own. `path` begins with a slash.
@@ -152,6 +179,16 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// Why the server opens a value, or does not; or what a session has had opened. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
+        let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
+        let answer = self.send(Method::POST, path::WHY, body.into()).await?;
         self.understood(answer)
     }
 
@@ -279,11 +316,18 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "pgseal")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(user) = &self.user {
+            request = request.header(USER_HEADER, user.as_str());
+        }
+        if let Some(program) = self.program {
+            request = request.header(header::USER_AGENT, program);
+        }
+        request
             .body(Full::new(body))
             .map_err(|_| ClientError::Body(self.address.clone()))
     }

@@ -99,8 +99,7 @@ fn was_let_in(connect: &Connect) -> bool {
 /// that they are on.
 #[track_caller]
 fn are_told(stand: &Stand) -> u64 {
-    let [primary, replica] = [0, 1].map(|node| stand.patroni.database(node));
-    let mut session = primary.raw();
+    let mut session = stand.patroni.database(0).raw();
     session.start();
     session.query("create table t (x int)");
     let answer = session.query("select pg_current_wal_lsn() - '0/0'");
@@ -131,32 +130,44 @@ fn are_told(stand: &Stand) -> u64 {
     );
     assert!(stand.servers[1].ops("/patroni").json()["server_version"].as_u64() > Some(150_000));
 
-    // What is received and not replayed is late. Where Patroni has the replica connect anew, it does not while
-    // the replay is paused.
-    let mut direct = replica.raw();
-    direct.start();
-    let mut says = |sql: &str| {
-        let answer = direct.query(sql);
+    is_told_late(stand);
+    stand.patroni.status(0)["timeline"].as_u64().unwrap()
+}
+
+/// What is received and not replayed is late, by when the last transaction was that is replayed.
+#[track_caller]
+fn is_told_late(stand: &Stand) {
+    let [primary, replica] = [0, 1].map(|node| stand.patroni.database(node));
+    let says = |sql: &str| {
+        let mut session = replica.raw();
+        session.start();
+        let answer = session.query(sql);
+        session.send(message::terminate());
         String::from_utf8(rows(&answer)[0][0].clone().unwrap_or_default()).unwrap()
     };
-    let mut session = primary.raw();
-    session.start();
-    until("something that is received and not replayed", || {
+    let insert = || {
+        let mut session = primary.raw();
+        session.start();
+        session.query("insert into t values (1)");
+        session.send(message::terminate());
+    };
+    let is_late = || says("select pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()") == "t";
+    let mut news = stand.watch(1);
+    // Once in a while Patroni resumes a replay that is paused (`handle_parameter_change`), and before that
+    // may have had the replica connect anew, which it does not while the replay is paused.
+    until("a delay that is told", || {
         says("select pg_wal_replay_pause()");
         until("the replay to pause", || {
-            (says("select pg_get_wal_replay_pause_state()") == "paused").then_some(())
+            (says("select pg_get_wal_replay_pause_state()") != "pause requested").then_some(())
         });
-        session.query("insert into t values (1)");
-        let is_so = says("select pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()") == "t";
-        if !is_so {
-            says("select pg_wal_replay_resume()");
-        }
-        is_so.then_some(())
+        insert();
+        let (standing, _) = news.until("the delay, or none in the database", |standing| {
+            !is_not_late(standing) || !is_late()
+        });
+        says("select pg_wal_replay_resume()");
+        (!is_not_late(&standing)).then_some(())
     });
-    stand.watch(1).until("the delay", |it| !is_not_late(it));
-    says("select pg_wal_replay_resume()");
-    stand.watch(1).until("no delay", is_not_late);
-    stand.patroni.status(0)["timeline"].as_u64().unwrap()
+    news.until("no delay", is_not_late);
 }
 
 /// Patroni 3.0 does not tell whether a replica receives: then nobody knows of a delay.

@@ -98,6 +98,7 @@ pub async fn ask(server: Arc<Server>, fleet: Arc<Fleet>) {
                 let has_new_settings = {
                     let mut known = server.lock();
                     known.rates.note(status.values, asked);
+                    known.prospects.note(status.by_zone_mode, asked);
                     let shown = known.settings.as_ref().map(|it| (it.number, it.taken));
                     let is_new = known.settings_due
                         || shown != Some((status.settings.number, status.settings.taken));

@@ -51,7 +51,7 @@ impl Rates {
 }
 
 /// A count that is shown as a rate; beyond four thousand million a second it is shown as that.
-fn count_as_f64(count: u64) -> f64 {
+pub fn count_as_f64(count: u64) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 

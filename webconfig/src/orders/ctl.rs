@@ -1,4 +1,4 @@
-//! `ctl status`, `ctl set` and `ctl drain`: the servers are asked by the program itself, not through the
+//! `ctl status`, `ctl set` and `ctl drain` (`ctl why` is in `why`): the servers are asked by the program itself, not through the
 //! page.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use daemon::Failure;
 use serde::Serialize;
 
-use super::{Ctl, Drain, Set};
+use super::{Ctl, Drain, Set, why};
 use crate::change::{self, NotChanged};
 use crate::config::Config;
-use crate::fleet::{self, Fleet, Seen};
+use crate::fleet::{self, Fleet, Seen, Server};
 use crate::tls::{self, Tls};
-use crate::view::{Problem, problems};
+use crate::view::{ConnectorRow, Problem, connectors, problems};
 
 pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
     let revoked = fleet::revoked();
@@ -24,6 +24,7 @@ pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
             Ctl::Status(output) => status(&fleet, output.json, config.answer_timeout.0).await,
             Ctl::Set(order) => set(&fleet, order).await,
             Ctl::Drain(order) => drain(&fleet, order).await,
+            Ctl::Why(order) => why::run(&fleet, order).await,
         }
     })
 }
@@ -32,6 +33,7 @@ pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
 struct StatusAnswer {
     problems: Vec<Problem>,
     servers: Vec<ServerLine>,
+    connectors: Vec<ConnectorRow>,
 }
 
 #[derive(Serialize)]
@@ -66,6 +68,7 @@ async fn status(fleet: &Arc<Fleet>, json: bool, patience: Duration) -> Result<()
     let seen = fleet.seen();
     let answer = StatusAnswer {
         problems: problems(&seen, Instant::now(), SystemTime::now()),
+        connectors: connectors(&seen),
         servers: seen.into_iter().map(line).collect(),
     };
     if json {
@@ -157,15 +160,7 @@ async fn seen_number(fleet: &Fleet) -> Result<u64, Failure> {
 }
 
 async fn drain(fleet: &Fleet, order: Drain) -> Result<(), Failure> {
-    let found = fleet.servers.iter().find(|it| it.address == order.server);
-    let Some(server) = found else {
-        let all: Vec<_> = fleet.servers.iter().map(|it| it.address.as_str()).collect();
-        return Err(Failure::Usage(format!(
-            "{} is none of the servers: {}",
-            order.server,
-            all.join(", ")
-        )));
-    };
+    let server = server(fleet, &order.server)?;
     let standing = server.client.drain(!order.off).await;
     let standing = standing.map_err(|error| Failure::Failed(error.to_string()))?;
     if order.output.json {
@@ -181,7 +176,18 @@ async fn drain(fleet: &Fleet, order: Drain) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
+/// The server at this address.
+pub fn server<'a>(fleet: &'a Fleet, address: &str) -> Result<&'a Arc<Server>, Failure> {
+    let found = fleet.servers.iter().find(|it| it.address == address);
+    found.ok_or_else(|| {
+        let all: Vec<_> = fleet.servers.iter().map(|it| it.address.as_str()).collect();
+        let all = all.join(", ");
+        Failure::Usage(format!("{address} is none of the servers: {all}"))
+    })
+}
+
+/// Answers in JSON.
+pub fn print_json(answer: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(answer);
     println!(
         "{}",

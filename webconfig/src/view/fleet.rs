@@ -7,6 +7,7 @@ use control::{Availability, DatabaseRole, DatabaseStanding};
 use serde::Serialize;
 
 use super::Frame;
+use super::connectors::{self, ConnectorRow, connectors};
 use super::spark::Spark;
 use super::words::{count, number, period, size};
 use crate::fleet::{Known, SAMPLES, Seen};
@@ -41,6 +42,10 @@ pub struct FleetPart {
     pub problems: Vec<Problem>,
     /// The servers, in the order of the configuration.
     pub servers: Vec<Row>,
+    /// The connectors that listen to them,
+    pub connectors: Vec<ConnectorRow>,
+    /// and how many there are beside those.
+    pub more_connectors: usize,
 }
 
 /// How bad something is.
@@ -108,7 +113,12 @@ impl FleetPart {
             Kind::Good => format!("{all}, all well"),
             _ => format!("{well} of {all} well"),
         };
+        let mut connectors = connectors(seen);
+        let more_connectors = connectors.len().saturating_sub(connectors::LISTED);
+        connectors.truncate(connectors::LISTED);
         Self {
+            connectors,
+            more_connectors,
             summary,
             kind,
             servers: seen
@@ -153,6 +163,7 @@ pub fn problems(seen: &[Seen], now: Instant, today: SystemTime) -> Vec<Problem> 
         };
         of_server(&it.known, now, today, &mut say);
     }
+    found.extend(connectors::problems(seen));
     found.sort_by_key(|problem| problem.kind);
     found
 }

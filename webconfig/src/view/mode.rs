@@ -5,8 +5,9 @@ use control::{Origin, SettingView, SettingsView, ZoneMode};
 use tunnel::rfc3339;
 
 use super::Frame;
+use super::spark::rate;
 use crate::app::App;
-use crate::fleet::Seen;
+use crate::fleet::{Flow, Seen};
 
 /// The page.
 #[derive(Template)]
@@ -24,6 +25,8 @@ pub struct ModePage<'a> {
 pub struct ModePart<'a> {
     pub modes: Vec<Choice>,
     pub servers: Vec<Row>,
+    /// What each mode would do: of the fleet, then of each server.
+    pub forecasts: Vec<Forecast>,
     /// A server is not heard: what holds there is from before.
     pub is_one_away: bool,
     /// The number of the settings that are shown: a change is of these. None where no server tells.
@@ -44,6 +47,22 @@ pub struct Choice {
     pub holds: bool,
     /// It is what the store says.
     pub is_stored: bool,
+    /// What it would have done with the last minute's values.
+    pub prospect: Option<Rate>,
+}
+
+/// What each mode would have done with the values of the last minute.
+pub struct Forecast {
+    /// Which values: a server's, or those of all.
+    pub of: String,
+    /// Of each mode, in the order of the choices; none where it is not known.
+    pub modes: Vec<(&'static str, Option<Rate>)>,
+}
+
+/// Values per second, as text.
+pub struct Rate {
+    pub opened: String,
+    pub refused: String,
 }
 
 /// A server.
@@ -81,11 +100,13 @@ impl<'a> ModePart<'a> {
             help,
             holds: !values.is_empty() && values.iter().all(|it| *it == mode.name()),
             is_stored: stored.as_deref() == Some(mode.name()),
+            prospect: of_fleet(seen, mode),
         };
         Self {
             modes: MODES.map(choice).into(),
             is_one_away: seen.iter().any(|it| it.known.silent.is_some()),
             servers: seen.iter().map(|it| row(it, number)).collect(),
+            forecasts: forecasts(seen),
             number,
             last: newest.and_then(|it| last(app, it)),
             undo: number
@@ -94,6 +115,38 @@ impl<'a> ModePart<'a> {
             may_change,
             token,
         }
+    }
+}
+
+/// The whole fleet first, where there is more than one server.
+fn forecasts(seen: &[Seen]) -> Vec<Forecast> {
+    let of = |of: &str, rate: &dyn Fn(ZoneMode) -> Option<Rate>| Forecast {
+        of: of.to_owned(),
+        modes: MODES.map(|(mode, _)| (mode.name(), rate(mode))).into(),
+    };
+    let fleet = (seen.len() > 1).then(|| of("All servers", &|mode| of_fleet(seen, mode)));
+    let servers = seen
+        .iter()
+        .map(|it| of(&it.address, &|mode| prospect(it, mode).map(text)));
+    fleet.into_iter().chain(servers).collect()
+}
+
+/// Of the servers that are heard.
+fn of_fleet(seen: &[Seen], mode: ZoneMode) -> Option<Rate> {
+    let mut known = seen.iter().filter_map(|it| prospect(it, mode)).peekable();
+    known.peek()?;
+    Some(text(known.sum()))
+}
+
+fn prospect(seen: &Seen, mode: ZoneMode) -> Option<Flow> {
+    let is_heard = seen.known.silent.is_none();
+    seen.known.prospects.of(mode).filter(|_| is_heard)
+}
+
+fn text(flow: Flow) -> Rate {
+    Rate {
+        opened: rate(flow.opened),
+        refused: rate(flow.refused),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Settings: each with its value on every server, and what it can be changed to.
 
 use askama::Template;
-use control::{LiveSetting, Origin, SettingView};
+use control::{AuditEntry, LiveSetting, Origin, SettingView};
 
 use super::Frame;
+use super::activity::moment;
 use super::mode::{last, newest, origin};
+use super::words::count;
 use crate::app::App;
+use crate::audit::History;
 use crate::fleet::Seen;
 
 /// The page. It does not change by itself: what is sent is about what was seen.
@@ -19,6 +22,10 @@ pub struct SettingsPage<'a> {
     /// Who changed settings last, and when.
     pub last: Option<(String, String)>,
     pub settings: Vec<Row>,
+    /// What was changed before is known.
+    pub is_history_known: bool,
+    /// There were changes before those that are shown.
+    pub has_earlier: bool,
 }
 
 /// A setting.
@@ -38,6 +45,19 @@ pub struct Row {
     pub stored: Option<(String, String)>,
     /// Why it cannot be changed.
     pub fixed: Option<String>,
+    /// How it was changed in the store, the newest first.
+    pub history: Vec<Change>,
+    /// How often, in words.
+    pub times: String,
+}
+
+/// A change of a setting in the store.
+#[derive(Clone)]
+pub struct Change {
+    pub from: Option<String>,
+    pub to: Option<String>,
+    pub by: String,
+    pub at: String,
 }
 
 /// A value that holds.
@@ -50,19 +70,47 @@ pub struct Held {
 
 impl<'a> SettingsPage<'a> {
     /// As the servers said last.
-    pub fn new(frame: Frame<'a>, app: &App, seen: &[Seen]) -> Self {
+    pub fn new(frame: Frame<'a>, app: &App, seen: &[Seen], history: Option<&History>) -> Self {
         let newest = newest(seen);
-        let settings = newest.map(|it| it.settings.iter().map(|it| row(it, seen)).collect());
+        let changes = changes(history);
+        let row = |setting: &SettingView| {
+            let of_it = changes.iter().filter(|(name, _)| *name == setting.name);
+            row(
+                setting,
+                seen,
+                of_it.map(|(_, change)| change.clone()).collect(),
+            )
+        };
+        let settings = newest.map(|it| it.settings.iter().map(row).collect());
         Self {
             number: newest.and_then(|it| it.number),
             last: newest.and_then(|it| last(app, it)),
             settings: settings.unwrap_or_default(),
+            is_history_known: history.is_some(),
+            has_earlier: history.is_some_and(|it| it.has_more),
             frame,
         }
     }
 }
 
-fn row(setting: &SettingView, seen: &[Seen]) -> Row {
+/// The changes that the log tells of, each with the setting's name.
+fn changes(history: Option<&History>) -> Vec<(String, Change)> {
+    let entries = history.iter().flat_map(|history| &history.entries);
+    let change = |entry: &AuditEntry| {
+        let said = entry.read()?;
+        let text = |name: &str| said.what.get(name)?.as_str().map(str::to_owned);
+        let change = Change {
+            from: text("from"),
+            to: text("to"),
+            at: moment(said.at)?,
+            by: said.by.clone(),
+        };
+        Some((text("name")?, change))
+    };
+    entries.filter_map(change).collect()
+}
+
+fn row(setting: &SettingView, seen: &[Seen], history: Vec<Change>) -> Row {
     let on = |it: &'_ Seen| -> Option<SettingView> {
         let all = &it.known.settings.as_ref()?.settings;
         all.iter().find(|it| it.name == setting.name).cloned()
@@ -118,6 +166,8 @@ fn row(setting: &SettingView, seen: &[Seen]) -> Row {
         held: held.collect(),
         value: stored.map_or(&setting.value, |it| &it.value).clone(),
         stored: stored.map(|it| (it.by.clone(), it.at.clone())),
+        times: count(history.len(), "change", "changes"),
+        history,
         fixed: fixed.or_else(|| (!is_known).then(|| "This program does not know it.".into())),
     }
 }

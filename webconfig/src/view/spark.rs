@@ -47,9 +47,11 @@ impl Spark {
     }
 }
 
-fn rate(rate: f64) -> String {
+/// Values per second, as people read them; the fewest of a minute are not nothing.
+pub fn rate(rate: f64) -> String {
     match rate {
         0.0 => "0".into(),
+        ..1.0 => format!("{rate:.2}"),
         ..10.0 => format!("{rate:.1}"),
         _ => format!("{rate:.0}"),
     }

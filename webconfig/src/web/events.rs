@@ -14,6 +14,7 @@ use http_body_util::channel::{Channel, Sender};
 use super::guard::{SignedIn, who};
 use crate::app::App;
 use crate::users::Role;
+use crate::view::activity::VerifiedPart;
 use crate::view::{FleetPart, ModePart};
 
 /// The least time between two events.
@@ -30,6 +31,7 @@ const RETRY: &str = "retry: 1000\n\n";
 enum Part {
     Fleet,
     ZoneMode,
+    Activity,
 }
 
 /// Sends the part of a page whenever it is another than before, for as long as somebody is signed in.
@@ -42,6 +44,7 @@ pub async fn events(
     let part = match name.as_str() {
         "fleet" => Part::Fleet,
         "zone-mode" => Part::ZoneMode,
+        "activity" => Part::Activity,
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     match who(&app, &headers, false) {
@@ -87,6 +90,7 @@ async fn tell(app: Arc<App>, headers: HeaderMap, part: Part, mut sender: Sender<
 fn render(app: &App, by: &SignedIn, part: Part) -> Result<String, askama::Error> {
     let seen = app.fleet.seen();
     match part {
+        Part::Activity => VerifiedPart::new(&app.audit.verified()).render(),
         Part::Fleet => FleetPart::new(&seen, Instant::now()).render(),
         Part::ZoneMode => {
             let may_change = by.session.role == Role::Operator;

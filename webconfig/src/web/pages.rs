@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::guard::{Asked, SignedIn, Tokened};
 use super::{page, refusal};
 use crate::app::App;
+use crate::audit::History;
 use crate::change::{Changed, Changes, NotChanged};
 use crate::sessions::Session;
 use crate::users::Role;
-use crate::view::{FleetPage, FleetPart, Frame, ModePage, ModePart, SettingsPage};
+use crate::view::{FleetPage, FleetPart, Frame, ModePage, ModePart, SettingsPage, newest};
 
 /// What every page has, for this session.
 pub fn frame<'a>(session: &'a Session, here: &'static str) -> Frame<'a> {
@@ -43,11 +44,17 @@ pub async fn zone_mode(State(app): State<Arc<App>>, by: SignedIn) -> Response {
 }
 
 pub async fn settings(State(app): State<Arc<App>>, by: SignedIn) -> Response {
+    let seen = app.fleet.seen();
+    let history = match newest(&seen).and_then(|it| it.number) {
+        Some(number) => app.audit.history(&app.fleet, number).await,
+        None => Ok(History::default()),
+    };
+    if let Err(error) = &history {
+        tracing::warn!(%error, "the settings' history cannot be read");
+    }
     let frame = frame(&by.session, "settings");
-    page(
-        StatusCode::OK,
-        &SettingsPage::new(frame, &app, &app.fleet.seen()),
-    )
+    let shown = SettingsPage::new(frame, &app, &seen, history.ok().as_ref());
+    page(StatusCode::OK, &shown)
 }
 
 #[derive(Deserialize)]
