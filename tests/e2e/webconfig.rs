@@ -22,7 +22,7 @@ use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
 
 /// The pages of whoever is signed in.
-const PAGES: [&str; 3] = ["/", "/zone-mode", "/settings"];
+const PAGES: [&str; 5] = ["/", "/zone-mode", "/settings", "/activity", "/why"];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {
@@ -71,10 +71,14 @@ fn leads_to<'a>(answer: &'a Response, place: &str) -> &'a Response {
     answer
 }
 
+/// The pause between two looks at something: what is waited for has the processor.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// Waits until something is so, and no longer than `limit` after `begun`.
 #[track_caller]
 fn within(limit: Duration, begun: Instant, what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begun.elapsed() <= limit, "after {limit:?} not yet {what}");
+        std::thread::sleep(PAUSE);
     }
 }

@@ -39,6 +39,19 @@ fn has_no_barrier(tab: &mut Tab, axe: &str, page: &str) {
     }
 }
 
+/// Asks why a client's value opens.
+#[track_caller]
+fn ask_why(tab: &mut Tab, stand: &Stand) {
+    let sealed = stand.chain.client().seal(b"a value").unwrap();
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    tab.go(&url(&stand.page, "/why"));
+    tab.eval(&format!(
+        "document.getElementById('hex').value = '{hex}'; \
+         document.querySelector('form[method=post][action=\"/why\"] button').click()"
+    ));
+    tab.until("document.getElementById('answer') !== null");
+}
+
 #[test]
 fn no_page_has_a_barrier_in_any_light_on_any_screen() {
     let (stand, axe) = (Stand::start(), axe());
@@ -52,6 +65,8 @@ fn no_page_has_a_barrier_in_any_light_on_any_screen() {
         tab.go(&url(&stand.page, page));
         has_no_barrier(&mut tab, &axe, page);
     }
+    ask_why(&mut tab, &stand);
+    has_no_barrier(&mut tab, &axe, "why, with an answer");
     tab.go(&url(&stand.page, "/no-such"));
     has_no_barrier(&mut tab, &axe, "a page that there is not");
 
