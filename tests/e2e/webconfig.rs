@@ -11,9 +11,12 @@ mod dry_run;
 mod hostile;
 mod killed;
 mod orders;
+mod owners;
+mod polling;
 mod running;
 mod shown;
 mod signing_in;
+mod totp;
 mod why;
 
 use std::time::{Duration, Instant};
@@ -22,7 +25,15 @@ use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
 
 /// The pages of whoever is signed in.
-const PAGES: [&str; 5] = ["/", "/zone-mode", "/settings", "/activity", "/why"];
+const PAGES: [&str; 7] = [
+    "/",
+    "/zone-mode",
+    "/settings",
+    "/zones",
+    "/clients",
+    "/activity",
+    "/why",
+];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {

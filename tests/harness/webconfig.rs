@@ -54,12 +54,17 @@ impl Webconfig {
         self.port.number()
     }
 
+    /// The program with an order and the page's configuration.
+    pub fn ordered(&self, arguments: &[&str]) -> Program {
+        let program = Program::named("pgseal-webconfig").arg("--config");
+        let program = program.arg(self.config.join("config.toml"));
+        program.args(arguments)
+    }
+
     /// Gives the program an order with the page's configuration, and this on its standard input.
     #[track_caller]
     pub fn order(&self, arguments: &[&str], input: &str) -> Finished {
-        let program = Program::named("pgseal-webconfig").arg("--config");
-        let program = program.arg(self.config.join("config.toml"));
-        program.args(arguments).input(input).run()
+        self.ordered(arguments).input(input).run()
     }
 
     /// Adds a user.
@@ -92,14 +97,24 @@ impl Webconfig {
     /// Sends the sign-in form as a browser does, after it was asked for.
     #[track_caller]
     pub fn sign_in(&self, name: &str, password: &str) -> Response {
+        self.sign_in_with(name, password, &[])
+    }
+
+    /// The same with more fields.
+    #[track_caller]
+    pub fn sign_in_with(&self, name: &str, password: &str, more: &[(&str, &str)]) -> Response {
         let form = Request::get("/sign-in").send(self.port());
         let cookie = set_cookie(&form, "pgseal-form").expect("the form has a cookie");
+        let token = hidden(form.text(), "token");
         let fields = [
-            ("token", hidden(form.text(), "token").as_str()),
+            ("token", token.as_str()),
             ("name", name),
             ("password", password),
-        ]
-        .map(|(name, value)| (name, value.to_owned()));
+        ];
+        let fields = fields.iter().chain(more);
+        let fields: Vec<_> = fields
+            .map(|(name, value)| (*name, (*value).to_owned()))
+            .collect();
         post("/sign-in", &fields)
             .header("Cookie", &cookie)
             .send(self.port())

@@ -146,6 +146,7 @@ impl Sessions {
 mod tests {
     use super::*;
     use crate::password::Kept;
+    use crate::totp::Secret;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -154,6 +155,7 @@ mod tests {
         User {
             role: Role::Operator,
             password: Kept::read(&phc).unwrap(),
+            secret: None,
         }
     }
 
@@ -213,8 +215,9 @@ mod tests {
     }
 
     #[test]
-    fn another_password_or_role_or_none_ends_the_sessions_of_a_user() {
-        let changes: [fn(&mut User); 2] = [
+    fn another_password_role_or_secret_or_none_ends_the_sessions_of_a_user() {
+        let changes: [fn(&mut User); 3] = [
+            |it| it.secret = Some(Secret::new()),
             |it| it.role = Role::Viewer,
             |it| *it = user("Q2hhbmdlbWVDaGFuZ2VtZg"),
         ];

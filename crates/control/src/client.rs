@@ -3,6 +3,8 @@
 mod audit;
 mod owners;
 
+mod kept;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,9 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Revoked, Tuning};
+
+use self::kept::{Keeping, Kept};
 
 pub use owners::percent_encoded;
 
@@ -40,6 +44,7 @@ pub struct Client {
     user: Option<UserName>,
     /// Which program asks.
     program: Option<&'static str>,
+    keeping: Option<Arc<Keeping>>,
 }
 
 /// What a server answered.
@@ -107,6 +112,7 @@ impl Client {
             limit,
             user: None,
             program: None,
+            keeping: None,
         }
     }
 
@@ -126,7 +132,16 @@ impl Client {
         self
     }
 
-    /// Sends one request on a connection of its own. `path` begins with a slash.
+    /// Has it keep a connection from one `GET` to the next, as long as the server's certificate is not
+    /// revoked and the set-up is the same. Where that has broken off, it asks again: it is for questions
+    /// that change nothing.
+    #[must_use]
+    pub fn keeping(mut self, revoked: Revoked) -> Self {
+        self.keeping = Some(Arc::new(Keeping::new(revoked)));
+        self
+    }
+
+    /// Sends one request, on a connection of its own unless one is kept. `path` begins with a slash.
     ///
     /// # Errors
     /// There is no answer; one with an error status is an answer.
@@ -268,20 +283,63 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let (mut sender, connection, _) = self.open().await?;
         let request = self.request(method, path, body)?;
-        let answer = async {
-            let response = sender.send_request(request).await;
-            let response = response.map_err(|cause| self.broken(cause))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|_| ClientError::Body(self.address.clone()))?
-                .to_bytes();
-            Ok(Answer { status, body })
+        match &self.keeping {
+            Some(keeping) if request.method() == Method::GET => {
+                self.on_kept(keeping, request).await
+            }
+            _ => self.alone(request).await,
+        }
+    }
+
+    /// On the connection that is kept, or one that is kept from now on.
+    async fn on_kept(
+        &self,
+        keeping: &Keeping,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, ClientError> {
+        if let Some(mut kept) = keeping.take(&self.tls)
+            && let Ok(answer) = self.answer(&mut kept.sender, request.clone()).await
+        {
+            keeping.keep(kept);
+            return Ok(answer);
+        }
+        // It may have been closed since it was used last; what is asked changes nothing.
+        let config = self.tls.config();
+        let (sender, connection, server) = self.open().await?;
+        let mut kept = Kept {
+            sender,
+            server: server.serial,
+            config,
+            _connection: Running::start(connection),
         };
-        // The connection makes progress only while it is polled; it ends with this request.
+        let answer = self.answer(&mut kept.sender, request).await?;
+        keeping.keep(kept);
+        Ok(answer)
+    }
+
+    async fn answer(
+        &self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, ClientError> {
+        let broken = |cause| self.broken(cause);
+        sender.ready().await.map_err(broken)?;
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|_| ClientError::Body(self.address.clone()))?
+            .to_bytes();
+        Ok(Answer { status, body })
+    }
+
+    /// On a connection of its own, which ends with it.
+    async fn alone(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let (mut sender, connection, _) = self.open().await?;
+        let answer = self.answer(&mut sender, request);
+        // The connection makes progress only while it is polled.
         tokio::pin!(answer);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {

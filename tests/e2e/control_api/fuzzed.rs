@@ -24,7 +24,7 @@ fn run(stand: &Alone, who: &Identity) {
         .args(["--phases", "coverage,fuzzing", "--checks", CHECKS])
         // It has no end.
         .args(["--exclude-path", "/v1/watch"])
-        .args(["--max-examples", &rounds(40).to_string(), "--seed", "34"])
+        .args(["--max-examples", &rounds(20).to_string(), "--seed", "34"])
         .args(["--generation-database", "none", "--no-color", "--no-shrink"])
         // A busy machine is slow, and nothing is wrong with that.
         .args(["--request-timeout", "60", "--suppress-health-check", "all"])

@@ -7,8 +7,8 @@ use super::browser::{click, signed_in, url};
 use super::changing::is_ready;
 use super::*;
 
-/// Widths in CSS pixels: a telephone, and a desk.
-const WIDTHS: [u32; 2] = [400, 1280];
+/// Widths in CSS pixels, a telephone's and a desk's, in the dark and not. The first two have each of it.
+const SCREENS: [(u32, bool); 4] = [(400, true), (1280, false), (400, false), (1280, true)];
 
 /// What is serious or worse of what is found, each with the elements that it is about.
 const LOOK: &str = "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => \
@@ -24,18 +24,21 @@ fn axe() -> String {
 /// Looks at the page that a tab shows.
 #[track_caller]
 fn has_no_barrier(tab: &mut Tab, axe: &str, page: &str) {
-    for width in WIDTHS {
-        for dark in [false, true] {
-            tab.show(width, 800, 1, dark);
-            let found = tab.eval_apart(axe, LOOK);
-            let shown = format!("{page}, {width} pixels, dark: {dark}");
-            assert_eq!(found, serde_json::json!([]), "{shown}");
-            let wide = tab.eval("document.documentElement.scrollWidth");
-            assert!(
-                wide.as_u64().unwrap() <= width.into(),
-                "{shown}: {wide} pixels"
-            );
-        }
+    let screens = if is_long() {
+        &SCREENS[..]
+    } else {
+        &SCREENS[..2]
+    };
+    for (width, dark) in screens {
+        tab.show(*width, 800, 1, *dark);
+        let found = tab.eval_apart(axe, LOOK);
+        let shown = format!("{page}, {width} pixels, dark: {dark}");
+        assert_eq!(found, serde_json::json!([]), "{shown}");
+        let wide = tab.eval("document.documentElement.scrollWidth");
+        assert!(
+            wide.as_u64().unwrap() <= (*width).into(),
+            "{shown}: {wide} pixels"
+        );
     }
 }
 
@@ -61,7 +64,9 @@ fn no_page_has_a_barrier_in_any_light_on_any_screen() {
     let mut tab = signed_in(&stand.page);
     let all_is_well = "document.body.textContent.includes('2 servers, all well')";
     tab.until(all_is_well);
-    for page in PAGES {
+    let zone = stand.chain.keys.add_zone(&["app"]);
+    let zone = format!("/zones/{}", zone.owner().id());
+    for page in PAGES.into_iter().chain([zone.as_str(), "/clients/app"]) {
         tab.go(&url(&stand.page, page));
         has_no_barrier(&mut tab, &axe, page);
     }

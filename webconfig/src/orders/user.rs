@@ -1,4 +1,4 @@
-//! `user add`, `user list`, `user remove` and `user password`.
+//! `user add`, `user list`, `user remove` and `user password`. `user totp` is in `totp`.
 
 use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
@@ -7,8 +7,9 @@ use daemon::Failure;
 use zeroize::Zeroizing;
 
 use super::User as Order;
+use super::totp;
 use crate::password::{MAX_PASSWORD, Password, PasswordError};
-use crate::users::{User, UserName, UsersError, UsersFile};
+use crate::users::{User, UserName, Users, UsersError, UsersFile};
 
 /// Why users are as they were.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +41,13 @@ pub fn run(order: Order, path: PathBuf) -> Result<(), Failure> {
             file.change(|users| match users.contains_key(&name) {
                 true => Err(NotDone::Exists(name)),
                 false => {
-                    users.insert(name, User { role, password });
+                    let secret = None;
+                    let user = User {
+                        role,
+                        password,
+                        secret,
+                    };
+                    users.insert(name, user);
                     Ok(())
                 }
             })
@@ -50,30 +57,57 @@ pub fn run(order: Order, path: PathBuf) -> Result<(), Failure> {
         Order::List => {
             let users = file.users().map_err(|error| failed(error.into()))?;
             for (name, user) in users.iter() {
-                println!("{:8}  {name}", user.role.name());
+                let codes = if user.secret.is_some() {
+                    "  (and a code)"
+                } else {
+                    ""
+                };
+                println!("{:8}  {name}{codes}", user.role.name());
             }
         }
         Order::Remove { name } => {
-            let remove = |users: &mut crate::users::Users| match users.remove(&name) {
+            let remove = |users: &mut Users| match users.remove(&name) {
                 Some(_) => Ok(()),
                 None => Err(NotDone::Unknown(name.clone())),
             };
             file.change(remove).map_err(failed)?;
             println!("{name} may not sign in any more, and is signed out.");
         }
+        Order::Totp { name, off: true } => {
+            let change = |user: &mut User| user.secret = None;
+            file.change(|users| change_one(users, &name, change))
+                .map_err(failed)?;
+            println!("{name} is asked for the password alone, and is signed out.");
+        }
+        Order::Totp { name, off: false } => {
+            let users = file.users().map_err(|error| failed(error.into()))?;
+            if !users.contains_key(&name) {
+                return Err(failed(NotDone::Unknown(name)));
+            }
+            let secret = totp::enrol(&name)?;
+            let change = |user: &mut User| user.secret = Some(secret);
+            file.change(|users| change_one(users, &name, change))
+                .map_err(failed)?;
+            println!("{name} is asked for a code too from now on, and is signed out.");
+        }
         Order::Password { name } => {
             let password = ask(&name)?.keep().map_err(|error| unfit(&error))?;
-            let change = |users: &mut crate::users::Users| match users.get_mut(&name) {
-                Some(user) => {
-                    user.password = password;
-                    Ok(())
-                }
-                None => Err(NotDone::Unknown(name.clone())),
-            };
-            file.change(change).map_err(failed)?;
+            let change = |user: &mut User| user.password = password;
+            file.change(|users| change_one(users, &name, change))
+                .map_err(failed)?;
             println!("{name} has a new password, and is signed out.");
         }
     }
+    Ok(())
+}
+
+fn change_one(
+    users: &mut Users,
+    name: &UserName,
+    change: impl FnOnce(&mut User),
+) -> Result<(), NotDone> {
+    let user = users.get_mut(name);
+    change(user.ok_or_else(|| NotDone::Unknown(name.clone()))?);
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::extract::State;
 use axum::extract::rejection::FormRejection;
@@ -16,20 +16,25 @@ use super::{Refusal, page, refusal};
 use crate::app::App;
 use crate::password::Password;
 use crate::token::{Token, TokenHash};
+use crate::totp::{Code, NOBODYS};
 use crate::users::{User, UserName};
 use crate::view::SignIn;
 
 /// The cookie that the form of somebody who is not signed in yet is made for.
 const FORM_COOKIE: &str = "pgseal-form";
 
-/// What is said whatever was wrong.
+/// What is said whatever was wrong,
 const WRONG: &str = "This name and this password do not belong together.";
+/// and the same where somebody has a code.
+const WRONG_WITH_CODES: &str = "This name, this password and this code do not belong together.";
 
 #[derive(Deserialize)]
 pub struct SignInForm {
     token: String,
     name: String,
     password: String,
+    #[serde(default)]
+    code: String,
 }
 
 /// The form, for a browser that gets a cookie with it.
@@ -51,6 +56,7 @@ pub async fn sign_in(
         token,
         name,
         password,
+        code,
     }) = match form {
         Ok(form) => form,
         Err(error) => {
@@ -77,7 +83,7 @@ pub async fn sign_in(
         return response;
     };
     tokio::time::sleep(attempt.wait).await;
-    match check(&app, &name, password).await {
+    match check(&app, &name, password, Code::typed(&code)).await {
         Err(refused) => refused.into_response(),
         Ok(Some((name, user))) => {
             attempt.succeeded();
@@ -99,16 +105,22 @@ pub async fn sign_in(
         Ok(None) => {
             attempt.failed(Instant::now());
             tracing::warn!(address = %peer.ip(), "a sign-in failed");
-            new_form(&app, StatusCode::FORBIDDEN, &name, Some(WRONG))
+            let why = match asks_for_codes(&app) {
+                true => WRONG_WITH_CODES,
+                false => WRONG,
+            };
+            new_form(&app, StatusCode::FORBIDDEN, &name, Some(why))
         }
     }
 }
 
-/// The user of this name, if the password is its. As slow where there is none.
+/// The user of this name, if the password is its, and the code where it has codes. As slow where there is
+/// none.
 async fn check(
     app: &App,
     name: &str,
     password: Password,
+    code: Code,
 ) -> Result<Option<(UserName, User)>, Refusal> {
     let failed = |why: String| {
         tracing::error!(why, "nobody is let in");
@@ -128,9 +140,25 @@ async fn check(
     let _room = room.map_err(|error| failed(error.to_string()))?;
     let hashed = tokio::task::spawn_blocking(move || {
         let is_right = password.is(user.as_ref().map(|(_, user)| &user.password));
-        user.filter(|_| is_right)
+        let secret = user.as_ref().and_then(|(_, user)| user.secret.as_ref());
+        let step = secret.unwrap_or(&NOBODYS).step(&code, SystemTime::now());
+        (user.filter(|_| is_right), step)
     });
-    hashed.await.map_err(|error| failed(error.to_string()))
+    let (user, step) = hashed.await.map_err(|error| failed(error.to_string()))?;
+    let Some((name, user)) = user else {
+        return Ok(None);
+    };
+    if user.secret.is_some() && !app.codes.take(&name, step, Instant::now()) {
+        tracing::warn!(user = %name, "the password was right, and the code was not");
+        return Ok(None);
+    }
+    Ok(Some((name, user)))
+}
+
+/// Whether somebody has codes: then everybody is shown where they are typed.
+fn asks_for_codes(app: &App) -> bool {
+    let users = app.users.users();
+    users.is_ok_and(|it| it.values().any(|user| user.secret.is_some()))
 }
 
 fn new_form(app: &App, status: StatusCode, name: &str, why: Option<&str>) -> Response {
@@ -139,6 +167,7 @@ fn new_form(app: &App, status: StatusCode, name: &str, why: Option<&str>) -> Res
         token: &TokenHash::of(token.expose_secret()).text(),
         name,
         why,
+        asks_for_codes: asks_for_codes(app),
     };
     let mut response = page(status, &form);
     set_cookie(&mut response, FORM_COOKIE, token.expose_secret(), app);
