@@ -11,6 +11,7 @@ mod dry_run;
 mod hostile;
 mod killed;
 mod orders;
+mod owners;
 mod polling;
 mod running;
 mod shown;
@@ -24,7 +25,15 @@ use harness::http::Response;
 use harness::{Chain, Link, Webconfig};
 
 /// The pages of whoever is signed in.
-const PAGES: [&str; 3] = ["/", "/zone-mode", "/settings"];
+const PAGES: [&str; 7] = [
+    "/",
+    "/zone-mode",
+    "/settings",
+    "/zones",
+    "/clients",
+    "/activity",
+    "/why",
+];
 
 /// Two servers that share a store, and a page over both.
 struct Stand {

@@ -1,24 +1,22 @@
 //! What all requests share.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use control::SettingsView;
+use control::{Client, ClientError, SettingsView};
 use tokio::sync::Semaphore;
 
 use crate::audit::Audit;
 use crate::change::{self, Changed, Changes, NotChanged};
 use crate::codes::Codes;
+use crate::destructions::Destructions;
 use crate::fleet::Fleet;
+use crate::owners::{self, NotDone};
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::users::{UserName, UsersFile};
 
 /// Passwords that are hashed at once: each takes 19 MiB and a processor.
 const MAX_HASHING: usize = 2;
-
-/// Changes whose users are remembered.
-const MAX_AUTHORS: usize = 1000;
 
 /// The page's state.
 pub struct App {
@@ -40,15 +38,9 @@ pub struct App {
     pub is_https: bool,
     /// Changes that are being made: the program's end waits for them.
     pub changing: daemon::Sessions,
-    made: Mutex<Made>,
-}
-
-/// Changes that were made here.
-#[derive(Default)]
-struct Made {
-    /// Who made which: servers know the page's certificate alone.
-    authors: BTreeMap<u64, UserName>,
-    last: Option<Undo>,
+    /// Zones that one operator wants destroyed, and another has to confirm.
+    pub destructions: Destructions,
+    last: Mutex<Option<Undo>>,
 }
 
 /// How the last change is taken back, while nothing was changed since.
@@ -76,14 +68,15 @@ impl App {
             hashing: Semaphore::new(MAX_HASHING),
             is_https,
             changing: daemon::Sessions::default(),
-            made: Mutex::default(),
+            destructions: Destructions::default(),
+            last: Mutex::default(),
         }
     }
 
     /// Changes settings of all servers for a user.
     ///
     /// # Errors
-    /// As [`change::change`]; a conflict names the user that was faster, where it was one of this page.
+    /// As [`change::change`].
     pub async fn change(
         &self,
         number: u64,
@@ -93,25 +86,20 @@ impl App {
         let _changing = self.changing.begin();
         let before = self.stored(number, &changes);
         let told: Vec<_> = changes.iter().map(told).collect();
-        let changed = match change::change(&self.fleet, number, changes).await {
+        let changed = match change::change(&self.fleet, number, changes, Some(by)).await {
             Ok(changed) => changed,
             Err(error) => {
                 tracing::info!(user = %by, %error, "a change of settings was not made");
-                return Err(self.with_user(error, number));
+                return Err(error);
             }
         };
         tracing::info!(user = %by, number = changed.number, changes = told.join(", "), "settings were changed");
         if let Some(number) = changed.number {
-            let mut made = self.lock();
-            made.last = before.map(|changes| Undo {
+            *self.lock() = before.map(|changes| Undo {
                 number,
                 changes,
                 by: by.clone(),
             });
-            made.authors.insert(number, by.clone());
-            if made.authors.len() > MAX_AUTHORS {
-                made.authors.pop_first();
-            }
         }
         // What is shown next is as it is now.
         self.fleet.ask_settings().await;
@@ -119,19 +107,33 @@ impl App {
         Ok(changed)
     }
 
+    /// Has a client or a zone changed for a user, through one server. A browser that goes away does not
+    /// stop it half-way.
+    ///
+    /// # Errors
+    /// It was not done, or it is not known whether it was.
+    pub async fn owner_change<T, A, F>(
+        self: &Arc<Self>,
+        user: UserName,
+        ask: F,
+    ) -> Result<T, NotDone>
+    where
+        T: Send + 'static,
+        A: Future<Output = Result<T, ClientError>> + Send,
+        F: Fn(Client) -> A + Send + Sync + 'static,
+    {
+        let app = self.clone();
+        let made = tokio::spawn(async move {
+            let _changing = app.changing.begin();
+            owners::change(&app.fleet, Some(&user), ask).await
+        });
+        made.await.unwrap_or(Err(NotDone::Interrupted))
+    }
+
     /// How the change that made these settings is taken back.
     #[must_use]
     pub fn undo(&self, number: u64) -> Option<Undo> {
-        self.lock()
-            .last
-            .clone()
-            .filter(|undo| undo.number == number)
-    }
-
-    /// The user that made the settings of this number, if it was one of this page since it was started.
-    #[must_use]
-    pub fn author(&self, number: u64) -> Option<UserName> {
-        self.lock().authors.get(&number).cloned()
+        self.lock().clone().filter(|undo| undo.number == number)
     }
 
     /// What the store has of these settings, as a server said with this number.
@@ -147,19 +149,8 @@ impl App {
         changes.keys().map(stored).collect()
     }
 
-    fn with_user(&self, error: NotChanged, seen: u64) -> NotChanged {
-        let later = self.lock();
-        let user = later.authors.range(seen.saturating_add(1)..).next_back();
-        match (error, user) {
-            (NotChanged::Conflict(why), Some((number, user))) => {
-                NotChanged::Conflict(format!("{why} (change {number} was {user}'s)"))
-            }
-            (error, _) => error,
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Undo>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

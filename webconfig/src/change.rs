@@ -10,6 +10,7 @@ use std::sync::Arc;
 use control::{ClientError, SettingsChange, SettingsView};
 
 use crate::fleet::{Fleet, Server};
+use crate::users::UserName;
 
 /// New values by name; `None` takes a setting out of the store.
 pub type Changes = BTreeMap<String, Option<String>>;
@@ -40,21 +41,26 @@ pub enum NotChanged {
     Unknown(ClientError),
 }
 
-/// Changes settings of all servers, those that `number` counts and nothing later.
+/// Changes settings of all servers, those that `number` counts and nothing later, for this user.
 ///
 /// # Errors
 /// It was not made, or it is not known whether it was.
-pub async fn change(fleet: &Fleet, number: u64, changes: Changes) -> Result<Changed, NotChanged> {
+pub async fn change(
+    fleet: &Fleet,
+    number: u64,
+    changes: Changes,
+    user: Option<&UserName>,
+) -> Result<Changed, NotChanged> {
     let mut request = SettingsChange {
         number,
         changes,
         dry_run: true,
     };
-    let (ready, away) = validate(fleet, &request).await?;
+    let (ready, away) = validate(fleet, &request, user).await?;
     request.dry_run = false;
     let mut last = None;
     for server in &ready {
-        match server.client.change_settings(&request).await {
+        match server.client_for(user).change_settings(&request).await {
             Ok(view) => return Ok(made(&view, away)),
             // Nothing was sent: the next one may make it.
             Err(error @ ClientError::Connect(_)) => last = Some(error),
@@ -79,14 +85,16 @@ fn made(view: &SettingsView, away: Vec<String>) -> Changed {
 async fn validate(
     fleet: &Fleet,
     request: &SettingsChange,
+    user: Option<&UserName>,
 ) -> Result<(Vec<Arc<Server>>, Vec<String>), NotChanged> {
     let asked: Vec<_> = fleet
         .servers
         .iter()
         .map(|server| {
             let (server, request) = (server.clone(), request.clone());
+            let client = server.client_for(user);
             tokio::spawn(async move {
-                let answer = server.client.change_settings(&request).await;
+                let answer = client.change_settings(&request).await;
                 (server, answer)
             })
         })

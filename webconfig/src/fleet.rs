@@ -14,6 +14,8 @@ use control::{Client, ClientError, SettingsView, Standing, Status};
 use tokio::sync::{Notify, watch};
 use tunnel::{ClientTls, Revoked};
 
+use crate::users::UserName;
+
 pub use prospects::{Flow, Prospects};
 pub use rates::{Rates, SAMPLES};
 
@@ -123,6 +125,14 @@ impl Fleet {
         self.servers.iter().map(seen).collect()
     }
 
+    /// The servers, those that are heard first.
+    #[must_use]
+    pub fn by_readiness(&self) -> Vec<Arc<Server>> {
+        let mut servers = self.servers.clone();
+        servers.sort_by_cached_key(|server| server.lock().silent.is_some());
+        servers
+    }
+
     /// Tells when something has changed.
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
@@ -152,6 +162,15 @@ impl Fleet {
 }
 
 impl Server {
+    /// Asks it for a user, or for nobody in particular.
+    #[must_use]
+    pub fn client_for(&self, user: Option<&UserName>) -> Client {
+        match user {
+            Some(user) => self.client.on_behalf_of(user),
+            None => self.client.clone(),
+        }
+    }
+
     /// Asks for its status at once, and so for its settings if they have changed.
     pub fn wake(&self) {
         self.wake.notify_one();

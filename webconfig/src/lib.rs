@@ -1,17 +1,20 @@
 //! `pgseal-webconfig`: the page from which operators run a fleet of servers, and the same by command
 //! line. It stands over the servers' control API with an admin's certificate, and never sees a key.
 //!
-//! `fleet` is what is known of the servers, `audit` of their store's log, `change` how their settings are changed, `web` who may see
-//! and change that in a browser, `view` how it is shown, and `orders` the command line.
+//! `fleet` is what is known of the servers, `audit` of their store's log, `change` how their settings are
+//! changed, `owners` how they are asked of clients and zones, `web` who may see and change that in a
+//! browser, `view` how it is shown, and `orders` the command line.
 
 mod app;
 mod audit;
 mod change;
 mod codes;
 pub mod config;
+mod destructions;
 mod fleet;
 mod listen;
 mod orders;
+mod owners;
 mod password;
 mod sessions;
 mod throttle;

@@ -1,12 +1,15 @@
 //! What can be ordered by command line.
 
 mod ctl;
+mod owners;
 mod totp;
 mod user;
 mod why;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
+
+use owners::{Clients, Zones};
 
 use crate::config::Config;
 use crate::users::{Role, UserName};
@@ -67,6 +70,12 @@ pub enum Ctl {
     Set(Set),
     /// Have a server take no new sessions, or take them again
     Drain(Drain),
+    /// Zones: search, show, make, who may open, rotate, destroy
+    #[command(subcommand)]
+    Zones(Zones),
+    /// Clients: search, show, add, rotate
+    #[command(subcommand)]
+    Clients(Clients),
     /// Say why a value opens or stays sealed, or what a session has had opened; never what is in a value
     Why(why::Order),
 }

@@ -2,11 +2,14 @@
 
 mod activity;
 mod assets;
+mod clients;
 mod events;
 mod guard;
+mod owners;
 mod pages;
 mod sign_in;
 mod why;
+mod zones;
 
 use std::sync::Arc;
 
@@ -43,6 +46,12 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/activity", get(activity::show))
         .route("/activity/verify", post(activity::verify))
         .route("/activity/export", get(activity::export))
+        .route("/zones", get(zones::list).post(zones::add))
+        .route("/zones/{id}", get(zones::show).post(zones::change))
+        .route("/zones/{id}/key.json", get(zones::key))
+        .route("/clients", get(clients::list).post(clients::add))
+        .route("/clients/{id}", get(clients::show).post(clients::change))
+        .route("/clients/{id}/key.json", get(clients::key))
         .route(
             "/why",
             get(why::show)

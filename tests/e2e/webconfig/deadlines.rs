@@ -31,7 +31,7 @@ fn one_switch_holds_on_both_servers_within_a_second_in_sessions_that_were_open_b
     let text = shown.text();
     assert!(text.contains("Zone mode is on."), "{text}");
     assert!(
-        text.contains("Changed last by <b>alice, as admin page through server "),
+        text.contains("Changed last by <b>admin page for alice through server "),
         "{text}"
     );
     // It is undone, and told once.

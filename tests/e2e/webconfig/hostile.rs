@@ -42,6 +42,77 @@ fn a_form_without_its_sessions_token_or_from_another_site_does_nothing() {
     leads_to(&alice.get("/"), "/sign-in");
 }
 
+/// Every form of a page by which something is changed.
+const FORMS: [(&str, &[(&str, &str)]); 16] = [
+    ("/zone-mode", &[("number", "1"), ("mode", "on")]),
+    ("/undo", &[("number", "1")]),
+    (
+        "/settings",
+        &[
+            ("number", "1"),
+            ("name", "zone_mode"),
+            ("value", "on"),
+            ("what", "change"),
+        ],
+    ),
+    ("/drain", &[("server", "x:1"), ("draining", "true")]),
+    ("/zones", &[("id", "tenant-1"), ("clients", "")]),
+    ("/zones/tenant-1", &[("what", "grant"), ("client", "app")]),
+    ("/zones/tenant-1", &[("what", "revoke"), ("client", "app")]),
+    ("/zones/tenant-1", &[("what", "rotate"), ("version", "1")]),
+    (
+        "/zones/tenant-1",
+        &[("what", "destroy"), ("confirm", "tenant-1"), ("grace", "1")],
+    ),
+    (
+        "/zones/tenant-1",
+        &[
+            ("what", "confirm"),
+            ("confirm", "tenant-1"),
+            ("request", "1"),
+        ],
+    ),
+    ("/zones/tenant-1", &[("what", "withdraw"), ("request", "1")]),
+    ("/zones/tenant-1", &[("what", "keep")]),
+    ("/clients", &[("id", "app"), ("zones_per_day", "")]),
+    ("/clients/app", &[("what", "allow"), ("zones_per_day", "")]),
+    ("/clients/app", &[("what", "rotate"), ("version", "1")]),
+    ("/sign-out-everywhere", &[]),
+];
+
+#[test]
+fn no_form_is_taken_without_its_token_or_from_another_site_and_none_that_changes_from_a_viewer() {
+    let page = alone(&[]);
+    let (alice, vera) = (page.user("alice", "operator"), page.user("vera", "viewer"));
+    let token = |of: &harness::Browser| hidden(of.get("/").text(), "token");
+    let (own, veras) = (token(&alice), token(&vera));
+    for (path, fields) in FORMS {
+        let form = |token: &str| {
+            let own = fields.iter().map(|(name, it)| (*name, (*it).to_owned()));
+            post(
+                path,
+                &own.chain([("token", token.to_owned())]).collect::<Vec<_>>(),
+            )
+        };
+        let stolen = alice.send(form(&veras));
+        assert_eq!(stolen.status, 403, "{path}: {stolen:?}");
+        let says = "This form is of an earlier sign-in, or of another site.";
+        assert!(stolen.text().contains(says), "{path}: {}", stolen.text());
+        let elsewhere = alice.send(form(&own).header("Origin", "http://evil.example"));
+        assert_eq!(elsewhere.status, 403, "{path}: {elsewhere:?}");
+        assert!(
+            elsewhere.text().contains("a page of another site"),
+            "{path}"
+        );
+        leads_to(&form(&own).send(page.port()), "/sign-in");
+        if path != "/sign-out-everywhere" {
+            let viewer = vera.send(form(&veras));
+            assert_eq!(viewer.status, 403, "{path}: {viewer:?}");
+            assert!(viewer.text().contains("A viewer changes nothing"), "{path}");
+        }
+    }
+}
+
 #[test]
 fn a_sign_in_form_that_another_site_has_made_signs_nobody_in() {
     let page = alone(&[]);
@@ -87,6 +158,8 @@ fn every_answer_holds_the_browser_to_files_of_this_program_and_out_of_frames() {
         "/",
         "/zone-mode",
         "/settings",
+        "/zones",
+        "/clients",
         "/assets/page.js",
         "/nowhere",
         "/sign-in",

@@ -8,7 +8,14 @@ use super::*;
 #[test]
 fn whoever_is_not_signed_in_is_led_to_the_form_and_sees_nothing_else() {
     let page = alone(&[]);
-    for path in PAGES {
+    let others = [
+        "/zones/tenant-1",
+        "/zones/tenant-1/key.json",
+        "/clients/app",
+        "/clients/app/key.json",
+        "/activity/export",
+    ];
+    for path in PAGES.into_iter().chain(others) {
         let answer = Request::get(path).send(page.port());
         leads_to(&answer, "/sign-in");
         let stale = Request::get(path).header("Cookie", "pgseal=AAAA");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use daemon::Failure;
 use serde::Serialize;
 
-use super::{Ctl, Drain, Set, why};
+use super::{Ctl, Drain, Set, owners, why};
 use crate::change::{self, NotChanged};
 use crate::config::Config;
 use crate::fleet::{self, Fleet, Seen, Server};
@@ -24,6 +24,8 @@ pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
             Ctl::Status(output) => status(&fleet, output.json, config.answer_timeout.0).await,
             Ctl::Set(order) => set(&fleet, order).await,
             Ctl::Drain(order) => drain(&fleet, order).await,
+            Ctl::Zones(order) => owners::zones(&fleet, order).await,
+            Ctl::Clients(order) => owners::clients(&fleet, order).await,
             Ctl::Why(order) => why::run(&fleet, order).await,
         }
     })
@@ -129,7 +131,7 @@ async fn set(fleet: &Arc<Fleet>, order: Set) -> Result<(), Failure> {
     };
     let value = order.value.filter(|_| !order.reset);
     let changes = BTreeMap::from([(order.name, value)]);
-    let changed = change::change(fleet, number, changes)
+    let changed = change::change(fleet, number, changes, None)
         .await
         .map_err(failed)?;
     let answer = SetAnswer {

@@ -108,7 +108,7 @@ impl<'a> ModePart<'a> {
             servers: seen.iter().map(|it| row(it, number)).collect(),
             forecasts: forecasts(seen),
             number,
-            last: newest.and_then(|it| last(app, it)),
+            last: newest.and_then(last),
             undo: number
                 .and_then(|number| app.undo(number))
                 .map(|it| it.by.to_string()),
@@ -156,15 +156,10 @@ pub fn newest(seen: &[Seen]) -> Option<&SettingsView> {
     views.max_by_key(|it| it.number)
 }
 
-/// Who changed the settings last, and when: a user of this page where it was one.
-pub fn last(app: &App, view: &SettingsView) -> Option<(String, String)> {
+/// Who changed the settings last, and when, as the audit log says it.
+pub fn last(view: &SettingsView) -> Option<(String, String)> {
     let last = view.last.as_ref()?;
-    let user = view.number.and_then(|number| app.author(number));
-    let by = match user {
-        Some(user) => format!("{user}, as {}", last.by),
-        None => last.by.clone(),
-    };
-    Some((by, last.at.clone()))
+    Some((last.by.clone(), last.at.clone()))
 }
 
 fn setting(view: &SettingsView) -> Option<&SettingView> {

@@ -7,7 +7,6 @@ use super::Frame;
 use super::activity::moment;
 use super::mode::{last, newest, origin};
 use super::words::count;
-use crate::app::App;
 use crate::audit::History;
 use crate::fleet::Seen;
 
@@ -70,7 +69,7 @@ pub struct Held {
 
 impl<'a> SettingsPage<'a> {
     /// As the servers said last.
-    pub fn new(frame: Frame<'a>, app: &App, seen: &[Seen], history: Option<&History>) -> Self {
+    pub fn new(frame: Frame<'a>, seen: &[Seen], history: Option<&History>) -> Self {
         let newest = newest(seen);
         let changes = changes(history);
         let row = |setting: &SettingView| {
@@ -84,7 +83,7 @@ impl<'a> SettingsPage<'a> {
         let settings = newest.map(|it| it.settings.iter().map(row).collect());
         Self {
             number: newest.and_then(|it| it.number),
-            last: newest.and_then(|it| last(app, it)),
+            last: newest.and_then(last),
             settings: settings.unwrap_or_default(),
             is_history_known: history.is_some(),
             has_earlier: history.is_some_and(|it| it.has_more),

@@ -53,7 +53,7 @@ pub async fn settings(State(app): State<Arc<App>>, by: SignedIn) -> Response {
         tracing::warn!(%error, "the settings' history cannot be read");
     }
     let frame = frame(&by.session, "settings");
-    let shown = SettingsPage::new(frame, &app, &seen, history.ok().as_ref());
+    let shown = SettingsPage::new(frame, &seen, history.ok().as_ref());
     page(StatusCode::OK, &shown)
 }
 
@@ -114,6 +114,9 @@ pub async fn set_zone_mode(State(app): State<Arc<App>>, asked: Asked<ModeForm>) 
 
 pub async fn undo(State(app): State<Arc<App>>, asked: Asked<UndoForm>) -> Response {
     let Asked { by, form } = asked;
+    if let Err(refused) = by.operates() {
+        return refused.into_response();
+    }
     let Some(undo) = app.undo(form.number) else {
         by.session
             .notify("Nothing was undone: something else was changed since.".into());
@@ -185,7 +188,11 @@ pub async fn drain(State(app): State<Arc<App>>, asked: Asked<DrainForm>) -> Resp
     let Some(server) = known.clone().find(|it| it.address == form.server) else {
         return refusal(StatusCode::NOT_FOUND, "There is no such server.");
     };
-    let notice = match server.client.drain(form.draining).await {
+    let notice = match server
+        .client_for(Some(&by.session.name))
+        .drain(form.draining)
+        .await
+    {
         Ok(_) => {
             let (user, server) = (&by.session.name, &server.address);
             tracing::info!(%user, server, draining = form.draining, "a server was told to drain, or not to");
