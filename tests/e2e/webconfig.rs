@@ -82,10 +82,14 @@ fn leads_to<'a>(answer: &'a Response, place: &str) -> &'a Response {
     answer
 }
 
+/// The pause between two looks at something: what is waited for has the processor.
+const PAUSE: Duration = Duration::from_millis(2);
+
 /// Waits until something is so, and no longer than `limit` after `begun`.
 #[track_caller]
 fn within(limit: Duration, begun: Instant, what: &str, mut is_so: impl FnMut() -> bool) {
     while !is_so() {
         assert!(begun.elapsed() <= limit, "after {limit:?} not yet {what}");
+        std::thread::sleep(PAUSE);
     }
 }

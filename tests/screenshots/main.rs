@@ -13,7 +13,7 @@ type Picture = (&'static str, &'static str, u32, u32, bool);
 const PICTURES: [Picture; 4] = [
     ("fleet", "/", 1200, 720, false),
     ("zone-mode", "/zone-mode", 1200, 560, true),
-    ("settings", "/settings", 1200, 720, false),
+    ("activity", "/activity", 1200, 720, false),
     ("telephone", "/", 400, 860, true),
 ];
 

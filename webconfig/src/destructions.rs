@@ -180,6 +180,7 @@ mod tests {
                 User {
                     role: *role,
                     password,
+                    secret: None,
                 },
             )
         };

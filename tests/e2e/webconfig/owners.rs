@@ -4,6 +4,7 @@ mod deadlines;
 
 use harness::{Browser, Keys, Tab};
 
+use super::accessible::{axe, has_no_barrier};
 use super::*;
 
 /// A page over two servers of which the first is not there, and a store with the client `app`.
@@ -441,6 +442,7 @@ fn in_a_browser_a_zone_is_made_found_and_opened_for_a_client() {
     tab.until("document.querySelector('[role=status]')?.textContent === 'Zone tenant-1 is there.'");
     fill(&mut tab, &[("client", "app")], "button[value=grant]");
     tab.until("document.querySelector('.openers a')?.textContent === 'app'");
+    has_no_barrier(&mut tab, &axe(), "a zone");
     tab.go(&url("/zones"));
     fill(&mut tab, &[("q", "tenant")], "form[role=search] button");
     tab.until("location.search === '?q=tenant'");

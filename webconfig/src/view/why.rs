@@ -1,7 +1,7 @@
 //! Why: what a server says of a value, or of a session.
 
 use askama::Template;
-use control::{EnvelopeAnswer, OwnerAccess, SessionAccess, StepAnswer, ValueAnswer};
+use control::{EnvelopeAnswer, OnRefused, OwnerAccess, SessionAccess, StepAnswer, ValueAnswer};
 
 use super::Frame;
 use super::words::{count, number};
@@ -102,8 +102,14 @@ impl Value {
         let more = usize::try_from(answer.untold).unwrap_or(usize::MAX);
         Self {
             under: format!(
-                "As server {} has it now: zone mode {}, refused values {}.",
-                answer.server, answer.zone_mode, answer.on_refused
+                "As server {} has it now: zone mode is {}, and a refused value {}.",
+                answer.server,
+                answer.zone_mode,
+                match answer.on_refused {
+                    OnRefused::Ciphertext => "is returned as it is stored",
+                    OnRefused::Null => "is returned as NULL",
+                    OnRefused::Error => "fails its query",
+                }
             ),
             envelopes: answer.envelopes.into_iter().map(envelope).collect(),
             problem: answer.problem,
