@@ -18,7 +18,8 @@ function localTimes(root) {
   }
 }
 
-// Makes `now` like `then`, child by child.
+// Makes `now` like `then`, child by child. Both begin with the same: a page has its part without white
+// space before it, which what comes does not have either.
 function become(now, then) {
   if (now.nodeType !== then.nodeType || now.nodeName !== then.nodeName) {
     now.replaceWith(then.cloneNode(true));

@@ -249,6 +249,12 @@ fn an_operator_asks_by_the_page_of_a_value_and_of_a_session_and_is_told_no_clear
     assert!(asks("\\x00ff", "").contains("There is no envelope in it"));
     assert!(asks(&hex(&sealed[..40]), "").contains("begins at byte 0 and does not end"));
 
+    let log = link.server.process().log();
+    assert!(
+        log.contains("it was asked why values open by=\"page for alice\" values=2"),
+        "{log}"
+    );
+
     // A session: found by what its database calls it.
     let mut session = link.address().raw();
     session.start();

@@ -90,7 +90,12 @@ pub async fn ask(State(app): State<Arc<App>>, asked: Asked<ValueForm>) -> Respon
         client: filled(&form.client),
         zone: filled(&form.zone),
     });
-    let answer = match server.client.why(&question).await {
+    let answer = match server
+        .client
+        .on_behalf_of(&by.session.name)
+        .why(&question)
+        .await
+    {
         Ok(WhyAnswer::Value(answer)) => {
             let (user, server) = (&by.session.name, &server.address);
             tracing::info!(%user, server, "asked why a value opens");
