@@ -28,6 +28,8 @@ fn run(stand: &Alone, who: &Identity) {
         .args(["--generation-database", "none", "--no-color", "--no-shrink"])
         // A busy machine is slow, and nothing is wrong with that.
         .args(["--request-timeout", "60", "--suppress-health-check", "all"])
+        // A connection that it keeps is closed when it has been idle, perhaps just as it asks again.
+        .args(["--request-retries", "2"])
         .arg("--request-cert")
         .arg(&who.certificate)
         .arg("--request-cert-key")
