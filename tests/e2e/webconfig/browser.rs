@@ -81,6 +81,8 @@ fn the_seeds_examples_work_with_zones_and_without_where_the_page_switches() {
 fn a_page_that_is_left_open_says_that_its_program_is_away_and_asks_for_the_sign_in_after() {
     let mut stand = Stand::start();
     let mut tab = signed_in(&stand.page);
+    // Its script is there, too.
+    tab.until("document.readyState === 'complete'");
     stand.page.process().kill();
     tab.until("!document.getElementById('lost').hidden");
     let says = tab.eval("document.getElementById('lost').textContent");
