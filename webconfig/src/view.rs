@@ -6,6 +6,7 @@ mod clients;
 mod connectors;
 mod fleet;
 mod mode;
+mod problems;
 mod settings;
 mod spark;
 pub mod why;
@@ -17,8 +18,9 @@ use control::percent_encoded;
 
 pub use clients::{ClientPage, ClientsPage};
 pub use connectors::{ConnectorRow, connectors};
-pub use fleet::{FleetPage, FleetPart, Problem, problems};
+pub use fleet::{FleetPage, FleetPart};
 pub use mode::{ModePage, ModePart, newest};
+pub use problems::{Problem, problems};
 pub use settings::SettingsPage;
 pub use zones::{ZonePage, ZonesPage, opened_by};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::fleet::{Kind, Problem};
+use super::problems::{Kind, Problem};
 use crate::fleet::Seen;
 
 /// So many are listed; of a fleet with more, how many there are.
