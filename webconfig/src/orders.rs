@@ -1,15 +1,15 @@
 //! What can be ordered by command line.
 
+mod clients;
 mod ctl;
 mod owners;
 mod totp;
 mod user;
 mod why;
+mod zones;
 
 use clap::{Args, Subcommand};
 use daemon::Failure;
-
-use owners::{Clients, Zones};
 
 use crate::config::Config;
 use crate::users::{Role, UserName};
@@ -72,10 +72,10 @@ pub enum Ctl {
     Drain(Drain),
     /// Zones: search, show, make, who may open, rotate, destroy
     #[command(subcommand)]
-    Zones(Zones),
+    Zones(zones::Order),
     /// Clients: search, show, add, rotate
     #[command(subcommand)]
-    Clients(Clients),
+    Clients(clients::Order),
     /// Say why a value opens or stays sealed, or what a session has had opened; never what is in a value
     Why(why::Order),
 }

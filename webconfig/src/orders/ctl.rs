@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use daemon::Failure;
 use serde::Serialize;
 
-use super::{Ctl, Drain, Set, owners, why};
+use super::{Ctl, Drain, Set, clients, why, zones};
 use crate::change::{self, NotChanged};
 use crate::config::Config;
 use crate::fleet::{self, Fleet, Seen, Server};
@@ -24,8 +24,8 @@ pub fn run(order: Ctl, config: &Config) -> Result<(), Failure> {
             Ctl::Status(output) => status(&fleet, output.json, config.answer_timeout.0).await,
             Ctl::Set(order) => set(&fleet, order).await,
             Ctl::Drain(order) => drain(&fleet, order).await,
-            Ctl::Zones(order) => owners::zones(&fleet, order).await,
-            Ctl::Clients(order) => owners::clients(&fleet, order).await,
+            Ctl::Zones(order) => zones::run(&fleet, order).await,
+            Ctl::Clients(order) => clients::run(&fleet, order).await,
             Ctl::Why(order) => why::run(&fleet, order).await,
         }
     })
