@@ -1,6 +1,8 @@
 //! `POST /v1/why`: why a value opens for a client or does not, by the steps that the opener takes; and
 //! what a session has had opened. What is in a value is wiped, and told to nobody.
 
+mod told;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,14 +11,13 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use bytes::Bytes;
-use control::{
-    EnvelopeAnswer, MAX_WHY, Step, StepAnswer, ValueAnswer, Why, WhyAnswer, WhyValue, ZoneMode,
-};
+use control::{EnvelopeAnswer, MAX_WHY, Step, ValueAnswer, Why, WhyAnswer, WhyValue, ZoneMode};
 use envelope::{Candidate, ClientId, Form, KeyId, Owner, Verdict, ZoneId};
-use keystore::{KeyRecord, OpenKey, Permitted};
+use keystore::{KeyRecord, OpenKey};
 use tunnel::Identity;
 use wire::bytea::TextForm;
 
+use self::told::{Steps, list, of_mode};
 use super::admin::OnBehalfOf;
 use super::{Problem, admin, parse};
 use crate::metrics::Reason;
@@ -26,9 +27,6 @@ use crate::shared::Shared;
 
 /// Envelopes that are told of in one answer: each may take a private-key operation.
 const MAX_ENVELOPES: usize = 64;
-
-/// Clients of a zone's list that are named.
-const MAX_NAMED: usize = 5;
 
 /// Answers an admin. Nothing of it is counted as opened.
 pub async fn why(
@@ -286,65 +284,6 @@ impl Question {
     }
 }
 
-/// What was found so far.
-#[derive(Default)]
-struct Steps(Vec<StepAnswer>);
-
-impl Steps {
-    fn add(&mut self, step: Step, holds: Option<bool>, says: String) {
-        self.0.push(StepAnswer { step, holds, says });
-    }
-
-    /// All of them: those that were not come to are not looked at.
-    fn finish(mut self) -> Vec<StepAnswer> {
-        let all = [
-            Step::Key,
-            Step::ZoneMode,
-            Step::Permission,
-            Step::Tag,
-            Step::Usable,
-            Step::Authentic,
-        ];
-        for step in all.into_iter().skip(self.0.len()) {
-            let says = match step {
-                Step::Authentic => "Not tried: a private key is used only where all else holds.",
-                _ => "Not looked at.",
-            };
-            self.add(step, None, says.into());
-        }
-        self.0
-    }
-}
-
-fn of_mode(mode: ZoneMode, opens: bool) -> String {
-    let kinds = match mode {
-        ZoneMode::Off => "values sealed to a client",
-        ZoneMode::On => "values sealed to a zone",
-        ZoneMode::Mixed => "both kinds of values",
-    };
-    match opens {
-        true => format!("Zone mode is {mode} here, which opens {kinds}."),
-        false => format!("Zone mode is {mode} here, which opens {kinds} alone."),
-    }
-}
-
-/// Who may open for a zone.
-fn list(clients: &Permitted) -> String {
-    let Permitted::Only(clients) = clients else {
-        return "every client".into();
-    };
-    let named: Vec<_> = clients
-        .iter()
-        .take(MAX_NAMED)
-        .map(ToString::to_string)
-        .collect();
-    match (named.as_slice(), clients.len().saturating_sub(MAX_NAMED)) {
-        ([], _) => "nobody".into(),
-        (named, 0) => named.join(", "),
-        (named, more) => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
 /// The keys as the store lists them; those that it cannot tell of now are left out.
 async fn records(shared: &Shared, ids: Vec<KeyId>) -> HashMap<KeyId, KeyRecord> {
     let asked = shared.keys.ask_promptly(move |store| {
@@ -390,16 +329,5 @@ mod tests {
         }
         assert!(bytes(&"ab".repeat(MAX_WHY)).is_ok());
         assert!(bytes(&"ab".repeat(MAX_WHY + 1)).is_err());
-    }
-
-    #[test]
-    fn a_long_list_of_clients_is_told_in_part() {
-        let only =
-            |ids: &[&str]| Permitted::Only(ids.iter().map(|id| id.parse().unwrap()).collect());
-        assert_eq!(list(&Permitted::All), "every client");
-        assert_eq!(list(&only(&[])), "nobody");
-        assert_eq!(list(&only(&["a", "b"])), "a, b");
-        let seven = only(&["a", "b", "c", "d", "e", "f", "g"]);
-        assert_eq!(list(&seven), "a, b, c, d, e and 2 more");
     }
 }
