@@ -70,10 +70,15 @@ fn every_path_that_is_named_is_in_the_document_and_routes_are_made_from_it_alone
     let missing: Vec<_> = named.clone().filter(|path| !told.contains(*path)).collect();
     assert!(named.count() >= 10 && missing.is_empty(), "{missing:?}");
     let mut sources = vec![read("server/src/control.rs")];
-    for folder in ["server/src/control", "server/src/control/owners"] {
-        let files = fs::read_dir(root().join(folder)).unwrap();
-        let files = files.map(|file| file.unwrap().path());
-        sources.extend(files.filter_map(|file| fs::read_to_string(file).ok()));
+    let mut folders = vec![root().join("server/src/control")];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(folder).unwrap() {
+            let file = file.unwrap().path();
+            match file.is_dir() {
+                true => folders.push(file),
+                false => sources.push(fs::read_to_string(file).unwrap()),
+            }
+        }
     }
     let routes = sources.iter().map(|it| it.matches(".route(").count());
     assert_eq!(

@@ -1,6 +1,10 @@
 //! What happened, in a sentence: an entry of the audit log in words.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
+
+use crate::view::words::period;
 
 /// All that can have happened, as the log names it.
 pub const EVENTS: [&str; 23] = [
@@ -73,9 +77,9 @@ pub fn told(what: &Map<String, Value>) -> String {
             owner("owner")
         ),
         "destruction-ordered" => format!(
-            "{} is to be destroyed after {} s.",
+            "{} is to be destroyed when servers have run for {}.",
             subject("zone"),
-            text("grace_seconds")
+            grace(what)
         ),
         "destruction-cancelled" => format!("{} is kept after all.", subject("zone")),
         "zone-destroyed" => format!("{} was destroyed, with all its keys.", subject("zone")),
@@ -116,6 +120,14 @@ pub fn told(what: &Map<String, Value>) -> String {
             format!("{}: {}", event.replace('-', " "), fields.join(", "))
         }
     }
+}
+
+fn grace(what: &Map<String, Value>) -> String {
+    let seconds = what.get("grace_seconds").and_then(Value::as_u64);
+    seconds.map_or_else(
+        || "its grace".into(),
+        |seconds| period(Duration::from_secs(seconds)),
+    )
 }
 
 /// `zone/tenant-1` as `zone tenant-1`, and `*` for every client.
@@ -203,6 +215,10 @@ mod tests {
             (
                 json!({"event": "grant-removed", "zone": "zone/tenant-1", "client": "*"}),
                 "Nobody may open for zone tenant-1 any more.",
+            ),
+            (
+                json!({"event": "destruction-ordered", "zone": "zone/tenant-1", "grace_seconds": 604_800}),
+                "Zone tenant-1 is to be destroyed when servers have run for 7 d 0 h.",
             ),
             (
                 json!({"event": "certificate-revoked", "serial": "0a", "identity": null, "expires": null, "reason": "lost"}),
