@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use control::{Client, ClientError, SettingsView};
 use tokio::sync::Semaphore;
 
+use crate::asking::{self, NotDone};
 use crate::audit::Audit;
 use crate::change::{self, Changed, Changes, NotChanged};
 use crate::codes::Codes;
 use crate::destructions::Destructions;
 use crate::fleet::Fleet;
-use crate::owners::{self, NotDone};
 use crate::sessions::Sessions;
 use crate::throttle::Throttle;
 use crate::users::{UserName, UsersFile};
@@ -125,7 +125,7 @@ impl App {
         let app = self.clone();
         let made = tokio::spawn(async move {
             let _changing = app.changing.begin();
-            owners::change(&app.fleet, Some(&user), ask).await
+            asking::change(&app.fleet, Some(&user), ask).await
         });
         made.await.unwrap_or(Err(NotDone::Interrupted))
     }

@@ -4,8 +4,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use control::{AuditEntry, AuditMark, AuditPage, AuditQuery, Client, ClientError};
+use control::{AuditEntry, AuditMark, AuditPage, AuditQuery};
 
+use crate::asking::{NotDone, look};
 use crate::fleet::Fleet;
 
 /// How long entries are looked for, for one page.
@@ -98,10 +99,10 @@ impl Audit {
         });
     }
 
-    async fn verify_on(&self, fleet: &Fleet) -> Result<(), ClientError> {
+    async fn verify_on(&self, fleet: &Fleet) -> Result<(), NotDone> {
         loop {
             let from = self.lock().to.clone();
-            let part = first(fleet, |client| {
+            let part = look(fleet, |client| {
                 let from = from.clone();
                 async move { client.verify_audit(&from).await }
             })
@@ -133,7 +134,7 @@ impl Audit {
 
     /// The changes of settings, the newest first, for settings of this number. Those that are remembered
     /// are not read again.
-    pub async fn history(&self, fleet: &Fleet, number: u64) -> Result<History, ClientError> {
+    pub async fn history(&self, fleet: &Fleet, number: u64) -> Result<History, NotDone> {
         let mut history = self.lock_history().clone();
         if history.number == number {
             return Ok(history);
@@ -177,7 +178,7 @@ impl Audit {
 
 /// A page of entries. Servers look for a while in each answer; here that is done until enough was
 /// found, or it has taken long.
-pub async fn find(fleet: &Fleet, mut query: AuditQuery) -> Result<AuditPage, ClientError> {
+pub async fn find(fleet: &Fleet, mut query: AuditQuery) -> Result<AuditPage, NotDone> {
     let (begun, wanted) = (Instant::now(), query.limit);
     let mut page = read(fleet, &query).await?;
     while let Some(next) = page.next.filter(|_| begun.elapsed() < PATIENCE) {
@@ -200,27 +201,10 @@ pub async fn find(fleet: &Fleet, mut query: AuditQuery) -> Result<AuditPage, Cli
 }
 
 /// One answer.
-pub async fn read(fleet: &Fleet, query: &AuditQuery) -> Result<AuditPage, ClientError> {
-    first(fleet, |client| {
+pub async fn read(fleet: &Fleet, query: &AuditQuery) -> Result<AuditPage, NotDone> {
+    look(fleet, |client| {
         let query = query.clone();
         async move { client.audit(&query).await }
     })
     .await
-}
-
-/// Asks the servers that are heard one after the other, then the others: they share a store.
-async fn first<T, F: Future<Output = Result<T, ClientError>>>(
-    fleet: &Fleet,
-    ask: impl Fn(Client) -> F,
-) -> Result<T, ClientError> {
-    let mut servers: Vec<_> = fleet.servers.iter().collect();
-    servers.sort_by_key(|server| !server.is_heard());
-    let mut last = None;
-    for server in servers {
-        match ask(server.client.clone()).await {
-            Err(error) => last = Some(error),
-            answer => return answer,
-        }
-    }
-    Err(last.expect("a fleet has a server"))
 }

@@ -176,13 +176,6 @@ impl Server {
         self.wake.notify_one();
     }
 
-    /// Whether it is heard now.
-    #[must_use]
-    pub fn is_heard(&self) -> bool {
-        let known = self.lock();
-        known.heard.is_some() && known.silent.is_none()
-    }
-
     async fn ask_settings(&self) -> Result<(), ClientError> {
         let settings = self.client.settings().await?;
         let mut known = self.lock();

@@ -2,10 +2,11 @@
 //! line. It stands over the servers' control API with an admin's certificate, and never sees a key.
 //!
 //! `fleet` is what is known of the servers, `audit` of their store's log, `change` how their settings are
-//! changed, `owners` how they are asked of clients and zones, `web` who may see and change that in a
+//! changed, `asking` how one of them is asked of what they share, `web` who may see and change that in a
 //! browser, `view` how it is shown, and `orders` the command line.
 
 mod app;
+mod asking;
 mod audit;
 mod change;
 mod codes;
@@ -14,7 +15,6 @@ mod destructions;
 mod fleet;
 mod listen;
 mod orders;
-mod owners;
 mod password;
 mod sessions;
 mod throttle;

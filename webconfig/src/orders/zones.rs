@@ -7,8 +7,8 @@ use daemon::Failure;
 use super::Output;
 use super::ctl::print_json;
 use super::owners::{List, One, Rotate, failed, show, tell_more};
+use crate::asking::{change, look};
 use crate::fleet::Fleet;
-use crate::owners::{change, look};
 use crate::view::opened_by;
 
 /// Zones.

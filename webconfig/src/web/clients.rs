@@ -14,7 +14,7 @@ use super::owners::{Looked, key_file, looked, named, no_page, not_done, told};
 use super::pages::frame;
 use super::{page, refusal};
 use crate::app::App;
-use crate::owners::{self, NotDone};
+use crate::asking::{self, NotDone};
 use crate::view::{ClientPage, ClientsPage, Search};
 
 pub async fn list(
@@ -35,7 +35,7 @@ pub async fn list(
         let query = query.clone();
         async move { client.clients(&query).await }
     };
-    let (clients, next, problem) = match owners::look(&app.fleet, ask).await {
+    let (clients, next, problem) = match asking::look(&app.fleet, ask).await {
         Ok(found) => (found.clients, found.next, None),
         Err(error) => (Vec::new(), None, Some(error.to_string())),
     };
@@ -205,5 +205,5 @@ async fn find(app: &App, id: &str) -> Result<ClientDetail, NotDone> {
         let id = id.to_owned();
         async move { client.client(&id).await }
     };
-    owners::look(&app.fleet, ask).await
+    asking::look(&app.fleet, ask).await
 }

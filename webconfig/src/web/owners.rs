@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::guard::SignedIn;
 use super::{Refusal, refusal};
-use crate::owners::NotDone;
+use crate::asking::NotDone;
 
 /// The longest id, in bytes.
 const MAX_ID: usize = 128;

@@ -15,8 +15,8 @@ use super::owners::{Looked, key_file, looked, named, no_page, not_done, told};
 use super::pages::frame;
 use super::{Refusal, page, refusal};
 use crate::app::App;
+use crate::asking::{self, NotDone};
 use crate::destructions::takes_two;
-use crate::owners::{self, NotDone};
 use crate::users::{UserName, Users};
 use crate::view::{Search, ZonePage, ZonesPage};
 
@@ -41,7 +41,7 @@ pub async fn list(
         let query = query.clone();
         async move { client.zones(&query).await }
     };
-    let (zones, next, problem) = match owners::look(&app.fleet, ask).await {
+    let (zones, next, problem) = match asking::look(&app.fleet, ask).await {
         Ok(found) => (found.zones, found.next, None),
         Err(error) => (Vec::new(), None, Some(error.to_string())),
     };
@@ -338,7 +338,7 @@ async fn find(app: &App, id: &str) -> Result<ZoneDetail, NotDone> {
         let id = id.to_owned();
         async move { client.zone(&id).await }
     };
-    owners::look(&app.fleet, ask).await
+    asking::look(&app.fleet, ask).await
 }
 
 fn users(app: &App) -> Result<Arc<Users>, Refusal> {

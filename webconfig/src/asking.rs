@@ -1,5 +1,4 @@
-//! Clients and zones: the servers share a store, so one of them is asked, and the next one where it is
-//! silent.
+//! Asking servers of what they share, their store: one of them, and the next one where it is silent.
 
 use control::{Client, ClientError};
 
