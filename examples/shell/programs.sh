@@ -14,8 +14,8 @@ forget_environment() {
     export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 }
 
-# What is built of them.
-packages=(pgseal-{server,connector,keymaker,examples})
+# What is built of them: the same everywhere, for other sets have dependencies with other features.
+packages=(pgseal-{server,connector,keymaker,webconfig,examples})
 
 # build_all: pgseal, and Python's side of the examples.
 build_all() {

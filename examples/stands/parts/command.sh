@@ -55,7 +55,6 @@ prepare() {
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"
     detail "$("$postgres/postgres" --version), $(/usr/sbin/haproxy -v | head -n1)"
-    packages+=(pgseal-webconfig)
     build_all
 }
 
