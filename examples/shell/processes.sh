@@ -115,11 +115,12 @@ send() {
     fi
 }
 
-# alive NAME: whether it runs. The time of its start tells it from a later process of that number.
+# alive NAME: whether it runs. The time of its start tells it from a later process of that number; it
+# has none if it ended before that could be noted.
 alive() {
     local process start
     [[ -e $work/run/$1 ]] && read -r process start <"$work/run/$1" &&
-        [[ $(born "$process") == "$start" ]]
+        [[ -n $start && $(born "$process") == "$start" ]]
 }
 
 # listening PORT: whether somebody accepts connections there.

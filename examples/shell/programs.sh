@@ -14,11 +14,13 @@ forget_environment() {
     export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 }
 
+# What is built of them: the same everywhere, for other sets have dependencies with other features.
+packages=(pgseal-{server,connector,keymaker,webconfig,examples})
+
 # build_all: pgseal, and Python's side of the examples.
 build_all() {
     step "Build pgseal, in release mode"
-    complete build cargo build --release --locked --target-dir "$target" --package pgseal-server \
-        --package pgseal-connector --package pgseal-keymaker --package pgseal-examples
+    complete build cargo build --release --locked --target-dir "$target" "${packages[@]/#/--package=}"
     detail "$(grep -c '^ *Compiling' "$work/log/build.log" || true) packages compiled"
 
     step "Install the Python package and examples' requirements"

@@ -24,6 +24,7 @@ namespace with a name, a user and a directory. Debian's PostgreSQL and HAProxy, 
                          wrong-tag     a zone's value is read with another zone's tag
                          past-pgseal   what RO reads is read straight from the replica
                          unsealed      the application forgets to seal
+                         viewer        the page's account may look, and change nothing
                          checks-lie    HAProxy hears of each database what the other one is
                          no-promotion  the primary is lost, and no replica becomes one
   --help               print this
@@ -47,6 +48,7 @@ declare -A sabotages=(
     [wrong-tag]=$opens_with_its_tag
     [past-pgseal]=$opens_through_ro
     [unsealed]=$sealed_in_databases
+    [viewer]=$switched_in_page
     [checks-lie]="haproxy:5432 leads to the primary, haproxy:5433 to the replica"
     [no-promotion]="the primary is lost: none fails"
 )
@@ -69,6 +71,7 @@ start_stand() {
     add_host pgsql-slave postgres
     add_host haproxy $((first_user + 1))
     add_host pgseal-server $((first_user + 2))
+    add_host pgseal-webconfig $((first_user + 3))
     add_host python-example root pgseal-connector
     names_resolve
     start_databases
@@ -83,6 +86,7 @@ start_stand() {
     start_server pgseal-server 9090
     start_connector pgseal-connector 9191
     detail "pgseal-connector:9494 RW, :9495 RO; its stats page http://127.0.0.1:9191/ on python-example"
+    start_page
 }
 
 # make_keys: a store that is the server's alone.
@@ -93,6 +97,7 @@ make_keys() {
     keymaker init
     keymaker client add app --create-zones
     keymaker cert client app --out-dir "$work/certs"
+    keymaker cert admin webconfig --out-dir "$work/certs"
     keymaker cert server pgseal-server --out-dir "$work/certs"
     install_on pgseal-server "$work"/keys/{store.db,master.key}
     unset PGSEAL_STORE PGSEAL_MASTER_KEY_FILE PGSEAL_CA_DIR PGSEAL_CA_PASSPHRASE_FILE
@@ -120,13 +125,17 @@ say_what_to_try() {
     local try="bash examples/stands/one-server.sh"
     cat <<EOF
 
-It is left running, $variant. To try:
+It is left running, $variant. The web page, as user test with password test:
+
+  $(page_address)    its CA: ${work#"$PWD/"}/keys/page/page-ca.crt
+  https://localhost:8000/    from elsewhere, after: ssh -L 8000:$(address_of pgseal-webconfig):8000 $HOSTNAME
+
+To try:
 
   $try exec python-example psql 'postgres://postgres:test@localhost:9494/postgres?sslmode=disable'
   $try exec python-example python example_without_zone.py --data="some data #1"
   $try exec python-example python example_without_zone.py --port=9495 --print
-  $try exec pgseal-server pgseal-keymaker setting set zone_mode on
-  $try exec python-example python example_with_zone.py --data="some data"
+  $try exec python-example python example_with_zone.py --data="some data"    # zone mode on: in the page
   $try exec python-example curl -s http://127.0.0.1:9191/v1/sessions
 
   # past pgseal: sealed

@@ -26,6 +26,7 @@ HAProxy and etcd, no containers.
                          wrong-tag     a zone's value is read with another zone's tag
                          past-pgseal   what RO reads is read straight from the replica
                          unsealed      the application forgets to seal
+                         viewer        the page's account may look, and change nothing
                          checks-lie    HAProxy hears of each server what the other one is
                          no-spare      connectors know one server each
   --help               print this
@@ -49,6 +50,7 @@ declare -A sabotages=(
     [wrong-tag]=$opens_with_its_tag
     [past-pgseal]=$opens_through_ro
     [unsealed]=$sealed_in_databases
+    [viewer]=$switched_in_page
     [checks-lie]=$leads_there
     [no-spare]="a server is lost: none fails"
 )
@@ -61,7 +63,6 @@ connectors=(pgseal-connector-rw pgseal-connector-ro)
 
 needs() {
     need etcd-server "the store of both servers (a service of its own is left alone)" test -x /usr/bin/etcd
-    need openssl "etcd's certificates" command -v openssl
 }
 
 start_stand() {
@@ -73,6 +74,7 @@ start_stand() {
     add_host haproxy $((first_user + 2))
     add_host pgseal-server-m $((first_user + 3))
     add_host pgseal-server-s $((first_user + 4))
+    add_host pgseal-webconfig $((first_user + 5))
     add_host python-example root pgseal-connector-rw pgseal-connector-ro
     names_resolve
     start_databases
@@ -93,6 +95,7 @@ start_stand() {
     start_connector pgseal-connector-rw 9191
     start_connector pgseal-connector-ro 9192
     detail "pgseal-connector-rw:9494, pgseal-connector-ro:9495; stats pages at 9191, 9192 on python-example"
+    start_page
 }
 
 # make_keys: a store in etcd, to which every server has a certificate and a master key of its own.
@@ -107,6 +110,7 @@ make_keys() {
     keymaker init
     keymaker client add app --create-zones
     keymaker cert client app --out-dir "$work/certs"
+    keymaker cert admin webconfig --out-dir "$work/certs"
     for server in "${servers[@]}"; do
         keymaker cert server "$server" --out-dir "$work/certs"
         install_on "$server" "$work/keys/master.key" "$etcd"/{etcd-ca.crt,etcd-client.crt,etcd-client.key}
@@ -143,13 +147,17 @@ say_what_to_try() {
     local try="bash examples/stands/two-servers.sh"
     cat <<EOF
 
-It is left running, $variant. To try:
+It is left running, $variant. The web page, as user test with password test:
+
+  $(page_address)    its CA: ${work#"$PWD/"}/keys/page/page-ca.crt
+  https://localhost:8000/    from elsewhere, after: ssh -L 8000:$(address_of pgseal-webconfig):8000 $HOSTNAME
+
+To try:
 
   $try exec python-example psql 'postgres://postgres:test@localhost:9494/postgres?sslmode=disable'
   $try exec python-example python example_without_zone.py --data="some data #1"
   $try exec python-example python example_without_zone.py --host=pgseal-connector-ro --port=9495 --print
-  $try exec pgseal-server-m pgseal-keymaker setting set zone_mode on
-  $try exec python-example python example_with_zone.py --data="some data"
+  $try exec python-example python example_with_zone.py --data="some data"    # zone mode on: in the page
   $try exec python-example curl -s http://127.0.0.1:9192/v1/sessions
 
   # past pgseal: sealed

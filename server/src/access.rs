@@ -5,7 +5,7 @@ mod export;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use control::{OwnerAccess, SessionAccess};
 use envelope::{ClientId, Owner};
@@ -180,6 +180,8 @@ pub struct Access {
 struct Counted {
     client: ClientId,
     began: Timestamp,
+    /// What its database calls it.
+    process: OnceLock<u32>,
     ledger: Ledger,
 }
 
@@ -208,6 +210,7 @@ impl Access {
         let counted = Arc::new(Counted {
             client: client.clone(),
             began: Timestamp::now(),
+            process: OnceLock::new(),
             ledger: Ledger::new(SESSION_OWNERS),
         });
         self.sessions().insert(number, counted.clone());
@@ -236,19 +239,18 @@ impl Access {
             .filter(|(_, session)| of.is_none_or(|client| *client == session.client))
             .map(|(number, session)| (*number, session.clone()))
             .collect();
-        let access = |(number, session): (u64, Arc<Counted>)| SessionAccess {
-            session: number,
-            client: session.client.to_string(),
-            began: session.began.to_string(),
-            owners: match of {
-                Some(client) => session.ledger.read_as(client),
-                None => session.ledger.read(|_| true),
-            },
-        };
+        let access = |(number, session): (u64, Arc<Counted>)| session.access(number, of);
         let mut list: Vec<_> = sessions.into_iter().map(access).collect();
         list.retain(|session| !session.owners.is_empty());
         list.sort_by_key(|session| session.session);
         list.split_off(list.len().saturating_sub(LISTED))
+    }
+
+    /// The session of this number, if it still runs.
+    #[must_use]
+    pub fn session(&self, number: u64) -> Option<SessionAccess> {
+        let session = self.sessions().get(&number).cloned()?;
+        Some(session.access(number, None))
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<u64, Arc<Counted>>> {
@@ -256,7 +258,28 @@ impl Access {
     }
 }
 
+impl Counted {
+    /// What of it a client may know, or anybody.
+    fn access(&self, number: u64, of: Option<&ClientId>) -> SessionAccess {
+        SessionAccess {
+            session: number,
+            process: self.process.get().copied(),
+            client: self.client.to_string(),
+            began: self.began.to_string(),
+            owners: match of {
+                Some(client) => self.ledger.read_as(client),
+                None => self.ledger.read(|_| true),
+            },
+        }
+    }
+}
+
 impl Counting {
+    /// Takes note of what the session's database calls it; it does so once.
+    pub fn is_process(&self, process: u32) {
+        let _ = self.counted.process.set(process);
+    }
+
     /// Adds what a row has come to.
     pub fn add(&self, tallied: &Tallied) {
         if tallied.0.is_empty() {

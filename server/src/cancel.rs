@@ -89,6 +89,17 @@ impl Cancels {
             .collect()
     }
 
+    /// How many each client has.
+    #[must_use]
+    pub fn by_client(&self) -> HashMap<ClientId, u64> {
+        let sessions = self.lock();
+        let mut count = HashMap::new();
+        for entry in sessions.values().flatten() {
+            *count.entry(entry.session.client.clone()).or_default() += 1;
+        }
+        count
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Vec<Arc<Entry>>>> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }

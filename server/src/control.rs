@@ -1,8 +1,13 @@
 //! The control API, answered to whoever the certificate says is asking.
 
+mod admin;
+mod api;
+mod audit;
 mod drain;
+mod owners;
 mod sessions;
 mod settings;
+mod why;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,16 +15,13 @@ use std::time::Instant;
 use axum::body::Body;
 use axum::extract::rejection::{BytesRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::{Extension, Json, Router};
+use axum::{Extension, Json, Router, middleware};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use control::{
-    ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest, path,
-};
+use control::{ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest};
 use envelope::{ClientId, Owner, ZoneId};
 use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
@@ -29,7 +31,7 @@ use tokio_rustls::server::TlsStream;
 use tunnel::{Identity, Role, Standing};
 
 use crate::keys::KeysError;
-use crate::listen::ListenerNumber;
+use crate::listen::{ListenerNumber, PeerAddress};
 use crate::shared::Shared;
 use crate::standing;
 use crate::watch;
@@ -40,26 +42,19 @@ const MAX_BODY: usize = 64 << 10;
 /// Answers requests on one connection until it ends.
 pub async fn serve(
     stream: TlsStream<TcpStream>,
-    identity: Identity,
+    (identity, address): (Identity, PeerAddress),
     listener: ListenerNumber,
     shared: Arc<Shared>,
 ) {
-    let router = router(shared).layer(Extension(identity));
+    let router = router(shared)
+        .layer(Extension(identity))
+        .layer(Extension(address));
     daemon::serve_http_connection(stream, router.layer(Extension(listener))).await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route(path::STATUS, get(status))
-        .route(path::WATCH, get(watch))
-        .route(path::CLIENT, get(client))
-        .route(path::ZONES, post(new_zone))
-        .route(&format!("{}/{{id}}", path::ZONES), get(zone))
-        .route(path::GET_NEW_ZONE, get(get_new_zone))
-        .route(path::DRAIN, post(drain::drain))
-        .route(path::SESSIONS, get(sessions::show))
-        .route(path::CANCEL, post(sessions::cancel))
-        .route(path::SETTINGS, get(settings::show).post(settings::change))
+    api::api()
+        .router
         .fallback(|| async { Problem(StatusCode::NOT_FOUND, "there is no such path".into()) })
         .method_not_allowed_fallback(|| async {
             Problem(
@@ -67,12 +62,13 @@ fn router(shared: Arc<Shared>) -> Router {
                 "this path takes another method".into(),
             )
         })
+        .layer(middleware::from_fn(admin::on_behalf_of))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(shared)
 }
 
 /// Any answer but a success.
-struct Problem(StatusCode, String);
+pub struct Problem(StatusCode, String);
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
@@ -137,6 +133,7 @@ async fn status(
         on_refused: policy.on_refused,
         sessions: shared.sessions.count() as u64,
         values: shared.metrics.values(),
+        by_zone_mode: Some(shared.metrics.prospects.by_mode()),
         store_revision: revision.count(),
         master_key: opened.store.master_key_id().to_string(),
         master_key_outdated: opened.store.master_key_is_outdated(),
@@ -153,12 +150,16 @@ async fn status(
         standing: standing::now(&shared, listener.0),
         owners: shared.access.owners(of.as_ref()),
         access: shared.access.sessions_of(of.as_ref()),
+        connectors: (identity.role == Role::Admin).then(|| shared.connectors.view(&shared.cancels)),
     }))
 }
 
 async fn watch(
     State(shared): State<Arc<Shared>>,
+    Extension(identity): Extension<Identity>,
+    Extension(PeerAddress(address)): Extension<PeerAddress>,
     Extension(listener): Extension<ListenerNumber>,
+    headers: HeaderMap,
 ) -> Response {
     let (lines, body) = Channel::new(1);
     // A connection is of a listener that there is.
@@ -167,7 +168,16 @@ async fn watch(
         .get(listener.0)
         .or(shared.standings.first());
     let standing = standing.expect("there is a listener").subscribe();
-    tokio::spawn(watch::tell(shared.revoked.clone(), standing, lines));
+    let program = headers.get(header::USER_AGENT);
+    let program = program.and_then(|it| it.to_str().ok());
+    let registered = caller(&identity)
+        .ok()
+        .map(|client| shared.connectors.register(client, address, program));
+    let telling = watch::tell(shared.revoked.clone(), standing, lines);
+    tokio::spawn(async move {
+        telling.await;
+        drop(registered);
+    });
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];
     (headers, Body::new(body)).into_response()
 }
@@ -219,12 +229,12 @@ async fn zone(
             "there is no such zone, or it is not yours".into(),
         )
     };
-    let Path(id) = id.map_err(|_| unknown())?;
-    let id: ZoneId = id.parse().map_err(|_| unknown())?;
     let caller = match identity.role {
         Role::Admin => None,
         _ => Some(caller(&identity)?),
     };
+    let Path(id) = id.map_err(|_| unknown())?;
+    let id: ZoneId = id.parse().map_err(|_| unknown())?;
     let asked = id.clone();
     let zone = shared
         .keys

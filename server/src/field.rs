@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::shape::{Kind, Shape};
 
 /// How an envelope begins, in the three ways a `bytea` is written.
-const IN_BINARY: &[u8] = b"\xf5pgs\x01";
+pub const IN_BINARY: &[u8] = b"\xf5pgs\x01";
 const IN_HEX: &[u8] = b"f570677301";
 const IN_ESCAPE: &[u8] = b"\\365pgs\\001";
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use control::UserName;
 use daemon::Shutdown;
 use envelope::{ClientId, KeyId};
 use keystore::{KeyCache, Place, Revision, Store};
@@ -103,10 +104,14 @@ impl Keys {
         format!("client {client} through {}", self.by)
     }
 
-    /// In whose name an admin's change is made through this server.
+    /// In whose name an admin's change is made through this server, and for which user, if it says.
+    /// Neither name holds a space.
     #[must_use]
-    pub fn author_admin(&self, admin: &str) -> String {
-        format!("admin {admin} through {}", self.by)
+    pub fn author_admin(&self, admin: &str, user: Option<&UserName>) -> String {
+        match user {
+            Some(user) => format!("admin {admin} for {user} through {}", self.by),
+            None => format!("admin {admin} through {}", self.by),
+        }
     }
 
     /// Asks the store, which may take a disk's time.

@@ -4,6 +4,7 @@
 mod peer;
 mod proxied;
 
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,10 @@ impl From<Network> for Source {
 /// One of `listen`, the first being 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListenerNumber(pub usize);
+
+/// Where a peer comes from: what a balancer's header says, where one is to say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
 
 /// Takes connections until dropped.
 pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Shared>) {
@@ -100,9 +105,9 @@ async fn serve_one(
                 tracing::debug!(%error, "a cancel request's connection broke off");
             }
         }
-        Ok(Peer::Control(stream, peer)) => {
+        Ok(Peer::Control(stream, peer, address)) => {
             drop(place);
-            Box::pin(control(*stream, peer, number, shared)).await;
+            Box::pin(control(*stream, (peer, address), number, shared)).await;
         }
         Err(Turned::Probe) => {}
         Err(turned @ Turned::TooSlow) => {
@@ -119,14 +124,14 @@ async fn serve_one(
 /// The control API, for as long as its peer may use it.
 async fn control(
     stream: TlsStream<TcpStream>,
-    peer: PeerCertificate,
+    (peer, address): (PeerCertificate, PeerAddress),
     number: ListenerNumber,
     shared: Arc<Shared>,
 ) {
     let place = shared.controlling.enter(peer.identity.clone());
     let revoked = shared.revoked.clone();
     tokio::select! {
-        () = control::serve(stream, peer.identity, number, shared.clone()) => {}
+        () = control::serve(stream, (peer.identity, address), number, shared.clone()) => {}
         () = revoked.revoked(&peer.serial) => {
             tracing::info!("the peer's certificate was revoked: its connection is closed");
         }

@@ -16,6 +16,7 @@ use tunnel::{Certificates, unix_seconds};
 use crate::access::{Access, ByOwner};
 use crate::databases::Node;
 use crate::monitor::OfDatabases;
+use crate::prospects::Prospects;
 
 /// Why an envelope was refused. For the log and the metrics; the session is never told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -168,6 +169,8 @@ pub struct Metrics {
     pub cancels: Counter,
     /// Those that found none here.
     pub cancels_unknown: Counter,
+    /// What each zone mode would make of values; for the status alone.
+    pub prospects: Prospects,
     refused: Family<RefusedLabels, Counter>,
 }
 
@@ -192,6 +195,7 @@ impl Metrics {
             long_rows_passed: Counter::default(),
             cancels: Counter::default(),
             cancels_unknown: Counter::default(),
+            prospects: Prospects::default(),
             refused: Family::default(),
         };
         metrics.register(opened)

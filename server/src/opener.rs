@@ -1,12 +1,15 @@
 //! One row in, one row out: the steps by which a sealed value opens, or is refused.
 //!
 //! Pure: it takes bytes and what is known of the session, and looks keys up in memory only. A key
-//! that is not there is named to the caller, who fetches it and comes again.
+//! that is not there is named to the caller, who fetches it and comes again. The steps that cost no
+//! private key are in `steps`.
+
+pub mod steps;
 
 use bytes::BytesMut;
 use control::{OnRefused, ZoneMode};
 use envelope::{Candidate, ClientId, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict};
-use keystore::{KeyCache, OpenKey, Use};
+use keystore::{KeyCache, OpenKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use wire::row::{Fields, RowTooLong, RowWriter};
@@ -15,6 +18,7 @@ use zeroize::Zeroizing;
 use crate::access::{Counting, Tallied};
 use crate::field::{self, Earlier, Opened};
 use crate::metrics::{Metrics, Reason};
+use crate::prospects::Prospect;
 use crate::refusals::RefusalLog;
 use crate::shape::Shape;
 
@@ -84,6 +88,17 @@ pub struct Fetched {
     pub unread: bool,
 }
 
+impl Fetched {
+    /// Why a key that was asked for is not here.
+    #[must_use]
+    pub fn missing(&self) -> Reason {
+        match self.unread {
+            true => Reason::StoreSilent,
+            false => Reason::UnknownKey,
+        }
+    }
+}
+
 /// Opens rows for one session.
 pub struct Opener<'a> {
     /// Whose session it is.
@@ -106,6 +121,9 @@ struct Tally<'a> {
     operations: u32,
     opened_client: u64,
     opened_zone: u64,
+    /// Refused for zone mode alone, as far as is known without their keys.
+    withheld_client: u64,
+    withheld_zone: u64,
     refused: Vec<Reason>,
     by_owner: Tallied,
 }
@@ -119,6 +137,8 @@ impl<'a> Tally<'a> {
             operations: 0,
             opened_client: 0,
             opened_zone: 0,
+            withheld_client: 0,
+            withheld_zone: 0,
             refused: Vec::new(),
             by_owner: Tallied::default(),
         }
@@ -127,10 +147,7 @@ impl<'a> Tally<'a> {
     /// A key that is in neither place is either fetched first, or unknown.
     fn without_key(&mut self, id: KeyId) -> Reason {
         if self.fetched.asked.contains(&id) {
-            return match self.fetched.unread {
-                true => Reason::StoreSilent,
-                false => Reason::UnknownKey,
-            };
+            return self.fetched.missing();
         }
         if self.fetched.asked.len() + self.missing.len() >= MAX_FETCHED {
             return Reason::Untried;
@@ -219,10 +236,7 @@ impl Opener<'_> {
         tally: &mut Tally<'_>,
     ) -> Result<Arc<OpenKey>, Reason> {
         // Of a suite and flags that are known, that is.
-        candidate
-            .envelope
-            .schedule_id()
-            .map_err(|_| Reason::Unsupported)?;
+        steps::schedule_id(&candidate.envelope)?;
         let id = candidate.envelope.key_id();
         let fetched = tally.fetched.keys.get(&id).cloned();
         fetched
@@ -240,29 +254,20 @@ impl Opener<'_> {
         tally: &mut Tally<'_>,
     ) -> Result<Verdict, Reason> {
         let envelope = &candidate.envelope;
-        let schedule_id = envelope.schedule_id().map_err(|_| Reason::Unsupported)?;
-        // 2. Zone mode opens this kind of owner.
-        match (zone_mode, key.owner.kind()) {
-            (ZoneMode::Mixed, _) | (ZoneMode::Off, Kind::Client) | (ZoneMode::On, Kind::Zone) => {}
-            _ => return Err(Reason::ZoneMode),
-        }
-        // 3. The owner is this session's client, or lets it open.
-        if !key.permits(self.client) {
-            return Err(Reason::NotPermitted);
-        }
-        // 4. A zone's tag stands before it: in its field, or in an earlier one of the row.
-        let tag = match &key.owner {
-            Owner::Client(_) => None,
-            Owner::Zone(zone) if candidate.tagged_in_field(zone) || earlier.hold(zone) => {
-                Some(zone.clone())
+        let schedule_id = steps::schedule_id(envelope)?;
+        // 2. Zone mode opens this kind of owner. 3. The owner is this session's client, or lets it
+        // open. 4. A zone's tag stands before it: in its field, or in an earlier one of the row.
+        let looked = steps::look(key, self.client, zone_mode, |zone| {
+            candidate.tagged_in_field(zone) || earlier.hold(zone)
+        });
+        if !looked.mode_opens() && looked.without_mode().is_none() {
+            match key.owner.kind() {
+                Kind::Client => tally.withheld_client += 1,
+                Kind::Zone => tally.withheld_zone += 1,
             }
-            Owner::Zone(_) => return Err(Reason::NotTagged),
-        };
+        }
         // 5. It opens.
-        let private = match &key.private {
-            Use::Opens(private) => private,
-            Use::Withheld(why) => return Err((*why).into()),
-        };
+        let steps::Allowed { private, tag } = looked.allowed()?;
         if tally.failures >= MAX_FAILURES {
             return Err(Reason::Untried);
         }
@@ -281,12 +286,19 @@ impl Opener<'_> {
             None => tally.opened_client += 1,
             Some(_) => tally.opened_zone += 1,
         }
+        let tag = tag.cloned();
         Ok(Verdict::Opened { plaintext, tag })
     }
 
     fn count(&self, tally: &Tally<'_>) {
         self.metrics.opened_client.inc_by(tally.opened_client);
         self.metrics.opened_zone.inc_by(tally.opened_zone);
+        let withheld = tally.withheld_client + tally.withheld_zone;
+        self.metrics.prospects.add(Prospect {
+            client: tally.opened_client + tally.withheld_client,
+            zone: tally.opened_zone + tally.withheld_zone,
+            never: (tally.refused.len() as u64).saturating_sub(withheld),
+        });
         self.access.add(&tally.by_owner);
         self.log_refused(&tally.refused);
     }
@@ -296,6 +308,10 @@ impl Opener<'_> {
         let mut tallied = Tallied::default();
         tallied.refused(None, reason);
         self.access.add(&tallied);
+        self.metrics.prospects.add(Prospect {
+            never: 1,
+            ..Prospect::default()
+        });
         self.log_refused(&[reason]);
     }
 

@@ -199,8 +199,9 @@ impl Session {
             flow: self.flow.clone(),
             database: self.database.get().cloned().unwrap_or_default(),
         };
-        let cancels = &self.shared.cancels;
-        let registered = cancels.register(u32::from_be_bytes(*pid), secret, session);
+        let pid = u32::from_be_bytes(*pid);
+        self.counting.is_process(pid);
+        let registered = self.shared.cancels.register(pid, secret, session);
         *self
             .registered
             .lock()

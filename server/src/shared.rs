@@ -14,6 +14,7 @@ use crate::Prepared;
 use crate::access::Access;
 use crate::cancel::Cancels;
 use crate::config::Config;
+use crate::connectors::Connectors;
 use crate::databases::Databases;
 use crate::keys::Keys;
 use crate::limits::Limits;
@@ -60,6 +61,8 @@ pub struct Shared {
     pub starting: Arc<Places<Source>>,
     /// Connections to the control API.
     pub controlling: Arc<Places<Identity>>,
+    /// Those of them on which connectors listen.
+    pub connectors: Arc<Connectors>,
     /// The data sessions that run.
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
@@ -124,6 +127,7 @@ impl Shared {
                 config.max_starting.0,
             ))),
             controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
+            connectors: Arc::default(),
             sessions: Sessions::default(),
             cancels: Arc::default(),
             peers,

@@ -1,6 +1,9 @@
 //! The control API: on the server's own port for whoever holds a certificate, and on the
 //! connector's loopback port for the applications beside it.
 
+mod described;
+mod fuzzed;
+mod owners;
 mod refused;
 
 use base64::Engine;
@@ -124,6 +127,12 @@ fn the_status_tells_how_the_server_is() {
     let access = take(&mut status, "access");
     assert_eq!(access[0]["client"], "app");
     assert_eq!(access[0]["owners"], owners);
+    let (opens, refuses) = (
+        json!({ "opened": 1, "refused": 0 }),
+        json!({ "opened": 0, "refused": 1 }),
+    );
+    let by_zone_mode = json!({ "off": opens, "on": refuses, "mixed": opens });
+    assert_eq!(take(&mut status, "by_zone_mode"), by_zone_mode);
     let database = link.database.address().to_string();
     let expected = json!({
         "server": "primary", "version": env!("CARGO_PKG_VERSION"), "database": database,

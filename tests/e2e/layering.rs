@@ -28,7 +28,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "pgseal-daemon",
         ],
     ),
-    ("pgseal-webconfig", &["pgseal-control", "pgseal-daemon"]),
+    (
+        "pgseal-webconfig",
+        &["pgseal-control", "pgseal-daemon", "pgseal-tunnel"],
+    ),
     ("pgseal-envelope", &[]),
     ("pgseal-keystore", &["pgseal-envelope"]),
     ("pgseal-wire", &[]),

@@ -50,3 +50,4 @@ mod timeouts;
 mod under_change;
 mod under_pressure;
 mod usage;
+mod webconfig;

@@ -5,7 +5,7 @@ use harness::{Chain, Link, Program, Settings, TestDir, psql, python, root};
 
 /// Both implementations of the two programs.
 #[derive(Clone, Copy, Debug)]
-enum Language {
+pub enum Language {
     Python,
     Rust,
 }
@@ -13,13 +13,13 @@ enum Language {
 /// How the programs are told what to do. The seed's own command lines name no port and no password;
 /// the ports of a test are its own, so these come from the environment.
 #[derive(Clone, Copy, Debug)]
-enum Told {
+pub enum Told {
     ByOptions,
     ByEnvironment,
 }
 
 /// A chain on which user postgres must give the password `test`, with the database `test`.
-fn start() -> Chain {
+pub fn start() -> Chain {
     let settings = Settings::new().access("local all postgres scram-sha-256");
     let chain = Chain::builder().settings(settings).by_socket();
     let chain = chain.creates_zones().start();
@@ -73,9 +73,15 @@ impl Language {
         finished.success()
     }
 
-    /// The seed's tests without and with zones.
-    fn prints_the_seeds_lines(self, told: Told) {
-        let mut chain = start();
+    /// The seed's tests without and with zones, where `switch` gives all servers another zone mode, and
+    /// waits until they have it.
+    #[track_caller]
+    pub fn prints_the_seeds_lines(
+        self,
+        told: Told,
+        chain: &mut Chain,
+        mut switch: impl FnMut(&mut Chain, &str),
+    ) {
         let (writer, reader) = (&chain.primary, &chain.replica);
         let name = "example_without_zone";
         let written = self.run(told, name, writer, &["--data=some data #1"]);
@@ -87,8 +93,7 @@ impl Language {
         assert_eq!(read, lines);
 
         // "Before testing with zones, open AcraWebConfig and enable zone mode."
-        chain.primary.server.apply(&["zone_mode = 'on'"]);
-        chain.replica.server.apply(&["zone_mode = 'on'"]);
+        switch(chain, "on");
         let (writer, reader) = (&chain.primary, &chain.replica);
         let name = "example_with_zone";
         let written = self.run(told, name, writer, &["--data=some data"]);
@@ -102,12 +107,12 @@ impl Language {
             reader,
             &["--print", &format!("--zone_id={zone}")],
         );
-        let lines = format!(
+        let with_zone = format!(
             "use zone_id:  {zone}\n\
              id  - zone - data - raw_data\n\
              1   - {zone} - some data - some data\n"
         );
-        assert_eq!(read, lines);
+        assert_eq!(read, with_zone);
 
         // Another zone's id opens nothing, and without zone mode the first table opened alone.
         let other = chain.keys.add_zone(&["app"]);
@@ -123,6 +128,25 @@ impl Language {
             "{read}"
         );
         stored_sealed(reader);
+
+        // Disabled again, values without zones open again.
+        switch(chain, "off");
+        let (writer, reader) = (&chain.primary, &chain.replica);
+        let name = "example_without_zone";
+        self.run(told, name, writer, &["--data=some data #2"]);
+        chain.wait_for_replay();
+        let read = self.run(told, name, reader, &["--print"]);
+        let second = "2   - some data #2         - some data #2\n";
+        assert_eq!(read, format!("{lines}{second}"));
+    }
+
+    /// The same, where each server's file has the zone mode.
+    fn prints_them_with_files(self, told: Told) {
+        self.prints_the_seeds_lines(told, &mut start(), |chain, mode| {
+            let line = format!("zone_mode = '{mode}'");
+            chain.primary.server.apply(&[&line]);
+            chain.replica.server.apply(&[&line]);
+        });
     }
 }
 
@@ -149,22 +173,22 @@ fn stored_sealed(link: &Link) {
 
 #[test]
 fn the_python_examples_print_the_seeds_lines() {
-    Language::Python.prints_the_seeds_lines(Told::ByOptions);
+    Language::Python.prints_them_with_files(Told::ByOptions);
 }
 
 #[test]
 fn the_rust_examples_print_the_seeds_lines() {
-    Language::Rust.prints_the_seeds_lines(Told::ByOptions);
+    Language::Rust.prints_them_with_files(Told::ByOptions);
 }
 
 #[test]
 fn the_python_examples_take_their_options_from_the_environment() {
-    Language::Python.prints_the_seeds_lines(Told::ByEnvironment);
+    Language::Python.prints_them_with_files(Told::ByEnvironment);
 }
 
 #[test]
 fn the_rust_examples_take_their_options_from_the_environment() {
-    Language::Rust.prints_the_seeds_lines(Told::ByEnvironment);
+    Language::Rust.prints_them_with_files(Told::ByEnvironment);
 }
 
 #[test]

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 
 use harness::{Program, TestDir, root};
 
-const UNITS: [&str; 3] = [
+const UNITS: [&str; 4] = [
     "pgseal-server.service",
     "pgseal-connector.service",
     "pgseal-connector@.service",
+    "pgseal-webconfig.service",
 ];
 
 /// The exposure that `systemd-analyze security` may find, in tenths: what is left is that they use
@@ -49,6 +50,8 @@ fn installed() -> TestDir {
             .replace(program, built.path().to_str().unwrap())
             .replace("User=pgseal-server", "User=daemon")
             .replace("User=pgseal-connector", "User=daemon")
+            .replace("User=pgseal-webconfig", "User=daemon")
+            .replace("Group=pgseal-webconfig", "Group=daemon")
             .replace("Group=pgseal-server", "Group=daemon")
             .replace("Group=pgseal-connector", "Group=daemon");
         dir.write(name, here);
@@ -95,9 +98,10 @@ fn the_units_are_as_tight_as_they_are_said_to_be() {
 
 #[test]
 fn the_units_differ_in_nothing_that_is_not_meant() {
-    let [server, connector, template] = UNITS.map(unit);
+    let [server, connector, template, page] = UNITS.map(unit);
     let sandbox = |unit: &str| unit.split_once("# From here on").unwrap().1.to_owned();
     assert_eq!(sandbox(&server), sandbox(&connector));
+    assert_eq!(sandbox(&server), sandbox(&page));
     let one = |text: &str| text.lines().skip(1).collect::<Vec<_>>().join("\n");
     let named = template
         .replace("connector %i:", "connector:")

@@ -36,7 +36,7 @@ impl Config {
         self.set(&format!("tls.ca = '{}'", ca.display()));
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         self.lines
             .iter()
             .map(|(key, value)| format!("{key} = {value}\n"))

@@ -8,7 +8,7 @@
 //!   `pgseal-keymaker` would never make;
 //! - [`Etcd`]: a cluster of etcd; [`Patroni`]: databases that choose their primary with its help; [`Haproxy`]: a balancer; [`Network`] and [`Namespace`]: hosts of a network of their own,
 //!   and [`Apart`]: servers on such hosts; [`connects`]: what applications meet that connect all the time;
-//! - [`browse`]: a browser, for pages of ours;
+//! - [`browse`], [`Tab`]: a browser, for pages of ours; [`Webconfig`]: the page that runs a fleet;
 //! - [`Tap`]: records, stalls, truncates or cuts what flows between two of them;
 //! - [`raw`]: PostgreSQL's protocol and TLS by hand; [`http`]: the control API and health pages;
 //! - [`scan`]: finds a plaintext in bytes, in whatever form it got there.
@@ -83,9 +83,11 @@ mod scan;
 mod server;
 mod settings;
 mod several;
+mod tab;
 mod tap;
 mod unread;
 mod watch;
+pub mod webconfig;
 
 pub use address::Address;
 pub use apart::Apart;
@@ -119,5 +121,7 @@ pub use scan::{Finding, scan};
 pub use server::Server;
 pub use settings::{Auth, Settings};
 pub use several::Several;
+pub use tab::Tab;
 pub use tap::{Direction, Tap};
 pub use watch::Watch;
+pub use webconfig::{Browser, Webconfig};

@@ -12,9 +12,10 @@ use crate::program::{Program, build_directory};
 const PACKAGE: &str = "./sdk/python[sqlalchemy]";
 
 /// What is installed beside it.
-const REQUIREMENTS: [&str; 2] = [
+const REQUIREMENTS: [&str; 3] = [
     "examples/python/requirements.txt",
     "tests/drivers/python/requirements.txt",
+    "tests/requirements.txt",
 ];
 
 static INTERPRETER: LazyLock<PathBuf> =
@@ -47,12 +48,11 @@ fn virtual_environment() -> PathBuf {
     let home = build_directory().join("pgseal-python");
     let interpreter = home.join("bin/python");
     let made_of = home.join("made-of");
-    let requirements = REQUIREMENTS.map(|file| root().join(file));
-    let [examples, drivers] = &requirements;
-    let wanted = [examples, drivers, &root().join("sdk/python/pyproject.toml")]
-        .map(|file| fs::read_to_string(file).unwrap_or_else(|error| panic!("{file:?}: {error}")))
-        .concat()
-        + PACKAGE;
+    let files = REQUIREMENTS.iter().chain(&["sdk/python/pyproject.toml"]);
+    let texts = files.map(|file| {
+        fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    });
+    let wanted = texts.collect::<String>() + PACKAGE;
     // Other test programs wait here; the lock goes with the file.
     let lock = File::create(home.with_extension("lock"));
     let lock = lock.unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
@@ -78,7 +78,7 @@ fn virtual_environment() -> PathBuf {
             "--disable-pip-version-check",
             PACKAGE,
         ])
-        .args(["-r", REQUIREMENTS[0], "-r", REQUIREMENTS[1]])
+        .args(REQUIREMENTS.iter().flat_map(|file| ["-r", file]))
         .current_dir(root())
         .output();
     finish(install, "pip install");

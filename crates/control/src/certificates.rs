@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tunnel::{Certificates, Revoked, rfc3339};
 
 /// A program's own certificate and those of the CAs it trusts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CertificateStatus {
     /// Its own one's serial number, hex: by it the certificate is revoked.
     pub serial: String,
@@ -27,7 +28,7 @@ impl From<&Certificates> for CertificateStatus {
 }
 
 /// How well a program knows which certificates are revoked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RevocationStatus {
     /// The list's number, counted up with each change; absent before one was heard.
     pub number: Option<u64>,
@@ -64,7 +65,7 @@ pub struct ConnectorStatus {
 
 /// One line of `GET /v1/watch`: what is new since the line before it on that connection. Readers
 /// pass over fields they do not know.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct News {
     /// In every line today.
@@ -75,7 +76,7 @@ pub struct News {
 }
 
 /// The revoked certificates, as a server tells its peers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Revocations {
     /// Counts up with each change.
     pub number: u64,

@@ -1,4 +1,9 @@
-//! Asks a server over its control API.
+//! Asks a server over its control API. What is asked of clients and zones is in `client/owners`.
+
+mod audit;
+mod owners;
+
+mod kept;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +16,18 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
-use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Tuning};
+use tunnel::{ALPN_HTTP, ClientTls, PeerCertificate, Revoked, Tuning};
+
+use self::kept::{Keeping, Kept};
+
+pub use owners::percent_encoded;
 
 use crate::path;
 use crate::watch::{Running, Watch};
-use crate::{CancelOutcome, CancelRequest, ErrorBody, SessionsView, SettingsChange, SettingsView};
+use crate::{
+    CancelOutcome, CancelRequest, Drain, ErrorBody, SessionsView, SettingsChange, SettingsView,
+    Standing, Status, USER_HEADER, UserName, Why, WhyAnswer,
+};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: usize = 4 << 20;
@@ -28,6 +40,11 @@ pub struct Client {
     address: String,
     tls: Arc<ClientTls>,
     limit: Duration,
+    /// For whom it asks.
+    user: Option<UserName>,
+    /// Which program asks.
+    program: Option<&'static str>,
+    keeping: Option<Arc<Keeping>>,
 }
 
 /// What a server answered.
@@ -93,10 +110,38 @@ impl Client {
             address,
             tls,
             limit,
+            user: None,
+            program: None,
+            keeping: None,
         }
     }
 
-    /// Sends one request on a connection of its own. `path` begins with a slash.
+    /// The same, asking for this user, whom the server's audit log then names. For admins.
+    #[must_use]
+    pub fn on_behalf_of(&self, user: &UserName) -> Self {
+        Self {
+            user: Some(user.clone()),
+            ..self.clone()
+        }
+    }
+
+    /// Has it tell servers which program asks, as `name/version`.
+    #[must_use]
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = Some(program);
+        self
+    }
+
+    /// Has it keep a connection from one `GET` to the next, as long as the server's certificate is not
+    /// revoked and the set-up is the same. Where that has broken off, it asks again: it is for questions
+    /// that change nothing.
+    #[must_use]
+    pub fn keeping(mut self, revoked: Revoked) -> Self {
+        self.keeping = Some(Arc::new(Keeping::new(revoked)));
+        self
+    }
+
+    /// Sends one request, on a connection of its own unless one is kept. `path` begins with a slash.
     ///
     /// # Errors
     /// There is no answer; one with an error status is an answer.
@@ -107,6 +152,26 @@ impl Client {
         body: Bytes,
     ) -> Result<Answer, ClientError> {
         self.in_time(self.exchange(method, path, body)).await
+    }
+
+    /// How the server is.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        let answer = self.send(Method::GET, path::STATUS, Bytes::new()).await?;
+        self.understood(answer)
+    }
+
+    /// Has the server take no new sessions, or take them again. Answers how it stands then. For
+    /// admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses.
+    pub async fn drain(&self, draining: bool) -> Result<Standing, ClientError> {
+        let body = serde_json::to_vec(&Drain { draining }).expect("a truth value can be written");
+        let answer = self.send(Method::POST, path::DRAIN, body.into()).await?;
+        self.understood(answer)
     }
 
     /// The settings as they hold at the server.
@@ -129,6 +194,16 @@ impl Client {
     ) -> Result<SettingsView, ClientError> {
         let body = serde_json::to_vec(change).expect("a change is made of text and a number");
         let answer = self.send(Method::POST, path::SETTINGS, body.into()).await?;
+        self.understood(answer)
+    }
+
+    /// Why the server opens a value, or does not; or what a session has had opened. For admins.
+    ///
+    /// # Errors
+    /// There is no answer, or the server refuses one.
+    pub async fn why(&self, asked: &Why) -> Result<WhyAnswer, ClientError> {
+        let body = serde_json::to_vec(asked).expect("a question is made of text and a number");
+        let answer = self.send(Method::POST, path::WHY, body.into()).await?;
         self.understood(answer)
     }
 
@@ -208,20 +283,63 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Answer, ClientError> {
-        let (mut sender, connection, _) = self.open().await?;
         let request = self.request(method, path, body)?;
-        let answer = async {
-            let response = sender.send_request(request).await;
-            let response = response.map_err(|cause| self.broken(cause))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), MAX_ANSWER)
-                .collect()
-                .await
-                .map_err(|_| ClientError::Body(self.address.clone()))?
-                .to_bytes();
-            Ok(Answer { status, body })
+        match &self.keeping {
+            Some(keeping) if request.method() == Method::GET => {
+                self.on_kept(keeping, request).await
+            }
+            _ => self.alone(request).await,
+        }
+    }
+
+    /// On the connection that is kept, or one that is kept from now on.
+    async fn on_kept(
+        &self,
+        keeping: &Keeping,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, ClientError> {
+        if let Some(mut kept) = keeping.take(&self.tls)
+            && let Ok(answer) = self.answer(&mut kept.sender, request.clone()).await
+        {
+            keeping.keep(kept);
+            return Ok(answer);
+        }
+        // It may have been closed since it was used last; what is asked changes nothing.
+        let config = self.tls.config();
+        let (sender, connection, server) = self.open().await?;
+        let mut kept = Kept {
+            sender,
+            server: server.serial,
+            config,
+            _connection: Running::start(connection),
         };
-        // The connection makes progress only while it is polled; it ends with this request.
+        let answer = self.answer(&mut kept.sender, request).await?;
+        keeping.keep(kept);
+        Ok(answer)
+    }
+
+    async fn answer(
+        &self,
+        sender: &mut SendRequest<Full<Bytes>>,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Answer, ClientError> {
+        let broken = |cause| self.broken(cause);
+        sender.ready().await.map_err(broken)?;
+        let response = sender.send_request(request).await.map_err(broken)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|_| ClientError::Body(self.address.clone()))?
+            .to_bytes();
+        Ok(Answer { status, body })
+    }
+
+    /// On a connection of its own, which ends with it.
+    async fn alone(&self, request: Request<Full<Bytes>>) -> Result<Answer, ClientError> {
+        let (mut sender, connection, _) = self.open().await?;
+        let answer = self.answer(&mut sender, request);
+        // The connection makes progress only while it is polled.
         tokio::pin!(answer);
         let mut connection = std::pin::pin!(connection);
         tokio::select! {
@@ -256,11 +374,18 @@ impl Client {
         path: &str,
         body: Bytes,
     ) -> Result<Request<Full<Bytes>>, ClientError> {
-        Request::builder()
+        let mut request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, "pgseal")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, "application/json");
+        if let Some(user) = &self.user {
+            request = request.header(USER_HEADER, user.as_str());
+        }
+        if let Some(program) = self.program {
+            request = request.header(header::USER_AGENT, program);
+        }
+        request
             .body(Full::new(body))
             .map_err(|_| ClientError::Body(self.address.clone()))
     }

@@ -1,9 +1,10 @@
 //! The sessions of a server: as it tells of them, and as its peers ask it to cancel one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `GET /v1/sessions` of a server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionsView {
     /// The server's id.
     pub server: String,
@@ -12,7 +13,7 @@ pub struct SessionsView {
 }
 
 /// One of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionView {
     /// Whose it is.
     pub client: String,
@@ -23,7 +24,7 @@ pub struct SessionView {
 }
 
 /// What a server puts to its peers: PostgreSQL's CancelRequest, and whose it is.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRequest {
     /// The client that sent it.
@@ -35,7 +36,7 @@ pub struct CancelRequest {
 }
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CancelOutcome {
     /// The session is there, and its database has dealt with the request.
     pub found: bool,

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Every live setting of a server, and how it stands with those of its store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingsView {
     /// The number of the settings in the store; `null` while they cannot be read. A
     /// [change](SettingsChange) names it.
@@ -21,7 +22,7 @@ pub struct SettingsView {
 }
 
 /// Who changed the settings last.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LastChange {
     /// Who, as the audit log says it.
     pub by: String,
@@ -30,7 +31,7 @@ pub struct LastChange {
 }
 
 /// One setting on one server.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingView {
     /// Its name.
     pub name: String,
@@ -51,7 +52,7 @@ pub struct SettingView {
 }
 
 /// Where a setting's value comes from; each beats those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
     /// It is set nowhere.
@@ -65,7 +66,7 @@ pub enum Origin {
 }
 
 /// A setting in the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoredSetting {
     /// Its value.
     pub value: String,
@@ -76,7 +77,7 @@ pub struct StoredSetting {
 }
 
 /// A change of settings in the store: all of it or nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SettingsChange {
     /// The number of the settings that were looked at. If they have been changed since, nothing is.
@@ -89,7 +90,7 @@ pub struct SettingsChange {
 }
 
 /// How it stands with a server's settings.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingsStatus {
     /// The number of the settings in the store; `null` while they cannot be read.
     pub number: Option<u64>,

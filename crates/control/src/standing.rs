@@ -3,10 +3,11 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a server stands at one moment: in a line of [`News`](crate::News) whenever it has changed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct Standing {
     /// Whether it takes new sessions.
@@ -20,7 +21,7 @@ pub struct Standing {
 }
 
 /// Whether a server takes new sessions.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Availability {
     /// It does.
@@ -34,7 +35,7 @@ pub enum Availability {
 }
 
 /// What an operator asks of one server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drain {
     /// Whether it is to take no new sessions. Those that run go on.
@@ -42,7 +43,7 @@ pub struct Drain {
 }
 
 /// What a database says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DatabaseStanding {
     /// Whether it takes writes.
     pub role: DatabaseRole,
@@ -58,7 +59,7 @@ pub struct DatabaseStanding {
 }
 
 /// What a database is, in PostgreSQL's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DatabaseRole {
     /// It takes writes.

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{CertificateStatus, OnRefused, RevocationStatus, SettingsStatus, Standing, ZoneMode};
+use crate::{
+    CertificateStatus, ConnectorView, OnRefused, RevocationStatus, SettingsStatus, Standing,
+    ZoneMode,
+};
 
 /// An owner's active public key: what a writer seals to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnerKey {
     /// `client` or `zone`.
     pub kind: String,
@@ -22,7 +26,7 @@ pub struct OwnerKey {
 }
 
 /// What a new zone may be told at its creation.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ZoneRequest {
     /// The zone's id; one is made up where it is absent.
@@ -30,7 +34,7 @@ pub struct ZoneRequest {
 }
 
 /// A new zone in the words of Acra's connector.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewZone {
     /// The zone's id.
     pub id: String,
@@ -39,7 +43,7 @@ pub struct NewZone {
 }
 
 /// How a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// The server's id, from its certificate.
     pub server: String,
@@ -55,6 +59,9 @@ pub struct Status {
     pub sessions: u64,
     /// Values since the program started.
     pub values: Values,
+    /// What each zone mode would have made of them; `null` if the program does not count that.
+    #[serde(default)]
+    pub by_zone_mode: Option<ByZoneMode>,
     /// How many changes the store has seen.
     pub store_revision: u64,
     /// The id of the master key that the store is sealed under.
@@ -84,10 +91,13 @@ pub struct Status {
     /// The sessions that run now and what they have opened: the client's own, or all.
     #[serde(default)]
     pub access: Vec<SessionAccess>,
+    /// The connectors that listen to it; for admins alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connectors: Option<Vec<ConnectorView>>,
 }
 
 /// How a server's store is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct StoreStatus {
     /// Where it is: a file, or `etcd://…`.
     pub place: String,
@@ -100,7 +110,7 @@ pub struct StoreStatus {
 }
 
 /// Values of one owner.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OwnerAccess {
     /// `client/<id>` or `zone/<id>`; `null` for values whose owner is not known, or not counted one
     /// by one.
@@ -116,10 +126,13 @@ pub struct OwnerAccess {
 }
 
 /// One session's values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SessionAccess {
     /// Counts the server's sessions, from 1.
     pub session: u64,
+    /// What its database calls it (`pg_backend_pid()`), once that has let it in.
+    #[serde(default)]
+    pub process: Option<u32>,
     /// Whose session it is.
     pub client: String,
     /// When it began, after RFC 3339.
@@ -129,7 +142,7 @@ pub struct SessionAccess {
 }
 
 /// Counts of sealed values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Values {
     /// Opened.
     pub opened: u64,
@@ -137,8 +150,20 @@ pub struct Values {
     pub refused: u64,
 }
 
+/// Values as they would have been opened and refused in each zone mode. One that zone mode alone has
+/// refused counts as opened where another mode lets it: only opening it would show a forgery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ByZoneMode {
+    /// In mode `off`,
+    pub off: Values,
+    /// `on`,
+    pub on: Values,
+    /// and `mixed`.
+    pub mixed: Values,
+}
+
 /// The body of every answer that is not a success.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ErrorBody {
     /// What is wrong and what to do, in one line.
     pub error: String,

@@ -64,6 +64,12 @@ impl Layers {
         })
     }
 
+    /// What the command line says: for a program that takes orders behind its flags.
+    #[must_use]
+    pub fn matches(&self) -> &ArgMatches {
+        &self.matches
+    }
+
     /// Reads file, environment and flags into one configuration. Called again on SIGHUP: the
     /// command line and the environment stay, the file is read anew.
     ///

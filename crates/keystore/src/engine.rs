@@ -23,7 +23,7 @@ pub(crate) trait Engine: Send + Sync {
     fn get(&self, name: &str) -> Result<Option<Found>, Error>;
 
     /// The values whose names begin with `prefix` and follow `after`, sorted by name (bytewise); at
-    /// most `limit`, and at most [`MAX_PAGE`]. `prefix` is empty, or ends with `/`.
+    /// most `limit`, and at most [`MAX_PAGE`].
     fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, Error>;
 
     /// Makes all edits as one change if every condition holds, and none if not. At most
@@ -40,6 +40,16 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Has removed and overwritten values leave the medium, as far as the engine can see to it.
     fn purge(&self) -> Result<(), Error>;
+}
+
+/// What follows all names that begin with `prefix`. Names are ASCII, without control characters.
+pub(crate) fn end_of(prefix: &str) -> String {
+    let mut end = prefix.to_owned();
+    match end.pop() {
+        Some(last) => end.extend((last..).nth(1)),
+        None => end.push('\u{7f}'),
+    }
+    end
 }
 
 /// A value, and when it was last written.

@@ -244,6 +244,18 @@ pub enum Error {
         /// The state it must be in.
         needed: KeyState,
     },
+    /// Somebody else has given an owner a new key since it was looked at.
+    #[error(
+        "the active key of {owner} is version {found}, and not {expected} any more; look at it again, and then rotate it if it still has to be"
+    )]
+    RotatedMeanwhile {
+        /// Whose key it is.
+        owner: Owner,
+        /// The version that was expected.
+        expected: u32,
+        /// The one that is active.
+        found: u32,
+    },
     /// A key was used lately, so that values sealed to it are likely to be read again.
     #[error(
         "key version {version} of {owner} was last used {last}, less than 30 days ago; seal anew what is sealed to it, or give --force"

@@ -20,7 +20,7 @@ mod tests;
 use std::path::Path;
 
 use crate::Error;
-use crate::engine::{Changes, Commit, Condition, Edit, Engine, Found, Listed, MAX_PAGE};
+use crate::engine::{Changes, Commit, Condition, Edit, Engine, Found, Listed, MAX_PAGE, end_of};
 use gateway::{Gateway, Repeat};
 use messages::{KeyValue, RangeRequest, RangeResponse};
 
@@ -60,7 +60,10 @@ impl Engine for Etcd {
             return Ok(Vec::new());
         }
         // The first key after this one: the mark, and a name that was seen, are left out.
-        let start = self.key(after.unwrap_or(prefix)) + "\0";
+        let start = match after.unwrap_or("") {
+            seen if seen < prefix => self.key(prefix),
+            seen => self.key(seen) + "\0",
+        };
         let end = end_of(&self.key(prefix));
         loop {
             let range = RangeRequest {
@@ -201,9 +204,4 @@ fn read_mark(gateway: &Gateway, prefix: &str) -> Result<Option<Dated>, Error> {
     let mut found = range(gateway, &request)?;
     let revision = found.header.revision;
     Ok(found.kvs.pop().map(|mark| Dated { mark, revision }))
-}
-
-/// The end of all keys that begin with this one, which ends with `/`: what follows `/` in ASCII.
-fn end_of(prefix: &str) -> String {
-    format!("{}0", prefix.trim_end_matches('/'))
 }

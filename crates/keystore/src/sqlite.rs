@@ -16,7 +16,9 @@ use rusqlite::{
 };
 
 use crate::Error;
-use crate::engine::{Changes, Commit, Condition, Edit, Engine, Found, Listed, MAX_PAGE, Named};
+use crate::engine::{
+    Changes, Commit, Condition, Edit, Engine, Found, Listed, MAX_PAGE, Named, end_of,
+};
 
 /// Changed names that are told one by one.
 const MAX_CHANGES: usize = 10_000;
@@ -54,16 +56,18 @@ impl Engine for Sqlite {
 
     fn scan(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Listed>, Error> {
         let limit = i64::try_from(limit.min(MAX_PAGE)).expect("a page is short");
-        // What follows `/` in ASCII ends all names that begin with the prefix, and all names.
-        let end = format!("{}0", prefix.trim_end_matches('/'));
-        let end = if prefix.is_empty() { "\u{7f}" } else { &end };
+        let (follows, start) = match after.unwrap_or("") {
+            seen if seen < prefix => (">=", prefix),
+            seen => (">", seen),
+        };
+        let end = end_of(prefix);
         self.with(|connection| {
             connection
-                .prepare_cached(
-                    "SELECT name, value, revision FROM record WHERE name > ?1 AND name < ?2 \
+                .prepare_cached(&format!(
+                    "SELECT name, value, revision FROM record WHERE name {follows} ?1 AND name < ?2 \
                      AND value <> x'' ORDER BY name LIMIT ?3",
-                )?
-                .query_map(params![after.unwrap_or(prefix), end, limit], listed)?
+                ))?
+                .query_map(params![start, end, limit], listed)?
                 .collect()
         })
     }

@@ -12,7 +12,7 @@ pub enum Role {
     Client,
     /// Is connected to; delivers cancels to its peers.
     Server,
-    /// Changes settings.
+    /// Changes settings, and clients and zones; may say for whom.
     Admin,
 }
 

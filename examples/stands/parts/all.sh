@@ -16,6 +16,7 @@ source examples/shell/programs.sh
 source examples/shell/proofs.sh
 source examples/stands/parts/network.sh
 source examples/stands/parts/fleet.sh
+source examples/stands/parts/page.sh
 source examples/stands/parts/story.sh
 source examples/stands/parts/loss.sh
 source examples/stands/parts/command.sh

@@ -49,7 +49,8 @@ prepare() {
     need_basics
     need haproxy "the balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need iproute2 "hosts, in network namespaces" command -v ip
-    need curl "to look at what a connector tells" command -v curl
+    need curl "to look at the web page, and at what a connector tells" command -v curl
+    need openssl "certificates of the web page and of etcd" command -v openssl
     needs
     install_missing
     find_postgres || refuse "no PostgreSQL is to be found; set PGSEAL_POSTGRES_BIN_DIR"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What runs on a stand's hosts: two databases and what HAProxy asks of them, etcd, HAProxy, servers
-# and connectors. Their configuration is that of $stand's files. Needs network.sh, databases.sh and
+# and connectors; the web page is in page.sh. Their configuration is that of $stand's files. Needs network.sh, databases.sh and
 # programs.sh; $variant is with-haproxy or without-haproxy.
 
 # Where each database listens on its own host.
@@ -13,7 +13,7 @@ begin_stand() {
     new_place
     make_network
     mkdir -m 755 "$place/bin"
-    install --mode=755 "$target"/release/pgseal-{server,connector,keymaker} \
+    install --mode=755 "$target"/release/pgseal-{server,connector,keymaker,webconfig} \
         examples/stands/check_database.py "$place/bin"
     programs=$place/bin
 }
@@ -60,11 +60,9 @@ start_checks() {
 # start_etcd: a store for servers of several hosts, which talks to nobody without a certificate.
 start_etcd() {
     local tls=$work/keys/etcd
-    mkdir -m 700 "$tls"
-    logged openssl openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-        -subj "/CN=CA of this stand's etcd" -keyout "$tls/ca.key" -out "$tls/etcd-ca.crt"
-    certify "$tls" etcd "subjectAltName=DNS:etcd" "/CN=etcd"
-    certify "$tls" etcd-client "extendedKeyUsage=clientAuth" "/O=pgseal"
+    new_certifier "$tls/etcd" "CA of this stand's etcd"
+    certify "$tls/etcd" etcd "subjectAltName=DNS:etcd" "/CN=etcd"
+    certify "$tls/etcd" etcd-client "extendedKeyUsage=clientAuth" "/O=pgseal"
     install_on etcd "$tls"/{etcd-ca.crt,etcd.crt,etcd.key}
     start etcd etcd /usr/bin/etcd --name=etcd --data-dir=data --log-level=warn --logger=zap \
         --listen-client-urls=https://0.0.0.0:2379 --advertise-client-urls=https://etcd:2379 \
@@ -76,12 +74,20 @@ start_etcd() {
     await etcd "${within[@]}" bash -c '{ exec 3<>/dev/tcp/127.0.0.1/2379; } 2>/dev/null'
 }
 
-# certify DIRECTORY NAME EXTENSION SUBJECT
+# new_certifier DIRECTORY/NAME WHAT: a CA of the stand's, NAME-ca, for what is not pgseal's own.
+new_certifier() {
+    mkdir -m 700 "${1%/*}"
+    logged openssl openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -subj "/CN=$2" -keyout "$1-ca.key" -out "$1-ca.crt"
+}
+
+# certify DIRECTORY/CA NAME EXTENSION SUBJECT
 certify() {
+    local certified=${1%/*}/$2
     logged openssl openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-        -subj "$4" -keyout "$1/$2.key" -out "$1/$2.csr"
-    logged openssl openssl x509 -req -in "$1/$2.csr" -CA "$1/etcd-ca.crt" -CAkey "$1/ca.key" \
-        -CAcreateserial -days 2 -extfile <(echo "$3") -out "$1/$2.crt"
+        -subj "$4" -keyout "$certified.key" -out "$certified.csr"
+    logged openssl openssl x509 -req -in "$certified.csr" -CA "$1-ca.crt" -CAkey "$1-ca.key" \
+        -CAcreateserial -days 2 -extfile <(echo "$3") -out "$certified.crt"
 }
 
 # start_haproxy MASTER SLAVE: waits until each backend has that host alone. Sabotaged, it asks each of
@@ -134,10 +140,16 @@ start_connector() {
 
 # set_zone_mode MODE: for all servers of the store, while they run; waits until each has taken it over.
 set_zone_mode() {
-    local within server
+    local within
     at "${servers[0]}"
     as_keymaker=("${within[@]}")
     keymaker setting set zone_mode "$1"
+    followed
+}
+
+# followed: waits until each server has taken over a change of settings that was just made.
+followed() {
+    local server
     changes=$((changes + 1))
     for server in "${servers[@]}"; do
         await "$server" has_followed "$server"

@@ -85,6 +85,11 @@ host_of() {
     awk -v address="$1" '$1 == address { print $2 }' "$work/hosts/names"
 }
 
+# address_of HOST: by what it is reached from this machine, too.
+address_of() {
+    awk -v host="$1" '$2 == host { print $1 }' "$work/hosts/names"
+}
+
 # on HOST: sets `within` to what a program runs behind, to run on that host, as its user, in its
 # directory.
 on() {

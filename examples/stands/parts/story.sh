@@ -5,6 +5,7 @@
 leads_there="RW leads to the primary, RO to the replica"
 opens_through_ro="what was written through RW opens through RO"
 sealed_in_databases="both databases hold it sealed"
+switched_in_page="zone mode is switched on in the page"
 opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
 
 # application HOST EXAMPLE OPTION...: runs an example application on python-example, shows its command
@@ -41,7 +42,7 @@ database_at() {
 # tell_story: all of it; or, sabotaged, up to where that has shown.
 tell_story() {
     local part
-    for part in show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions \
+    for part in show_page show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions \
         show_nothing_in_clear; do
         "$part"
         if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
@@ -110,22 +111,34 @@ show_with_zones() {
     application example_with_zone "${ro[@]}" --print --zone_id="$zone"
     proof "zone mode off: a zone's value stays sealed" "$(with_zone 1 "$zone" "$sealed" "$data")" "$(line 3)"
 
-    set_zone_mode on
+    switch_in_page on "$switched_in_page"
+    [[ $output == *" on." ]] || return 0
+    application example_with_zone "${rw[@]}" --data="$data"
+    zone=$(sed -n 's/^zone: //p' <<<"$output")
+    replayed
     tag=$zone
     if [[ $sabotage == wrong-tag ]]; then
         tag=$(call python-example http 9191 /getNewZone | sed -n 's/.*"id":"\([^"]*\)".*/\1/p')
     fi
     application example_with_zone "${ro[@]}" --print --zone_id="$tag"
-    proof "$opens_with_its_tag" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    proof "$opens_with_its_tag" "$(with_zone 2 "$zone" "$data" "$data")" "$(line 4)"
     application example_with_zone "${rw[@]}" --print --zone_id="$tag"
-    proof "$opens_with_its_tag, through RW too" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    proof "$opens_with_its_tag, through RW too" "$(with_zone 2 "$zone" "$data" "$data")" "$(line 4)"
     application example_without_zone "${ro[@]}" --print
     proof "zone mode on: a client's value stays sealed" \
         "$(without_zone 1 "$(still_sealed "some data #1")" "some data #1")" "$(line 2)"
 
+    switch_in_page off "zone mode is switched off in the page"
+    application example_without_zone "${rw[@]}" --data="some data #2"
+    replayed
+    application example_without_zone "${ro[@]}" --print
+    proof "zone mode off again: a client's values open" \
+        "$(lines "$(without_zone 1 "some data #1" "some data #1")" "$(without_zone 2 "some data #2" "some data #2")")" \
+        "$(lines "$(line 2)" "$(line 3)")"
+
     set_zone_mode mixed
     application example_with_zone "${ro[@]}" --print --zone_id="$zone"
-    proof "zone mode mixed: a zone's value opens" "$(with_zone 1 "$zone" "$data" "$data")" "$(line 3)"
+    proof "zone mode mixed: a zone's value opens" "$(with_zone 2 "$zone" "$data" "$data")" "$(line 4)"
     application example_without_zone "${ro[@]}" --print
     proof "zone mode mixed: a client's value opens" \
         "$(without_zone 1 "some data #1" "some data #1")" "$(line 2)"
@@ -133,7 +146,7 @@ show_with_zones() {
 
 show_refused_write() {
     step "A write through RO, $variant"
-    application example_without_zone "${ro[@]}" --data="some data #2"
+    application example_without_zone "${ro[@]}" --data="some data #3"
     proof "a write through RO is refused by the replica" \
         "example_without_zone.py: this is a read-only replica; write through the primary's connector" \
         "$(line 1)"

@@ -17,7 +17,7 @@ pub enum Cert {
     /// Make a key and a certificate for a server
     #[command(after_help = CERT_HELP)]
     Server(CertArgs),
-    /// Make a key and a certificate for an admin: who may change settings
+    /// Make a key and a certificate for an admin: who may change settings, clients and zones
     #[command(after_help = CERT_HELP)]
     Admin(CertArgs),
     Sign(CertSign),

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use control::{Drain, Standing};
 use tunnel::Identity;
 
+use super::admin::OnBehalfOf;
 use super::{Problem, admin, parse};
 use crate::listen::ListenerNumber;
 use crate::shared::Shared;
@@ -18,13 +19,18 @@ use crate::standing;
 pub async fn drain(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
+    Extension(OnBehalfOf(user)): Extension<OnBehalfOf>,
     Extension(listener): Extension<ListenerNumber>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Standing>, Problem> {
     admin(&identity, &shared, "drains a server")?;
     let Drain { draining } = parse(body)?;
     if shared.set_drained(draining) {
-        let (by, sessions) = (&identity.id, shared.sessions.count());
+        let by = match user {
+            Some(user) => format!("{} for {user}", identity.id),
+            None => identity.id,
+        };
+        let sessions = shared.sessions.count();
         match draining {
             true => tracing::warn!(by, sessions, "no new sessions are taken"),
             false => tracing::info!(by, sessions, "sessions are taken again"),

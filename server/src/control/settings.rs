@@ -12,6 +12,7 @@ use control::{LiveSetting, SettingsChange, SettingsView};
 use keystore::{Error, SettingName, SettingValue, Settings, Store};
 use tunnel::{Identity, Role};
 
+use super::admin::OnBehalfOf;
 use super::{Problem, admin, forbidden, parse};
 use crate::keys::KeysError;
 use crate::settings;
@@ -35,6 +36,7 @@ pub async fn show(
 pub async fn change(
     State(shared): State<Arc<Shared>>,
     Extension(identity): Extension<Identity>,
+    Extension(OnBehalfOf(user)): Extension<OnBehalfOf>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<SettingsView>, Problem> {
     admin(&identity, &shared, "changes settings")?;
@@ -53,7 +55,7 @@ pub async fn change(
         })));
     }
     let changes = read(&shared, &request.changes, &record)?;
-    let by = shared.keys.author_admin(&identity.id);
+    let by = shared.keys.author_admin(&identity.id, user.as_ref());
     let configured = shared.settings.configured();
     let after = record.with(&changes, &by);
     let live = configured

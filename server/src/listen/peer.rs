@@ -16,7 +16,7 @@ use wire::originate::{Refusal, Severity};
 use wire::proxy::{self, ProxyError};
 use wire::startup::{self, Packet, StartupError};
 
-use super::{Source, proxied};
+use super::{PeerAddress, Source, proxied};
 use crate::refusals;
 use crate::shared::Shared;
 
@@ -65,7 +65,7 @@ pub enum Peer {
     /// A request to cancel, answered by closing.
     Cancel(Box<TlsStream<TcpStream>>, ClientId, u32, Vec<u8>),
     /// The control API.
-    Control(Box<TlsStream<TcpStream>>, PeerCertificate),
+    Control(Box<TlsStream<TcpStream>>, PeerCertificate, PeerAddress),
 }
 
 /// Waits for what a peer came for; `announces` says whether it begins with a header of the PROXY protocol.
@@ -93,6 +93,7 @@ pub async fn arrive(
 struct Greeted {
     stream: TlsStream<TcpStream>,
     peer: PeerCertificate,
+    address: PeerAddress,
     alpn: Option<Vec<u8>>,
 }
 
@@ -119,6 +120,7 @@ async fn greet(
     shared: &Shared,
 ) -> Result<Greeted, Turned> {
     shared.tuning.apply(&tcp)?;
+    let mut address = PeerAddress(tcp.peer_addr()?);
     if announces {
         if first_byte(&tcp).await?.is_none() {
             return Err(Turned::Probe);
@@ -126,6 +128,7 @@ async fn greet(
         if let Some(peer) = proxied::source(&mut tcp).await? {
             Span::current().record("peer", tracing::field::display(peer));
             place.is_held_by(Source::Network(peer.ip().into()));
+            address = PeerAddress(peer);
         }
     }
     let direct = match first_byte(&tcp).await? {
@@ -147,16 +150,24 @@ async fn greet(
     if direct && !is_named {
         return Err(Turned::Io(io::Error::other("direct TLS without ALPN")));
     }
-    Ok(Greeted { stream, peer, alpn })
+    Ok(Greeted {
+        stream,
+        peer,
+        address,
+        alpn,
+    })
 }
 
 /// What a peer came for. The first byte of its packet has been read; there is none of an HTTP request.
 async fn receive(greeted: Greeted, first: Option<u8>, shared: &Shared) -> Result<Peer, Turned> {
     let Greeted {
-        mut stream, peer, ..
+        mut stream,
+        peer,
+        address,
+        ..
     } = greeted;
     let Some(first) = first else {
-        return Ok(Peer::Control(Box::new(stream), peer));
+        return Ok(Peer::Control(Box::new(stream), peer, address));
     };
     let packet = read_packet(&mut [first].chain(&mut stream)).await?;
     let parsed = match Packet::parse(&packet) {

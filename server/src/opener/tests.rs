@@ -413,3 +413,106 @@ fn a_row_fetches_a_bounded_number_of_keys() {
     );
     assert!(metrics.contains("{reason=\"untried\"} 10"), "{metrics}");
 }
+
+/// Values opened and refused, in each mode: off, on, mixed.
+type Modes = [(u64, u64); 3];
+
+/// What each mode would have made of values since the fixture was made.
+fn by_mode(f: &Fixture) -> Modes {
+    let modes = f.metrics.prospects.by_mode();
+    [modes.off, modes.on, modes.mixed].map(|values| (values.opened, values.refused))
+}
+
+#[test]
+fn every_verdict_counts_for_the_modes_that_would_come_to_it() {
+    let client_only = [(1, 0), (0, 1), (1, 0)];
+    let zone_only = [(0, 1), (1, 0), (1, 0)];
+    let never = [(0, 1); 3];
+    let tag = text("tenant-1");
+    type Row = fn(&Fixture, &Field) -> Vec<Field>;
+    let cases: [(&str, Row, Modes); 7] = [
+        (
+            "a client's own",
+            |f, _| vec![bytea(&f.seal(f.app.clone(), b"x"))],
+            client_only,
+        ),
+        (
+            "another client's",
+            |f, _| vec![bytea(&f.seal(f.other.clone(), b"x"))],
+            never,
+        ),
+        (
+            "a zone's",
+            |f, tag| vec![tag.clone(), bytea(&f.seal(f.zone.clone(), b"x"))],
+            zone_only,
+        ),
+        (
+            "a zone's without its tag",
+            |f, _| vec![bytea(&f.seal(f.zone.clone(), b"x"))],
+            never,
+        ),
+        (
+            "of an unknown key",
+            |f, _| {
+                let mut sealed = f.seal(f.app.clone(), b"x");
+                sealed[8] ^= 1;
+                vec![bytea(&sealed)]
+            },
+            never,
+        ),
+        (
+            "of an unknown suite",
+            |f, _| {
+                let mut sealed = f.seal(f.app.clone(), b"x");
+                sealed[5] = 9;
+                vec![bytea(&sealed)]
+            },
+            never,
+        ),
+        ("none", |_, _| vec![bytea(b"plain")], [(0, 0); 3]),
+    ];
+    for (what, row, expected) in cases {
+        for policy in [OFF, ON, MIXED] {
+            let f = Fixture::new();
+            f.open(&f.app, &row(&f, &tag), policy).unwrap();
+            assert_eq!(by_mode(&f), expected, "{what}, read under {policy:?}");
+        }
+    }
+}
+
+#[test]
+fn a_forgery_counts_as_refused_only_where_it_was_tried() {
+    let f = Fixture::new();
+    let mut forged = f.seal(f.app.clone(), b"x");
+    *forged.last_mut().unwrap() ^= 1;
+    f.open(&f.app, &[bytea(&forged)], ON).unwrap();
+    assert_eq!(by_mode(&f), [(1, 0), (0, 1), (1, 0)]);
+    f.open(&f.app, &[bytea(&forged)], OFF).unwrap();
+    assert_eq!(by_mode(&f), [(1, 1), (0, 2), (1, 1)]);
+}
+
+#[test]
+fn values_of_withheld_keys_open_in_no_mode() {
+    let f = Fixture::new();
+    let sealed = f.seal(f.zone.clone(), b"x");
+    let row = [text("tenant-1"), bytea(&sealed)];
+    let author = f.store.by("a test");
+    author
+        .order_destruction(&f.zone, std::time::Duration::from_secs(1_000_000))
+        .unwrap();
+    f.keys.forget_all();
+    f.open(&f.app, &row, OFF).unwrap();
+    assert_eq!(by_mode(&f), [(0, 1); 3]);
+}
+
+#[test]
+fn a_row_whose_keys_were_fetched_first_counts_once() {
+    let f = Fixture::new();
+    let row = [
+        bytea(&f.seal(f.app.clone(), b"x")),
+        bytea(&f.seal(f.other.clone(), b"x")),
+    ];
+    f.open(&f.app, &row, ON).unwrap();
+    assert_eq!(by_mode(&f), [(1, 1), (0, 2), (1, 1)]);
+    assert_eq!(f.metrics.values().refused, 2);
+}

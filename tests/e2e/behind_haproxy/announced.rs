@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use harness::http::Request;
 use harness::raw::{Ended, message, tags};
 
 use super::*;
@@ -174,7 +175,7 @@ fn what_is_announced_by_ipv4_and_ipv6_is_who_connects() {
         .app()
         .alpn(&["http/1.1"])
         .over(connection.into_stream());
-    let status = harness::http::Request::get("/v1/status");
+    let status = Request::get("/v1/status");
     assert_eq!(
         status.send_over(&mut control.unwrap().into_stream()).status,
         200
@@ -298,4 +299,20 @@ fn connections_behind_a_balancer_have_their_places_by_the_address_that_it_announ
     stand.serves(honest);
     assert!(stand.server.counted("peers_dropped_total") >= 12);
     drop(crowd);
+}
+
+#[test]
+fn a_connector_behind_a_balancer_is_known_by_its_own_address() {
+    let stand = Stand::start(&[]);
+    let connection = stand.balanced(&from_v4([192, 0, 2, 1]));
+    let app = stand.app().alpn(&["http/1.1"]);
+    let mut listening = app.over(connection.into_stream()).unwrap();
+    listening.send(b"GET /v1/watch HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let admin = stand.keys.admin_identity("root");
+    let address = until("it to be told of", || {
+        let status = stand.server.control(&admin, &Request::get("/v1/status"));
+        let told = status.json()["connectors"][0]["address"].take();
+        told.as_str().map(str::to_owned)
+    });
+    assert_eq!(address, "192.0.2.1:4711");
 }

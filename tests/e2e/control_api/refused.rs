@@ -232,6 +232,7 @@ fn a_request_that_is_wrong_gets_a_line_in_json_that_says_so() {
         (400, zones(r#"{"id": "tenant-42", "clients": ["*"]}"#)),
         (400, zones(r#"{"id": "tenant-42"} {}"#)),
         (400, zones("\u{0}")),
+        (400, Request::post("/v1/zones").body([0xff, 0xfe])),
         (413, zones(&padded)),
         (404, id("nosuchzone")),
         (404, id("short")),

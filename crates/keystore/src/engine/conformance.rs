@@ -9,7 +9,7 @@ use super::{Commit, Condition, Edit, Engine, Named};
 /// The names that commands are about.
 const NAMES: [&str; 7] = ["a/1", "a/2", "a/3/x", "a0", "ab/1", "b/1", "header"];
 /// The prefixes that are scanned.
-const PREFIXES: [&str; 4] = ["", "a/", "ab/", "c/"];
+const PREFIXES: [&str; 6] = ["", "a", "a/", "a/1", "ab/", "c/"];
 
 #[derive(Clone, Debug)]
 pub(crate) enum Command {
@@ -104,7 +104,6 @@ impl Subject<'_> {
             } => {
                 let prefix = PREFIXES[*prefix];
                 let after = after.map(|name| NAMES[name]);
-                let after = after.filter(|name| name.starts_with(prefix));
                 let found = self.engine.scan(prefix, after, *limit).unwrap();
                 let found = found
                     .into_iter()

@@ -6,10 +6,10 @@ use super::commit::operations;
 use super::gateway::{Fault, Gateway, Repeat};
 use super::mark::{CommitId, FORMAT, Mark, NoMark};
 use super::messages::{Compare, KeyValue, RangeRequest, TxnRequest, TxnResponse};
-use super::{Dated, Etcd, EtcdError, EtcdSettings, end_of, range, read_mark};
+use super::{Dated, Etcd, EtcdError, EtcdSettings, range, read_mark};
 use crate::Error;
 use crate::address::EtcdAddress;
-use crate::engine::Edit;
+use crate::engine::{Edit, end_of};
 
 impl Etcd {
     /// Writes these values under a prefix that holds nothing, all or none.

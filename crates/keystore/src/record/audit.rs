@@ -119,7 +119,8 @@ pub struct Entry {
     pub number: u64,
     /// When it was written, by the writer's clock.
     pub at: Timestamp,
-    /// Who did it: `operator <user>@<host>`, or `client <id> through server <id>`.
+    /// Who did it: `operator <user>@<host>`, `client <id> through server <id>`, or `admin <id> for
+    /// <user> through server <id>`, the user where the admin's program says for whom.
     pub by: String,
     /// What was done.
     pub event: Event,

@@ -70,6 +70,11 @@ impl Store {
         page.into_iter().map(entry).collect()
     }
 
+    /// The last entry of the audit log, as its head has it.
+    pub fn audit_end(&self) -> Result<Anchor, Error> {
+        Ok(Anchor::from(&self.audit_head()?))
+    }
+
     /// Checks that every record of the store is authentic; that no entry of the audit log was
     /// edited, removed or put elsewhere, that the log ends where its head says, that it leads past
     /// an `anchor`, and that what it says is what the store holds; and every receipt. `progress`

@@ -20,8 +20,24 @@ pub const RECENT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 impl Author<'_> {
     /// Gives an owner a new active key. The one before goes on opening what was sealed to it.
     pub fn rotate_key(&self, owner: &Owner) -> Result<KeyRecord, Error> {
+        self.rotate(owner, None)
+    }
+
+    /// As [`Author::rotate_key`], if the active key is of this version still.
+    pub fn rotate_key_from(&self, owner: &Owner, version: u32) -> Result<KeyRecord, Error> {
+        self.rotate(owner, Some(version))
+    }
+
+    fn rotate(&self, owner: &Owner, expected: Option<u32>) -> Result<KeyRecord, Error> {
         let (key, _) = self.change(|tx| {
             let before = set_active(tx, owner)?;
+            if let Some(expected) = expected.filter(|expected| *expected != before) {
+                return Err(Error::RotatedMeanwhile {
+                    owner: owner.clone(),
+                    expected,
+                    found: before,
+                });
+            }
             let mut old = require(tx, owner, before)?;
             old.state = KeyState::OpenOnly;
             write(tx, &old)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use envelope::{ClientId, Kind, Owner, ZoneId};
+use serde::de::DeserializeOwned;
 
 use super::{Author, Store, Transaction, json, keys};
 use crate::Error;
@@ -300,8 +301,18 @@ impl Store {
     /// A page of clients by id, those that follow `after`: at most `limit`, and at most
     /// [`MAX_PAGE`](crate::MAX_PAGE). An empty page is the end.
     pub fn clients(&self, after: Option<&ClientId>, limit: usize) -> Result<Vec<Client>, Error> {
+        self.find_clients("", after, limit)
+    }
+
+    /// A page of those clients whose ids begin so, as [`Store::clients`].
+    pub fn find_clients(
+        &self,
+        begins: &str,
+        after: Option<&ClientId>,
+        limit: usize,
+    ) -> Result<Vec<Client>, Error> {
         let after = after.map(|id| RecordName::Owner(Owner::Client(id.clone())));
-        let page = self.scan(&RecordName::owners(Kind::Client), after.as_ref(), limit)?;
+        let page = self.find(Kind::Client, begins, after.as_ref(), limit)?;
         let client = |(name, body): (RecordName, ClientBody)| match name {
             RecordName::Owner(Owner::Client(id)) => Ok(body.client(id)),
             other => Err(self.altered(other.to_string())),
@@ -311,13 +322,37 @@ impl Store {
 
     /// A page of zones, as [`Store::clients`].
     pub fn zones(&self, after: Option<&ZoneId>, limit: usize) -> Result<Vec<Zone>, Error> {
+        self.find_zones("", after, limit)
+    }
+
+    /// A page of those zones whose ids begin so, as [`Store::clients`].
+    pub fn find_zones(
+        &self,
+        begins: &str,
+        after: Option<&ZoneId>,
+        limit: usize,
+    ) -> Result<Vec<Zone>, Error> {
         let after = after.map(|id| RecordName::Owner(Owner::Zone(id.clone())));
-        let page = self.scan(&RecordName::owners(Kind::Zone), after.as_ref(), limit)?;
+        let page = self.find(Kind::Zone, begins, after.as_ref(), limit)?;
         let zone = |(name, body): (RecordName, ZoneBody)| match name {
             RecordName::Owner(Owner::Zone(id)) => Ok(body.zone(id)),
             other => Err(self.altered(other.to_string())),
         };
         page.into_iter().map(zone).collect()
+    }
+
+    /// A page of owners of a kind whose ids begin so: none where no id can.
+    fn find<T: DeserializeOwned>(
+        &self,
+        kind: Kind,
+        begins: &str,
+        after: Option<&RecordName>,
+        limit: usize,
+    ) -> Result<Vec<(RecordName, T)>, Error> {
+        if !begins.is_empty() && ClientId::try_from(begins).is_err() {
+            return Ok(Vec::new());
+        }
+        self.scan(&(RecordName::owners(kind) + begins), after, limit)
     }
 
     fn require_client(&self, id: &ClientId) -> Result<(), Error> {

@@ -31,7 +31,8 @@ pub struct Author<'a> {
 }
 
 impl Store {
-    /// Changes in the name of `by`: `operator <user>@<host>`, or `client <id> through server <id>`.
+    /// Changes in the name of `by`: `operator <user>@<host>`, `client <id> through server <id>`, or
+    /// `admin <id> for <user> through server <id>`.
     pub fn by(&self, by: impl Into<String>) -> Author<'_> {
         Author {
             store: self,

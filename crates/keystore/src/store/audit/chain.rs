@@ -46,6 +46,15 @@ impl Chain {
         }
     }
 
+    /// Of a part of a log that follows an entry that was checked already; 64 zeros are the hash of
+    /// number 0, before the first.
+    pub fn after(entry: Anchor) -> Self {
+        Chain {
+            last: Some(entry),
+            anchor: None,
+        }
+    }
+
     /// Takes the next entry. Answers what is wrong with it, in one line.
     pub fn take(&mut self, entry: &Entry) -> Option<String> {
         let before = Anchor {
@@ -143,6 +152,20 @@ mod tests {
         assert_eq!(
             faults(Chain::whole(None), &log[1..]),
             ["audit entry 1 was removed"]
+        );
+        let after_two = || Chain::after(anchor(&log[1]));
+        assert!(faults(after_two(), &log[2..]).is_empty());
+        assert_eq!(
+            faults(after_two(), &log[3..]),
+            ["audit entry 3 was removed"]
+        );
+        let other = Anchor {
+            hash: "0".repeat(64),
+            ..anchor(&log[1])
+        };
+        assert_eq!(
+            faults(Chain::after(other), &log[2..]),
+            ["audit entry 3 does not follow the one before it"]
         );
     }
 

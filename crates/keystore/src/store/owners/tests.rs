@@ -160,3 +160,57 @@ fn zones_with_long_lists_are_imported_fewer_at_a_time_and_at_least_one() {
     assert_eq!(at_once(&of(1000)), 3);
     assert_eq!(at_once(&of(100_000)), 1);
 }
+
+#[test]
+fn owners_are_found_by_the_beginning_of_their_ids_page_by_page_and_none_that_sorts_between() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let author = store.by("a test");
+    for client in ["a", "ab", "ab-", "ab.1", "ab1", "aB", "b", "z"] {
+        author.add_client(&id(client), false, None).unwrap();
+    }
+    let zones: Vec<ZoneId> = ["tenant-1", "tenant-10", "tenant-2", "zulu-zulu"]
+        .map(|zone| zone.parse().unwrap())
+        .into();
+    author
+        .import_zones(&zones, &Permitted::All, |_| Ok(()))
+        .unwrap();
+    let clients = |begins: &str, after: Option<&str>, limit: usize| {
+        let after = after.map(id);
+        let page = store.find_clients(begins, after.as_ref(), limit).unwrap();
+        let ids = page.into_iter().map(|client| client.id.to_string());
+        ids.collect::<Vec<_>>()
+    };
+    assert_eq!(clients("ab", None, 10), ["ab", "ab-", "ab.1", "ab1"]);
+    assert_eq!(clients("ab", None, 2), ["ab", "ab-"]);
+    assert_eq!(clients("ab", Some("ab-"), 2), ["ab.1", "ab1"]);
+    assert_eq!(clients("ab", Some("ab1"), 2), [""; 0]);
+    // What was seen last may be of another search.
+    assert_eq!(clients("ab", Some("a"), 1), ["ab"]);
+    assert_eq!(clients("ab", Some("b"), 1), [""; 0]);
+    assert_eq!(clients("z", None, 10), ["z"]);
+    for none in ["abc", "ab/", "a/b", "%", "\u{e4}", "a\u{10ffff}", "*"] {
+        assert_eq!(clients(none, None, 10), [""; 0], "{none}");
+    }
+    let found = store.find_zones("tenant-1", None, 10).unwrap();
+    let found: Vec<_> = found.iter().map(|zone| zone.id.as_str()).collect();
+    assert_eq!(found, ["tenant-1", "tenant-10"]);
+}
+
+#[test]
+fn of_two_who_rotate_the_same_key_the_second_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(&directory);
+    let author = store.by("a test");
+    author.add_client(&id("app"), false, None).unwrap();
+    let owner = Owner::Client(id("app"));
+    assert_eq!(author.rotate_key_from(&owner, 1).unwrap().version, 2);
+    let before = store.revision().unwrap();
+    let late = author.rotate_key_from(&owner, 1).map(drop);
+    assert!(matches!(
+        late,
+        Err(Error::RotatedMeanwhile { found: 2, .. })
+    ));
+    assert_eq!(store.revision().unwrap(), before);
+    assert_eq!(store.active_key(&owner).unwrap().version, 2);
+}
