@@ -142,10 +142,8 @@ check_sources() {
 test_rust() {
     check "cargo build" cargo build --workspace --bins --examples --locked
     rm -rf "$work/reports"
-    # What promises how long something takes has the machine to itself. The others wait for programs, a
-    # third of the time.
-    check "cargo test" cargo test --workspace --locked --no-fail-fast -- --skip ::deadlines:: \
-        --test-threads=$(($(nproc) * 3 / 2))
+    # What promises how long something takes has the machine to itself.
+    check "cargo test" cargo test --workspace --locked --no-fail-fast -- --skip ::deadlines::
     # Of the whole workspace: one package alone has dependencies with other features, and builds them anew.
     check "cargo test, deadlines" \
         cargo test --workspace --test e2e --locked --no-fail-fast -- ::deadlines:: --test-threads=1

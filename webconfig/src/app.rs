@@ -94,9 +94,10 @@ impl App {
             }
         };
         tracing::info!(user = %by, number = changed.number, changes = told.join(", "), "settings were changed");
-        if let Some(number) = changed.number {
+        // One that changes nothing leaves the number as it is, and the change before it to be taken back.
+        if let Some(made) = changed.number.filter(|made| *made > number) {
             *self.lock() = before.map(|changes| Undo {
-                number,
+                number: made,
                 changes,
                 by: by.clone(),
             });

@@ -63,7 +63,8 @@ pub async fn change<T, A: Future<Output = Result<T, ClientError>>>(
         match ask(server.client_for(user)).await {
             Ok(answer) => return Ok(answer),
             Err(error @ ClientError::Connect(_)) => silent = NotDone::NoServer(error),
-            Err(error @ ClientError::Refused { .. }) => return Err(refused(error)),
+            Err(error) if judges(&error) => return Err(refused(error)),
+            // A server whose store fell silent may have made it before that.
             Err(error) => return Err(NotDone::Unknown(error)),
         }
     }

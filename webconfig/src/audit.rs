@@ -76,7 +76,8 @@ impl Audit {
     }
 
     /// Has the servers verify what was not yet, in the background; one at a time. `anew` begins with the
-    /// first entry, and forgets what was wrong.
+    /// first entry, and goes on telling what was wrong: what shows only beside what was seen before is not
+    /// found twice.
     pub fn verify(self: &Arc<Self>, fleet: &Arc<Fleet>, anew: bool) {
         {
             let mut verified = self.lock();
@@ -84,7 +85,10 @@ impl Audit {
                 return;
             }
             if anew {
-                *verified = Verified::default();
+                *verified = Verified {
+                    faults: std::mem::take(&mut verified.faults),
+                    ..Verified::default()
+                };
             }
             verified.running = true;
         }

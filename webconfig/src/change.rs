@@ -131,6 +131,8 @@ fn refused(error: ClientError) -> NotChanged {
         ClientError::Refused { status, why, .. } if status.as_u16() == 409 => {
             NotChanged::Conflict(why.clone())
         }
+        // Its store fell silent: it may have made it before that.
+        ClientError::Refused { status, .. } if status.as_u16() == 503 => NotChanged::Unknown(error),
         ClientError::Refused { .. } => NotChanged::Refused(error.to_string()),
         _ => NotChanged::Unknown(error),
     }

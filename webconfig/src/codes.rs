@@ -12,7 +12,8 @@ use crate::users::UserName;
 
 /// Wrong codes of a user, each with the right password, that are looked at
 const MAX_WRONG: u32 = 5;
-/// in this time. Past that none is, right or wrong: of a million codes, three are right at a time.
+/// until there was none for this time. Past that none is, right or wrong: of a million codes, three are right
+/// at a time.
 const WRONG_PERIOD: Duration = Duration::from_secs(10 * 60);
 
 /// What was tried, by user. They are as many as the file has.
@@ -23,6 +24,7 @@ pub struct Codes(Mutex<HashMap<UserName, Tried>>);
 struct Tried {
     used: Option<Step>,
     wrong: u32,
+    /// When the last wrong one was looked at.
     since: Option<Instant>,
 }
 
@@ -44,9 +46,7 @@ impl Codes {
             tried.wrong = 0;
             return true;
         }
-        if tried.wrong == 0 {
-            tried.since = Some(now);
-        }
+        tried.since = Some(now);
         tried.wrong += 1;
         false
     }
@@ -87,7 +87,7 @@ mod tests {
         for number in 1..=MAX_WRONG {
             assert!(!codes.take(&alice, None, now + Duration::from_secs(number.into())));
         }
-        let end = now + Duration::from_secs(1) + WRONG_PERIOD;
+        let end = now + Duration::from_secs(MAX_WRONG.into()) + WRONG_PERIOD;
         let before = end - Duration::from_millis(1);
         assert!(!codes.take(&alice, Some(step(1)), before));
         assert!(codes.take(&bob, Some(step(1)), before));

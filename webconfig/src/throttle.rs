@@ -24,8 +24,9 @@ const LONGEST_BY_NETWORK: Duration = Duration::from_secs(15);
 /// Failures are forgotten when there was none for so long.
 const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
 
-/// Attempts of one network that wait at once.
-const MAX_WAITING: u32 = 8;
+/// Attempts of one network that wait at once. Everybody who comes through one proxy is of one network:
+/// somebody who guesses there is not to take up all of them easily.
+const MAX_WAITING: u32 = 128;
 
 /// Names and networks that are remembered. When there are more, the one that failed longest ago is
 /// forgotten.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use control::NoName;
 pub use control::UserName;
+use rustix::fs::OFlags;
 
 use crate::password::Kept;
 use crate::totp::Secret;
@@ -153,7 +154,7 @@ impl UsersFile {
         change: impl FnOnce(&mut Users) -> Result<(), E>,
     ) -> Result<(), E> {
         let lock = self.beside(".lock");
-        let locked = open(&lock).and_then(|file| file.lock().map(|()| file));
+        let locked = open_lock(&lock).and_then(|file| file.lock().map(|()| file));
         // It is given back when the file is closed.
         let _locked = locked.map_err(|cause| failed(&lock, cause))?;
         let mut users = Users::clone(&*self.users()?);
@@ -165,8 +166,16 @@ impl UsersFile {
     }
 
     fn write(&self, new: &Path, users: &Users) -> io::Result<()> {
-        let mut file = open(new)?;
-        file.set_len(0)?;
+        // What an earlier change left behind goes. Whoever may write to the directory puts no link there.
+        match fs::remove_file(new) {
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(new)?;
         for (name, user) in users {
             let (role, hash) = (user.role.name(), user.password.as_str());
             match user.secret.as_ref().map(Secret::expose_secret) {
@@ -229,10 +238,13 @@ fn user(line: &str) -> Result<(UserName, User), String> {
     Ok((name, user))
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens the file that is locked, and follows no link.
+fn open_lock(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path)
+    options
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
+        .open(path)
 }
 
 fn directory(path: &Path) -> &Path {
@@ -338,5 +350,22 @@ mod tests {
             let error = file.parse(text).err().unwrap().to_string();
             assert!(error.contains(says), "{error}");
         }
+    }
+
+    #[test]
+    fn a_link_that_somebody_put_beside_the_file_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join("users"), dir.path().join("victim"));
+        let file = UsersFile::new(path.clone());
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("users.new")).unwrap();
+        add(&file, "alice", Role::Operator);
+        assert!(!path.is_symlink());
+        assert_eq!(file.users().unwrap().len(), 1);
+        fs::remove_file(dir.path().join("users.lock")).unwrap();
+        std::os::unix::fs::symlink(&victim, dir.path().join("users.lock")).unwrap();
+        let change = |_: &mut Users| Ok::<_, UsersError>(());
+        assert!(file.change(change).is_err());
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     }
 }

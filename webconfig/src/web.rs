@@ -104,8 +104,15 @@ fn refusal(status: StatusCode, why: &str) -> Response {
     page(status, &Message { why })
 }
 
-/// What changes something comes from a page of ours: a browser says where a form was.
+/// What changes something comes from a page of ours: a browser says where a form was. Without a certificate
+/// that says who we are, only a name of the host itself is one of ours.
 async fn own_pages_only(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if !app.is_https && !daemon::is_local_host(request.headers()) {
+        return refusal(
+            StatusCode::FORBIDDEN,
+            "Without TLS this page is asked for as localhost or by a loopback address.",
+        );
+    }
     let is_harmless = matches!(*request.method(), Method::GET | Method::HEAD);
     match is_harmless || guard::is_from_here(request.headers(), app.is_https) {
         true => next.run(request).await,

@@ -1,11 +1,12 @@
 //! The small HTTP services that daemons offer, with every wait bounded: a peer that sends half a
 //! request does not keep its connection.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Router};
@@ -61,5 +62,48 @@ async fn in_time(request: Request, next: Next) -> Response {
     match tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
         Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+    }
+}
+
+/// Whether a request was made to this host by a name that is its own alone. A page of another site can have its
+/// own name lead here, and then reads what is answered to that.
+#[must_use]
+pub fn is_local_host(headers: &HeaderMap) -> bool {
+    let Some(Ok(host)) = headers.get(header::HOST).map(|host| host.to_str()) else {
+        return false;
+    };
+    let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, _port)) => address,
+        None => host.split_once(':').map_or(host, |(name, _port)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_hosts_are_local() {
+        for (host, expected) in [
+            ("localhost", true),
+            ("LOCALHOST:9191", true),
+            ("127.0.0.1:9191", true),
+            ("127.8.8.8", true),
+            ("[::1]:9191", true),
+            ("evil.example:9191", false),
+            ("localhost.evil.example", false),
+            ("10.0.0.1", false),
+            ("[2001:db8::1]", false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, host.parse().unwrap());
+            assert_eq!(is_local_host(&headers), expected, "{host}");
+        }
+        assert!(!is_local_host(&HeaderMap::new()));
     }
 }

@@ -27,7 +27,7 @@ pub use chunk::{CHUNK, read_chunk};
 pub use exit::{Failure, report};
 pub use files::{raise_file_limit, within_file_limit};
 pub use harden::{LockMemory, harden, lock_memory};
-pub use http::{serve_http, serve_http_connection};
+pub use http::{is_local_host, serve_http, serve_http_connection};
 pub use key::{Key, Kind, differences, join, reference, waiting_for_restart};
 pub use layers::{Layers, Loaded, Origin, Origins, Source};
 pub use linger::linger;

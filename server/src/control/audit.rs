@@ -102,9 +102,11 @@ fn forwards(store: &Store, query: &AuditQuery, after: u64, head: &Anchor) -> Res
     let (begun, mut read, mut chain) = (Instant::now(), Read::default(), Chain::part(None));
     let mut after = after;
     loop {
-        let mut stretch = store.audit(after, STRETCH)?;
+        let mut stretch = read.stretch(store, after)?;
         stretch.retain(|entry| entry.number <= head.number);
         if stretch.is_empty() {
+            let cut = after < head.number;
+            read.blame(cut.then(|| removed(after + 1, head.number)));
             return Ok(read);
         }
         for entry in &stretch {
@@ -133,7 +135,7 @@ fn backwards(store: &Store, query: &AuditQuery, head: &Anchor) -> Result<Read, E
     let mut newer: Option<Entry> = None;
     while before > 1 {
         let after = (before - 1).saturating_sub(STRETCH as u64);
-        let mut stretch = store.audit(after, STRETCH)?;
+        let mut stretch = read.stretch(store, after)?;
         stretch.retain(|entry| entry.number < before);
         let end = (before > head.number).then_some(head);
         read.blame_all(&stretch, after, newer.as_ref(), end);
@@ -154,6 +156,34 @@ fn backwards(store: &Store, query: &AuditQuery, head: &Anchor) -> Result<Read, E
 }
 
 impl Read {
+    /// Entries that follow this number, a stretch of them at most. What stands there and is none is blamed,
+    /// and passed over.
+    fn stretch(&mut self, store: &Store, after: u64) -> Result<Vec<Entry>, Error> {
+        match store.audit(after, STRETCH) {
+            Err(Error::Altered { .. } | Error::UnknownForm { .. }) => {}
+            read => return read,
+        }
+        let (mut entries, mut at) = (Vec::new(), after);
+        while at < after.saturating_add(STRETCH as u64) {
+            match store.audit(at, 1) {
+                Ok(mut found) => {
+                    let Some(entry) = found.pop() else { break };
+                    at = entry.number;
+                    entries.push(entry);
+                }
+                Err(error @ (Error::Altered { .. } | Error::UnknownForm { .. })) => {
+                    at += 1;
+                    let fault = error.to_string();
+                    if self.faults.last() != Some(&fault) {
+                        self.blame(Some(fault));
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(entries)
+    }
+
     /// Takes an entry, if it is one that is asked for. False if there is no more room for it.
     fn take(&mut self, entry: &Entry, query: &AuditQuery) -> bool {
         if !is_asked_for(entry, query) {
@@ -248,8 +278,8 @@ fn check(store: &Store, after: Anchor) -> Result<(AuditMark, AuditMark, Vec<Stri
     }
     let mut chain = Chain::after(after.clone());
     let mut to = after;
-    while to.number < head.number && begun.elapsed() < PATIENCE {
-        let mut stretch = store.audit(to.number, STRETCH)?;
+    while to.number < head.number {
+        let mut stretch = read.stretch(store, to.number)?;
         stretch.retain(|entry| entry.number <= head.number);
         let Some(last) = stretch.last() else {
             read.blame(Some(removed(to.number + 1, head.number)));
@@ -262,6 +292,9 @@ fn check(store: &Store, after: Anchor) -> Result<(AuditMark, AuditMark, Vec<Stri
         };
         for entry in &stretch {
             read.blame(chain.take(entry));
+        }
+        if begun.elapsed() >= PATIENCE {
+            break;
         }
     }
     if to.number == head.number && to != head {

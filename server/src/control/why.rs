@@ -36,18 +36,24 @@ pub async fn why(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<WhyAnswer>, Problem> {
     admin(&identity, &shared, "asks why values open")?;
+    let user = user.map(|user| format!(" for {user}")).unwrap_or_default();
+    let by = identity.id + &user;
     let answer = match parse(body)? {
         Why::Session(number) => {
             let session = shared.access.session(number);
             let gone = || format!("session {number} does not run here, or not any more");
             let session = session.ok_or_else(|| Problem(StatusCode::NOT_FOUND, gone()))?;
+            tracing::info!(
+                by,
+                session = number,
+                "it was asked what a session has had opened"
+            );
             WhyAnswer::Session(session)
         }
         Why::Value(asked) => {
             let question = Question::read(&asked)?;
             let answer = question.answer(&shared).await;
-            let user = user.map(|user| format!(" for {user}")).unwrap_or_default();
-            let (by, values) = (identity.id + &user, answer.envelopes.len());
+            let values = answer.envelopes.len();
             tracing::info!(by, values, "it was asked why values open");
             WhyAnswer::Value(answer)
         }

@@ -239,6 +239,16 @@ fn the_log_is_nobodys_who_is_not_signed_in_and_no_clients_and_what_is_malformed_
     assert_eq!(verify("").status, 403);
     assert_eq!(verify("x").status, 403);
     assert_eq!(vera.get("/activity/verify").status, 405);
+    // Whoever changes nothing does not have it begin anew either.
+    assert_eq!(
+        verify(&harness::webconfig::hidden(
+            vera.get("/activity").text(),
+            "token"
+        ))
+        .status,
+        403
+    );
+    assert!(!vera.get("/activity").text().contains("/activity/verify"));
     for (query, status) in [
         ("before=-1", 400),
         ("before=x", 400),

@@ -147,3 +147,17 @@ fn a_setting_that_one_server_fixes_is_shown_so_and_refused_for_all() {
     );
     assert!(shown.text().contains(says), "{}", shown.text());
 }
+
+#[test]
+fn a_change_that_changes_nothing_leaves_the_one_before_it_to_be_taken_back() {
+    let stand = Stand::start();
+    let alice = stand.page.user("alice", "operator");
+    is_ready(&alice);
+    switch(&alice, "mixed");
+    switch(&alice, "mixed");
+    let undone = alice.fill_in("/zone-mode", "/undo", &[]);
+    leads_to(&undone, "/zone-mode");
+    harness::until("the mode from before", || {
+        is_in(alice.get("/zone-mode").text(), "off").then_some(())
+    });
+}

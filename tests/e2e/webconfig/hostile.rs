@@ -234,3 +234,18 @@ fn half_a_request_does_not_keep_its_connection() {
         answer.escape_ascii()
     );
 }
+
+#[test]
+fn a_name_of_another_site_that_leads_here_gets_no_page_where_no_certificate_says_who_we_are() {
+    let page = alone(&[]);
+    for host in ["evil.example", "evil.example:8000", "10.1.2.3", ""] {
+        for path in ["/", "/sign-in", "/assets/page.js"] {
+            let answer = Request::get(path).header("Host", host).send(page.port());
+            assert_eq!(answer.status, 403, "{host} {path}");
+        }
+    }
+    for host in ["localhost:8000", "127.0.0.1", "[::1]:8000"] {
+        let asked = Request::get("/sign-in").header("Host", host);
+        assert_eq!(asked.send(page.port()).status, 200, "{host}");
+    }
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use control::{ClientError, News, Revocations};
 use tunnel::{BadSerial, Serial, TooManyRevoked};
 
+use super::prospects::Prospects;
 use super::{Fleet, Server};
 
 /// The first wait before a lost connection is made again; each further one is twice as long,
@@ -117,6 +118,7 @@ pub async fn ask(server: Arc<Server>, fleet: Arc<Fleet>) {
                 let mut known = server.lock();
                 known.unanswered = Some(error.to_string());
                 known.rates.missed();
+                known.prospects = Prospects::default();
             }
         }
         fleet.has_changed();

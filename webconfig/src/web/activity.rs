@@ -79,6 +79,9 @@ async fn find(app: &App, query: AuditQuery) -> Result<AuditPage, String> {
 
 /// Has all of it verified anew.
 pub async fn verify(State(app): State<Arc<App>>, asked: Asked<VerifyForm>) -> Response {
+    if let Err(refused) = asked.by.operates() {
+        return refused.into_response();
+    }
     tracing::info!(user = %asked.by.session.name, "the audit log is verified from its first entry");
     app.audit.verify(&app.fleet, true);
     Redirect::to("/activity").into_response()

@@ -188,11 +188,8 @@ pub async fn drain(State(app): State<Arc<App>>, asked: Asked<DrainForm>) -> Resp
     let Some(server) = known.clone().find(|it| it.address == form.server) else {
         return refusal(StatusCode::NOT_FOUND, "There is no such server.");
     };
-    let notice = match server
-        .client_for(Some(&by.session.name))
-        .drain(form.draining)
-        .await
-    {
+    let client = server.client_for(Some(&by.session.name));
+    let notice = match client.drain(form.draining).await {
         Ok(_) => {
             let (user, server) = (&by.session.name, &server.address);
             tracing::info!(%user, server, draining = form.draining, "a server was told to drain, or not to");

@@ -59,7 +59,11 @@ pub async fn show(
     let number = form.session.as_deref().map_or("", str::trim);
     let answer = match number.parse() {
         _ if number.is_empty() => sessions(server).await,
-        Ok(number) => match server.client.why(&Why::Session(number)).await {
+        Ok(number) => match server
+            .client_for(Some(&by.session.name))
+            .why(&Why::Session(number))
+            .await
+        {
             Ok(WhyAnswer::Session(access)) => Ok(Answer::Session(Session::new(access))),
             Ok(WhyAnswer::Value(_)) => Ok(Answer::Problem("It answered something else.".into())),
             Err(error) => Err(error),

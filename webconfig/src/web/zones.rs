@@ -279,10 +279,16 @@ async fn made(
             let number = form.request.ok_or(NotMade::Form)?;
             let wanted = app.destructions.confirmed(id, number, user, users, now);
             let wanted = wanted.map_err(not_made)?;
-            change(destruction(id, wanted.grace_seconds)).await?;
+            // From here on it can be withdrawn no more.
+            app.destructions.forget(id, number, now).map_err(not_made)?;
             tracing::info!(%user, wanted_by = %wanted.by, zone = id, "confirmed a zone's destruction");
-            // Withdrawn meanwhile, it was too late for that.
-            let _ = app.destructions.forget(id, number, now);
+            let ordered = change(destruction(id, wanted.grace_seconds)).await;
+            if let Err(NotDone::Refused { .. } | NotDone::NoServer(_)) = &ordered {
+                let _ = app
+                    .destructions
+                    .want(id, &wanted.by, wanted.grace_seconds, now);
+            }
+            ordered?;
             Ok(destroying(wanted.grace_seconds / DAY))
         }
         What::Withdraw => {

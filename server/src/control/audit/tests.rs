@@ -281,3 +281,29 @@ fn entries_that_were_removed_are_told_of_wherever_the_log_is_read() {
         [missing, removed.to_owned()]
     );
 }
+
+#[test]
+fn an_entry_that_was_edited_is_told_of_and_those_behind_it_are_read() {
+    let (dir, store) = store();
+    let file = rusqlite::Connection::open(dir.path().join("store.db")).unwrap();
+    let sql = "UPDATE record SET value = randomblob(99) WHERE name LIKE 'audit/%0100'";
+    assert_eq!(file.execute(sql, []).unwrap(), 1);
+    let last = ZONES as u64 + 3;
+    let is_told = |faults: &[String]| {
+        let edited =
+            |it: &String| it.contains("/00000000000000000100 ") && it.contains("was altered");
+        assert!(faults.iter().any(edited), "{faults:?}");
+    };
+    let (to, faults) = check_all(&store, beginning());
+    assert_eq!(to.number, last);
+    is_told(&faults);
+    for after in [None, Some(0)] {
+        let query = AuditQuery {
+            after,
+            ..AuditQuery::default()
+        };
+        let (found, faults, _) = all_and_faults(&store, query);
+        assert_eq!(found.len() as u64, last - 1);
+        is_told(&faults);
+    }
+}
