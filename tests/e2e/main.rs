@@ -33,6 +33,7 @@ mod modes;
 mod monitor;
 mod opening;
 mod operations;
+mod paths;
 mod patroni;
 mod peers;
 mod python_models;
