@@ -7,6 +7,7 @@ mod before_login;
 mod database;
 mod doors;
 mod http;
+mod values;
 
 use harness::raw::{Message, tags};
 

@@ -25,7 +25,10 @@ impl Stand {
         let chain = Chain::builder().zone_mode("mixed").on_refused(on_refused);
         let link = chain.start_link(&keys);
         link.database.query(&tables(&app, &zone, &strangers));
-        Self { link, _keys: keys }
+        Self {
+            link,
+            _keys: keys,
+        }
     }
 
     /// Sessions through the link, and directly with the database.
