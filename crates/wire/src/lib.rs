@@ -12,16 +12,19 @@
 //! `proxy` says it.
 
 pub mod bytea;
+pub mod copy;
 pub mod description;
 pub mod error;
 pub mod frame;
 pub mod login;
 pub mod originate;
+pub mod parameter;
 pub mod proxy;
 pub mod request;
 pub mod row;
 pub mod sasl;
 pub mod startup;
+pub mod value;
 
 mod cursor;
 
