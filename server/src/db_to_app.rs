@@ -26,7 +26,7 @@ use crate::metrics::Reason;
 use crate::opener::{Fetched, Outcome};
 use crate::refusals;
 use crate::session::{Ended, Session};
-use crate::shape::Shape;
+use crate::shape::{Ahead, Markers, Shape};
 
 /// A buffer larger than this is given back when it is empty.
 const KEEP: usize = 256 << 10;
@@ -242,6 +242,7 @@ impl<'a> DbToApp<'a> {
         leaving: &mut Option<Held>,
     ) -> Result<(), Ended> {
         let input = edits.input();
+        let mut ahead = Ahead::new(input);
         loop {
             let piece = self.left.min(input.len() - *at);
             if self.dropped && piece > 0 {
@@ -249,7 +250,7 @@ impl<'a> DbToApp<'a> {
             }
             self.left -= piece;
             *at += piece;
-            *at += self.pass_rows(input.get(*at..).unwrap_or_default());
+            *at += self.pass_rows(&mut ahead, *at);
             let rest = input.get(*at..).unwrap_or_default();
             let Some(header) = Header::parse(rest).map_err(Ended::Framing)? else {
                 return Ok(());
@@ -282,17 +283,16 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    /// Rows that pass as they stand, whatever is in them: bytes of those at the front of `rest`.
-    fn pass_rows(&mut self, rest: &[u8]) -> usize {
-        let pass = match &self.rows {
-            _ if self.dropping || self.left > 0 => false,
-            Some(shape) => self.session.passes_rows || !shape.may_hold_envelopes(),
-            None => self.session.passes_rows,
+    /// Rows that pass as they stand: nothing is sealed in them, or it is none of ours. Answers bytes of
+    /// those that begin at `at`.
+    fn pass_rows(&mut self, ahead: &mut Ahead<'_>, at: usize) -> usize {
+        let markers = match &self.rows {
+            _ if self.dropping || self.left > 0 => return 0,
+            _ if self.session.passes_rows => Markers::NONE,
+            Some(shape) => shape.markers(),
+            None => return 0,
         };
-        if !pass {
-            return 0;
-        }
-        let passed = frame::run_of(b'D', rest);
+        let passed = frame::run_of(b'D', ahead.without(markers, at));
         if passed > 0 {
             self.last_tag = b'D';
         }
