@@ -60,7 +60,6 @@ fn create(direct: &mut Session, app: &Recipient, zone: &Recipient) {
         "\t\n\u{b}\u{1f}\\x",
         "\\",
         "\"",
-        "[x",
     ] {
         let [mine, zoned] = [app, zone].map(|it| it.seal(clear.as_bytes()).unwrap());
         let clear_bytes = clear.as_bytes();
@@ -80,12 +79,12 @@ fn create(direct: &mut Session, app: &Recipient, zone: &Recipient) {
          create extension citext;
          create type pair as (b bytea, n int, t text);
          create domain note as text;
-         create type span as range (subtype = text)",
+         create type span as range (subtype = text, multirange_type_name = spans)",
     );
 }
 
 /// What is built of the columns `{b}`, a `bytea`, and `{t}`, a text.
-const BUILT: [&str; 27] = [
+const BUILT: [&str; 28] = [
     "array_agg({b} order by id), array_agg({t} order by id) from stored",
     "array[{b}, null, {b}], array[array[{t}, {t}], array['', {t}]] from stored",
     "array_fill({t}, array[2, 2], array[0, 5]), array_fill({b}, array[2], array[-1]) from stored",
@@ -103,14 +102,15 @@ const BUILT: [&str; 27] = [
     "jsonb_agg({t} order by id), json_agg({t} order by id) from stored",
     "json_build_object('a', array[{b}], 'b', row({t}), 'c', null, 'd', 1.5) from stored",
     "jsonb_build_array({t}, jsonb_build_object('k', array[{t}, null])) from stored",
-    "array[to_json({t})], array[to_jsonb({t}), '1'], array_agg(to_jsonb({b})) from stored group by {t}",
+    "array[to_json({t})], array[to_jsonb({t}), '1'] from stored",
+    "array_agg(to_jsonb({b}) order by id) from stored",
     "row(to_jsonb({t}), array[to_json({t})], to_jsonb({b})) from stored",
     "hstore('k \"', {t}) from stored",
     "hstore(array['a', 'b', 'c'], array[{t}, null, 'plain']) from stored",
     "array[hstore('k', {t}), hstore('l', {t})], row(hstore('k', {t})) from stored",
     "span({t}, null), span(null, {t}), span({t}, {t}, '[]'), span({t}, {t}) from stored",
     "array[span({t}, null, '()')], row(span(null, {t}, '(]')) from stored",
-    "spanmultirange(span({t}, {t}, '[]')), spanmultirange(span({t}, null)) from stored",
+    "spans(span({t}, {t}, '[]')), spans(span({t}, null)) from stored",
     "hstore(r)::hstore from (select {t} as t, id from stored) r",
     "json_build_object('deep', row(array[row({t}, array[{b}])])) from stored",
 ];

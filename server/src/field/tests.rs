@@ -192,7 +192,13 @@ fn an_untyped_value_says_itself_what_it_is() {
     }
     for (sealed, clear, refused) in texts() {
         let field = becomes(sealed.as_bytes(), Kind::Untyped, Format::Binary);
-        assert_eq!(field, (clear.into_bytes(), refused));
+        assert_eq!(field, (clear.clone().into_bytes(), refused));
+        let [json, clear] = [&sealed, &clear].map(|it| written::json(it));
+        for version in ["", "\u{1}"] {
+            let [json, clear] = [&json, &clear].map(|it| format!("{version}[{it}]").into_bytes());
+            let field = becomes(&json, Kind::Untyped, Format::Binary);
+            assert_eq!(field, (clear, refused));
+        }
     }
 }
 
@@ -263,6 +269,19 @@ fn what_stands_in_binary_opens_by_its_type_at_every_depth() {
                 assert_eq!(field, (two_clear, refused), "{} {}", outer.name, inner.name);
             }
         }
+    }
+}
+
+#[test]
+fn a_range_of_a_users_type_is_none_of_two_json_strings() {
+    let sealed = armor(&seal(0, "a \"b\""));
+    let between = |it: &str| format!("[\"{it}\",\"c d\"]").into_bytes();
+    for (kind, clear) in [
+        (Kind::UserDefined, "a \"\"b\"\""),
+        (Kind::Untyped, "a \\\"b\\\""),
+    ] {
+        let field = becomes(&between(&sealed), kind, Format::Text);
+        assert_eq!(field, (between(clear), false), "{kind:?}");
     }
 }
 

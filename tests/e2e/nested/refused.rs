@@ -46,7 +46,8 @@ fn a_query_fails_for_one_refused_value_among_many() {
     let theirs = armor(&zone.seal(b"card").unwrap());
     let mine = armor(&keys.client("app").seal(b"card").unwrap());
     let (mut session, _) = sessions(&link);
-    let sql = |value: &str| format!("select array_fill('{mine}'::text, array[50]) || '{value}'");
+    let sql =
+        |value: &str| format!("select array_fill('{mine}'::text, array[50]) || '{value}'::text");
     for form in Form::ALL {
         let tags = |session: &mut _, value| harness::raw::tags(&form.ask(session, &sql(value)));
         assert!(tags(&mut session, &mine).contains('D'), "{form:?}");
