@@ -31,6 +31,7 @@ mod many_zones;
 mod metrics;
 mod modes;
 mod monitor;
+mod nested;
 mod opening;
 mod operations;
 mod patroni;

@@ -14,6 +14,17 @@ use crate::shape::{Element, Kind, Markers};
 /// itself, is one.
 const MAX_DEPTH: usize = 32;
 
+/// In which order a column of a user's own type is tried in text. It is no JSON, since a domain is
+/// described as what it is over; but a range may look like an array of two strings.
+pub(super) const OF_A_USER: [Form; 6] = [
+    Form::Multirange,
+    Form::Array,
+    Form::Composite,
+    Form::Range,
+    Form::Hstore,
+    Form::Json,
+];
+
 impl Opening<'_> {
     /// A value whose type says its form.
     pub(super) fn nested(&mut self, value: &[u8], form: Form, format: Format) -> Changed {
