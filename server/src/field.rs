@@ -33,6 +33,17 @@ static BINARY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_BINAR
 static HEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_HEX));
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_ESCAPE));
 
+/// The beginnings of envelopes as they are in whatever a value may stand in: in binary, in hex, in
+/// escapes and in armor.
+const IN_ANY: [&[u8]; 4] = [IN_BINARY, IN_HEX, b"365pgs", b"pgs1."];
+
+/// False when no envelope is in bytes of which nothing is known.
+pub fn may_hold_envelopes(bytes: &[u8]) -> bool {
+    IN_ANY
+        .iter()
+        .any(|start| memchr::memmem::find(bytes, start).is_some())
+}
+
 /// What became of a field.
 pub struct Opened {
     /// The field anew, in the form it came in, where at least one envelope opened.

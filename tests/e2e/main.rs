@@ -10,6 +10,7 @@ mod canary;
 mod cancel;
 mod certificates;
 mod control_api;
+mod copy;
 mod database_tls;
 mod databases;
 mod denied;

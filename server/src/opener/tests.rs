@@ -105,7 +105,7 @@ impl Fixture {
                 Outcome::Changed(edits) => edits,
             };
             let mut out = BytesMut::new();
-            edits.write(fields, &mut out).unwrap();
+            edits.write(b'D', fields, &mut out).unwrap();
             let values = Fields::parse(&out[5..]).unwrap();
             let values = values.iter().map(|value| value.map(<[u8]>::to_vec));
             return Some(columns.into_iter().zip(values).collect());

@@ -91,21 +91,6 @@ fn columns_of_other_types_pass() {
 }
 
 #[test]
-fn copy_to_passes_as_it_is() {
-    let (link, app) = start();
-    let sealed = literal(&app.seal(b"4000 0012 3456 7899").unwrap());
-    let (mut session, mut direct) = sessions(&link);
-    for options in ["", " (format csv, header)", " (format binary)"] {
-        let copy = format!("copy (select {sealed}, {sealed}::text) to stdout{options}");
-        passes(&mut session, &mut direct, &copy);
-        // The rows of a query beside it open, and then it goes on as before.
-        let several = format!("select 1; {copy}; select 2");
-        let (answer, sent) = (session.query(&several), direct.query(&several));
-        assert_eq!(answer, sent, "{options}");
-    }
-}
-
-#[test]
 fn copy_from_reaches_the_database_as_it_is() {
     let (link, app) = start();
     let sealed = app.seal(b"4000 0012 3456 7899").unwrap();
