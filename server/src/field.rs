@@ -116,6 +116,9 @@ impl Opening<'_> {
 
     /// A value that only itself says what it is.
     fn untyped_text(&mut self, value: &[u8], forms: &[Structured]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if value.starts_with(b"\\x") && TextForm::Hex.is_form_of(value) {
             return self.bytea(value, TextForm::Hex);
         }
@@ -129,6 +132,9 @@ impl Opening<'_> {
     }
 
     fn untyped_binary(&mut self, value: &[u8]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if let Some(structure) = self.structure(value, &Structured::IN_BINARY) {
             return self.leaves(&structure, Kind::Untyped, Format::Binary);
         }

@@ -327,14 +327,17 @@ fn what_is_no_value_passes_whatever_stands_in_it() {
 fn values_stand_in_each_other_to_a_bounded_depth() {
     // Nowhere but in binary do they get so deep: in text every level doubles its quotes.
     let [_, composite, ..] = BINARY;
-    let nested = |depth: usize, value: &[u8]| {
-        let inner = (composite.write)(value, 17);
-        (1..depth).fold(inner, |it, _| (composite.write)(&it, composite.type_oid))
-    };
     let sealed = seal(0, CLEAR);
-    for (depth, expected) in [(1, CLEAR.as_bytes()), (32, CLEAR.as_bytes()), (33, &sealed)] {
-        let field = becomes(&nested(depth, &sealed), Kind::Record, Format::Binary);
-        assert_eq!(field, (nested(depth, expected), false), "{depth}");
+    let clear = CLEAR.as_bytes();
+    for type_oid in [composite.type_oid, 16_600] {
+        let nested = |depth: usize, value: &[u8]| {
+            let inner = (composite.write)(value, 17);
+            (1..depth).fold(inner, |it, _| (composite.write)(&it, type_oid))
+        };
+        for (depth, expected) in [(1, clear), (32, clear), (33, &sealed)] {
+            let field = becomes(&nested(depth, &sealed), Kind::Untyped, Format::Binary);
+            assert_eq!(field, (nested(depth, expected), false), "{depth}");
+        }
     }
     // How deep JSON is by itself does not count.
     let deep = |it: &str| format!("{}\"{it}\"{}", "[".repeat(9000), "]".repeat(9000));
@@ -380,7 +383,19 @@ fn where_a_quote_may_be_half_a_character_no_structure_is_looked_for() {
         let field = |text: &str, kind| field(text, kind, encoding);
         let expected = opens.then(|| json("clear"));
         assert_eq!(field(&json(&sealed), Kind::Json), expected, "{encoding:?}");
-        assert_eq!(field(&sealed, Kind::Text), Some("clear".into()));
+        for kind in [Kind::Text, Kind::Untyped, Kind::UserDefined] {
+            assert_eq!(field(&sealed, kind), Some("clear".into()));
+        }
+        for form in TEXT {
+            let written = (form.write)(&sealed);
+            let expected = opens.then(|| (form.write)("clear"));
+            assert_eq!(field(&written, Kind::Untyped), expected, "{written}");
+        }
+        for version in ["", "\u{1}"] {
+            let json = format!("{version}[\"{sealed}\"]").into_bytes();
+            let json = opened(&json, Kind::Untyped, Format::Binary, encoding);
+            assert_eq!(json.bytes.is_some(), opens);
+        }
         // What an escaped character is in bytes is known in UTF-8 alone.
         let escaped = field(&json(&format!("\\u00e9{sealed}")), Kind::Json);
         let expected = (encoding == Encoding::Utf8).then(|| json("éclear"));
