@@ -4,6 +4,7 @@
 
 mod after_login;
 mod before_login;
+mod copies;
 mod database;
 mod doors;
 mod http;

@@ -238,10 +238,10 @@ fn a_functions_result_opens_by_a_tag_of_its_own_alone() {
         };
         direct.query(&create(name, &value));
         direct.query(&create(&format!("{name}_clear"), b"in a zone"));
-        let mut call = |session: &mut Session, name: &str| {
+        let call = |session: &mut Session, name: &str| {
             let oid = format!("select '{name}'::regproc::oid");
             let oid = stand.link.database.value(&oid).parse().unwrap();
-            session.send(message::function_call(oid, &[]));
+            session.send(message::function_call(oid, &[], 1));
             session.read_until_ready()
         };
         let expected = match opens {

@@ -108,10 +108,15 @@ impl Stand {
 
     /// The same, and says goodbye at once; so what comes is the database's alone.
     pub fn ask_and_leave(&self, case: &str) -> Vec<u8> {
+        self.ask_and_leave_with(case, "select 1")
+    }
+
+    /// The same, with this question.
+    pub fn ask_and_leave_with(&self, case: &str, sql: &str) -> Vec<u8> {
         let mut session = self.connector.address().raw();
         let asks = [
             message::startup(&[("user", "postgres")]),
-            message::query("select 1"),
+            message::query(sql),
             message::terminate(),
         ];
         session.send(asks.concat());

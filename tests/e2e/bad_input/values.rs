@@ -30,6 +30,11 @@ struct Field {
     opens: bool,
 }
 
+/// Lets an application in, whose text is in UTF-8.
+pub fn in_utf8() -> Vec<u8> {
+    [login(), message::tagged(b'S', b"client_encoding\0UTF8\0")].concat()
+}
+
 impl Field {
     /// A whole session with this field alone in one row.
     fn script(&self) -> Script {
@@ -39,7 +44,7 @@ impl Field {
         described.extend(self.format.to_be_bytes());
         let row = [&[0, 1], element(&self.value).as_slice()].concat();
         let says = [
-            login(),
+            in_utf8(),
             message::tagged(b'T', &described),
             message::tagged(b'D', &row),
             message::tagged(b'C', b"SELECT 1\0"),

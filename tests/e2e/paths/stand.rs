@@ -9,9 +9,11 @@ use super::values::{self, Cells};
 
 /// A link whose client is `app`; tables `sealed` and `clear` with the same rows, `zoned` with those
 /// of a zone and `tagged` with those whose tag is in a column, and `lookalike` with rows that stay as
-/// they are.
+/// they are. `sealed_untagged` and `clear_untagged` are what opens without a column for the tag.
 pub struct Stand {
     pub link: Link,
+    /// Of each row of `sealed`, whether it has its tag in a column.
+    pub tagged: Vec<bool>,
     _keys: Keys,
 }
 
@@ -24,9 +26,11 @@ impl Stand {
         let strangers = [keys.add_client("other"), keys.add_zone(&["other"]), unknown];
         let chain = Chain::builder().zone_mode("mixed").on_refused(on_refused);
         let link = chain.start_link(&keys);
+        let rows = values::rows(&app, &zone);
         link.database.query(&tables(&app, &zone, &strangers));
         Self {
             link,
+            tagged: rows.iter().map(|row| !row.tag.is_empty()).collect(),
             _keys: keys,
         }
     }
@@ -64,7 +68,9 @@ fn tables(app: &Recipient, zone: &Recipient, strangers: &[Recipient]) -> String 
         &table("clear", &stored(|row| &row.clear)),
         &table("lookalike", &looks.collect::<Vec<_>>()),
         "create view zoned as select * from sealed where zoned;
-         create view tagged as select * from sealed where tag <> '';",
+         create view tagged as select * from sealed where tag <> '';
+         create view sealed_untagged as select * from sealed where tag = '';
+         create view clear_untagged as select * from clear where tag = '';",
     ]
     .concat()
 }

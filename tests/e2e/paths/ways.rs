@@ -25,8 +25,6 @@ pub struct Way {
     pub ask: fn(&mut Session, &Asked<'_>) -> Vec<Message>,
     /// It says of what types its columns are.
     pub is_typed: bool,
-    /// It does not open yet.
-    pub waits: bool,
 }
 
 const fn typed(name: &'static str, ask: fn(&mut Session, &Asked<'_>) -> Vec<Message>) -> Way {
@@ -34,7 +32,6 @@ const fn typed(name: &'static str, ask: fn(&mut Session, &Asked<'_>) -> Vec<Mess
         name,
         ask,
         is_typed: true,
-        waits: false,
     }
 }
 
@@ -42,13 +39,6 @@ const fn untyped(name: &'static str, ask: fn(&mut Session, &Asked<'_>) -> Vec<Me
     Way {
         is_typed: false,
         ..typed(name, ask)
-    }
-}
-
-const fn copy(name: &'static str, ask: fn(&mut Session, &Asked<'_>) -> Vec<Message>) -> Way {
-    Way {
-        waits: true,
-        ..untyped(name, ask)
     }
 }
 
@@ -124,32 +114,32 @@ pub const WAYS: [Way; 26] = [
             session.extended(&format!("delete from {table} returning {columns}"), 0)
         })
     }),
-    copy("COPY, text", |session, asked| {
+    untyped("COPY, text", |session, asked| {
         session.query(&asked.copy(""))
     }),
-    copy("COPY, text, bytea_output = escape", |session, asked| {
+    untyped("COPY, text, bytea_output = escape", |session, asked| {
         escaped(session, |session| session.query(&asked.copy("")))
     }),
-    copy("COPY, text, with options", |session, asked| {
+    untyped("COPY, text, with options", |session, asked| {
         session.query(&asked.copy("(delimiter ';', null 'x', header)"))
     }),
-    copy("COPY, CSV", |session, asked| {
+    untyped("COPY, CSV", |session, asked| {
         session.query(&asked.copy("(format csv)"))
     }),
-    copy("COPY, CSV, with options", |session, asked| {
+    untyped("COPY, CSV, with options", |session, asked| {
         let options = "(format csv, delimiter ';', quote '''', escape '\\', header, null 'NULL')";
         session.query(&asked.copy(options))
     }),
-    copy("COPY, CSV, all quoted", |session, asked| {
+    untyped("COPY, CSV, all quoted", |session, asked| {
         session.query(&asked.copy("(format csv, header, force_quote *)"))
     }),
-    copy("COPY, CSV, as before 9.0", |session, asked| {
+    untyped("COPY, CSV, as before 9.0", |session, asked| {
         session.query(&asked.copy("with delimiter E'\\t' csv header quote '\"' escape ''''"))
     }),
-    copy("COPY, binary", |session, asked| {
+    untyped("COPY, binary", |session, asked| {
         session.query(&asked.copy("(format binary)"))
     }),
-    copy(
+    untyped(
         "COPY, extended protocol, among statements",
         |session, asked| {
             let steps = [
