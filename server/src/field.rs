@@ -108,17 +108,21 @@ impl Opening<'_> {
             (Kind::Array(_), Format::Binary) => self.nested(value, BinaryArray, format),
             (Kind::Record, Format::Text) => self.nested(value, Composite, format),
             (Kind::Record, Format::Binary) => self.nested(value, BinaryComposite, format),
-            (Kind::Untyped | Kind::UserDefined, Format::Text) => self.untyped_text(value),
+            (Kind::Untyped, Format::Text) => self.untyped_text(value, &Structured::IN_TEXT),
+            (Kind::UserDefined, Format::Text) => self.untyped_text(value, &nested::OF_A_USER),
             (Kind::Untyped | Kind::UserDefined, Format::Binary) => self.untyped_binary(value),
         }
     }
 
     /// A value that only itself says what it is.
-    fn untyped_text(&mut self, value: &[u8]) -> Changed {
+    fn untyped_text(&mut self, value: &[u8], forms: &[Structured]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if value.starts_with(b"\\x") && TextForm::Hex.is_form_of(value) {
             return self.bytea(value, TextForm::Hex);
         }
-        if let Some(structure) = self.structure(value, &Structured::IN_TEXT) {
+        if let Some(structure) = self.structure(value, forms) {
             return self.leaves(&structure, Kind::Untyped, Format::Text);
         }
         if ESCAPE.find(value).is_some() && TextForm::Escape.is_form_of(value) {
@@ -128,6 +132,9 @@ impl Opening<'_> {
     }
 
     fn untyped_binary(&mut self, value: &[u8]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if let Some(structure) = self.structure(value, &Structured::IN_BINARY) {
             return self.leaves(&structure, Kind::Untyped, Format::Binary);
         }

@@ -32,6 +32,7 @@ mod many_zones;
 mod metrics;
 mod modes;
 mod monitor;
+mod nested;
 mod opening;
 mod operations;
 mod patroni;
