@@ -1,8 +1,8 @@
 //! What comes by FunctionCall, one value at a time: there is no row, so that a tag stands in the field
 //! or nowhere.
 
-use harness::is_long;
-use harness::raw::{Message, Session, message, rows};
+use harness::raw::{Message, Session, literal, message, rows};
+use harness::{Chain, Keys, is_long};
 
 use super::compared::Compared;
 use super::forms::FAMILIES;
@@ -73,4 +73,33 @@ fn the_value_of_a_function_opens_with_a_tag_in_its_field() {
         }
     }
     compared.are_same();
+}
+
+#[test]
+fn a_piece_of_a_large_object_opens_where_a_whole_envelope_is_in_it() {
+    let keys = Keys::new();
+    let sealed = keys.add_client("app").seal(b"4111").unwrap();
+    let link = Chain::builder().start_link(&keys);
+    let value = |sql: &str| link.database.value(sql);
+    let object = value(&format!("select lo_from_bytea(0, {})", literal(&sealed)));
+    let [open, read] = ["lo_open", "loread"].map(|name| {
+        value(&format!("select '{name}'::regproc::oid"))
+            .parse()
+            .unwrap()
+    });
+    let mut session = link.address().raw();
+    session.start();
+    session.query("begin");
+    let mut call = |function: u32, arguments: [&str; 2]| {
+        let arguments = arguments.map(str::as_bytes);
+        session.send(message::function_call(function, &arguments, 1));
+        let answer = session.read_until_ready();
+        assert_eq!(answer[0].tag, b'V', "{answer:?}");
+        answer[0].body[4..].to_vec()
+    };
+    // Opened for reading twice, each from its beginning.
+    let files = [(); 2].map(|()| call(open, [&object, "262144"])[3].to_string());
+    assert_eq!(call(read, [&files[0], "8192"]), b"4111");
+    let pieces = [(); 2].map(|()| call(read, [&files[1], "60"]));
+    assert_eq!(pieces.concat(), sealed);
 }
