@@ -6,7 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use harness::{Chain, Keys, Process, TestDir};
+use envelope::armor;
+use harness::{Chain, Keys, Link, Process, TestDir};
 use tokio_postgres::Client;
 
 /// Queries of the short run: enough for every path to have been taken.
@@ -17,29 +18,67 @@ const FEW: u32 = 100;
 struct Workload {
     title: &'static str,
     sql: &'static str,
-    prepared: bool,
+    by: Protocol,
 }
 
-const WORKLOADS: [Workload; 4] = [
+#[derive(Clone, Copy)]
+enum Protocol {
+    Simple,
+    Prepared,
+    /// The simple one, by a session that takes COPY's data.
+    Copy,
+}
+
+const WORKLOADS: [Workload; 10] = [
     Workload {
         title: "one small row, simple protocol",
         sql: "select id from plain",
-        prepared: false,
+        by: Protocol::Simple,
     },
     Workload {
         title: "one small row, prepared",
         sql: "select id from plain",
-        prepared: true,
+        by: Protocol::Prepared,
     },
     Workload {
         title: "a thousand small rows, prepared",
         sql: "select id from plain, generate_series(1, 1000)",
-        prepared: true,
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "a thousand clear rows with text",
+        sql: "select id, word from words",
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "COPY of a thousand clear rows",
+        sql: "copy words to stdout",
+        by: Protocol::Copy,
     },
     Workload {
         title: "one sealed value, prepared",
         sql: "select value from sealed",
-        prepared: true,
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "one sealed value in text",
+        sql: "select armored from sealed",
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "an array of a hundred sealed values",
+        sql: "select array_agg(value) from sealed, generate_series(1, 100)",
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "a sealed row as jsonb",
+        sql: "select to_jsonb(sealed) from sealed",
+        by: Protocol::Prepared,
+    },
+    Workload {
+        title: "COPY of a hundred sealed rows",
+        sql: "copy (select sealed.* from sealed, generate_series(1, 100)) to stdout",
+        by: Protocol::Copy,
     },
 ];
 
@@ -115,14 +154,24 @@ fn count(workload: Workload, queries: u32) -> [u64; 2] {
     runtime.block_on(async {
         let direct = link.database.connect().await;
         let setup = "create table plain (id int); insert into plain values (1);
-                     create table sealed (value bytea)";
+                     create table words as
+                         select id, 'word ' || id as word from generate_series(1, 1000) id;
+                     create table sealed (value bytea, armored text)";
         expect(direct.batch_execute(setup).await);
         expect(
             direct
-                .execute("insert into sealed values ($1)", &[&sealed])
+                .execute(
+                    "insert into sealed values ($1, $2)",
+                    &[&sealed, &armor(&sealed)],
+                )
                 .await,
         );
-        ask(&link.connect().await, workload, queries).await;
+        match workload.by {
+            Protocol::Copy => copy(&link, workload, queries),
+            Protocol::Simple | Protocol::Prepared => {
+                ask(&link.connect().await, workload, queries).await;
+            }
+        }
     });
     [link.connector.process(), link.server.process()].map(instructions)
 }
@@ -130,11 +179,24 @@ fn count(workload: Workload, queries: u32) -> [u64; 2] {
 async fn ask(application: &Client, workload: Workload, queries: u32) {
     let statement = expect(application.prepare(workload.sql).await);
     for _ in 0..queries {
-        if workload.prepared {
-            expect(application.query(&statement, &[]).await);
-        } else {
-            expect(application.simple_query(workload.sql).await);
+        match workload.by {
+            Protocol::Prepared => drop(expect(application.query(&statement, &[]).await)),
+            Protocol::Simple | Protocol::Copy => {
+                expect(application.simple_query(workload.sql).await);
+            }
         }
+    }
+}
+
+fn copy(link: &Link, workload: Workload, queries: u32) {
+    let mut session = link.address().raw();
+    session.start();
+    for _ in 0..queries {
+        let answer = session.query(workload.sql);
+        assert!(
+            answer.iter().all(|message| message.tag != b'E'),
+            "{answer:?}"
+        );
     }
 }
 

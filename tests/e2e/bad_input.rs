@@ -4,9 +4,11 @@
 
 mod after_login;
 mod before_login;
+mod copies;
 mod database;
 mod doors;
 mod http;
+mod values;
 
 use harness::raw::{Message, tags};
 

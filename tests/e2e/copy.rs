@@ -104,7 +104,7 @@ const COPIES: [&str; 15] = [
     "copy TABLE to stdout (format csv, force_quote *)",
     "copy TABLE to stdout (format csv, header, force_quote (value, id))",
     "copy TABLE (note, zone, value) to stdout (format csv, force_quote (value))",
-    "copy TABLE to stdout with csv force quote note",
+    "copy TABLE to stdout with csv header force quote note",
     "copy TABLE (zone, value) to stdout (format csv, force_quote (zone), null 'x')",
     "copy TABLE to stdout (format binary)",
     "copy binary TABLE to stdout",
@@ -185,7 +185,7 @@ fn backslashes_in_a_statement_are_read_as_the_session_reads_them() {
 
 #[test]
 fn a_long_copy_streams_in_bounded_memory() {
-    const ROWS: usize = 40_000;
+    const ROWS: usize = 15_000;
     let stand = Stand::start(&Chain::builder());
     let sealed = literal(&stand.app.seal(b"opened").unwrap());
     let mut session = stand.session();
@@ -238,10 +238,10 @@ fn a_functions_result_opens_by_a_tag_of_its_own_alone() {
         };
         direct.query(&create(name, &value));
         direct.query(&create(&format!("{name}_clear"), b"in a zone"));
-        let mut call = |session: &mut Session, name: &str| {
+        let call = |session: &mut Session, name: &str| {
             let oid = format!("select '{name}'::regproc::oid");
             let oid = stand.link.database.value(&oid).parse().unwrap();
-            session.send(message::function_call(oid, &[]));
+            session.send(message::function_call(oid, &[], 1));
             session.read_until_ready()
         };
         let expected = match opens {

@@ -35,6 +35,7 @@ mod monitor;
 mod nested;
 mod opening;
 mod operations;
+mod paths;
 mod patroni;
 mod peers;
 mod python_models;

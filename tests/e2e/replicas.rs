@@ -4,7 +4,7 @@
 use harness::raw::literal;
 use harness::{
     Address, Chain, Keys, Link, Port, Process, Program, Settings, TestDir, as_owner, free_port,
-    give, psql_program, until,
+    give, installed, until,
 };
 
 struct Stand {
@@ -50,8 +50,7 @@ impl Stand {
 
 /// A program of the PostgreSQL that the tests run on.
 fn program(name: &str) -> Program {
-    let psql = psql_program("", Vec::<String>::new());
-    as_owner(Program::at(psql.path().with_file_name(name)))
+    as_owner(installed(name))
 }
 
 /// A directory that PostgreSQL's owner may write to.

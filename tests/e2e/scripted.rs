@@ -40,6 +40,11 @@ impl Script {
         }
     }
 
+    /// All that it says.
+    pub fn says(&self) -> &[u8] {
+        &self.says
+    }
+
     pub fn then_closes(self) -> Self {
         Self {
             closes: true,
@@ -62,6 +67,11 @@ impl Stand {
     pub fn start(scripts: Vec<Script>, lines: &[&str]) -> Self {
         let keys = Keys::new();
         keys.add_client("app");
+        Self::with_keys(keys, scripts, lines)
+    }
+
+    /// [`start`](Self::start) with a store that has the client `app` already.
+    pub fn with_keys(keys: Keys, scripts: Vec<Script>, lines: &[&str]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let identity = keys.server_identity("primary");
@@ -98,10 +108,15 @@ impl Stand {
 
     /// The same, and says goodbye at once; so what comes is the database's alone.
     pub fn ask_and_leave(&self, case: &str) -> Vec<u8> {
+        self.ask_and_leave_with(case, "select 1")
+    }
+
+    /// The same, with this question.
+    pub fn ask_and_leave_with(&self, case: &str, sql: &str) -> Vec<u8> {
         let mut session = self.connector.address().raw();
         let asks = [
             message::startup(&[("user", "postgres")]),
-            message::query("select 1"),
+            message::query(sql),
             message::terminate(),
         ];
         session.send(asks.concat());

@@ -13,7 +13,7 @@ use crate::deadline::until;
 use crate::dir::TestDir;
 use crate::namespace::Namespace;
 use crate::port::{Port, free_port};
-use crate::postgres::{Release, as_owner, give, program};
+use crate::postgres::{Release, as_owner, give, installed};
 use crate::process::{Process, Signal, Stop};
 use crate::raw::{Message, Session, message};
 use crate::settings::{Settings, Tls};
@@ -280,7 +280,7 @@ impl Cluster {
 
     /// A dump of all databases (`pg_dumpall`).
     pub fn dump(&self) -> Vec<u8> {
-        let dump = program("pg_dumpall").args(["-d", &self.address().conninfo()]);
+        let dump = installed("pg_dumpall").args(["-d", &self.address().conninfo()]);
         dump.run().success().into_bytes()
     }
 

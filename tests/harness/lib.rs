@@ -110,7 +110,7 @@ pub use nodes::Nodes;
 pub use pair::Pair;
 pub use patroni::Patroni;
 pub use port::{Port, free_port};
-pub use postgres::{Release, as_owner, give, psql, psql_program};
+pub use postgres::{Release, as_owner, give, installed, psql, psql_program};
 pub use process::{Process, Signal};
 pub use program::{Finished, Program, target};
 pub use python::{python, root};

@@ -15,7 +15,7 @@ use crate::dir::TestDir;
 use crate::etcd::Etcd;
 use crate::http::Request;
 use crate::port::{Port, free_port};
-use crate::postgres::{Release, as_owner, give, program};
+use crate::postgres::{Release, as_owner, give, installed};
 use crate::process::{Process, Stop};
 use crate::program::Program;
 
@@ -230,7 +230,7 @@ impl Node {
                 "listen": database,
                 "connect_address": database,
                 "data_dir": here.join("data"),
-                "bin_dir": program("postgres").path().parent(),
+                "bin_dir": installed("postgres").path().parent(),
                 "pgpass": here.join("pgpass"),
                 "authentication": { "superuser": user, "replication": user },
                 "parameters": parameters,

@@ -114,7 +114,7 @@ impl Account {
 }
 
 /// A program of the installed PostgreSQL, such as `pg_dumpall`.
-pub(crate) fn program(name: &str) -> Program {
+pub fn installed(name: &str) -> Program {
     Release::Installed.program(name)
 }
 
@@ -146,7 +146,7 @@ pub fn psql_program<A: AsRef<str>>(
         .into_iter()
         .map(|argument| argument.as_ref().to_owned())
         .collect();
-    program("psql")
+    installed("psql")
         .args(["-X", "-v", "ON_ERROR_STOP=1", conninfo])
         .args(arguments)
 }

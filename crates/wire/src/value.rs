@@ -72,8 +72,9 @@ impl Form {
     pub const IN_BINARY: [Self; 7] = [
         Self::BinaryArray,
         Self::BinaryComposite,
-        Self::BinaryRange,
+        // A multirange of one range may look like a range, and hardly ever the other way round.
         Self::BinaryMultirange,
+        Self::BinaryRange,
         Self::BinaryHstore,
         Self::BinaryJsonb,
         Self::Json,

@@ -12,11 +12,11 @@ from contextvars import ContextVar
 from functools import partial
 from typing import Optional
 
-from sqlalchemy import LargeBinary, create_engine, select, type_coerce
+from sqlalchemy import LargeBinary, Text, create_engine, select, type_coerce
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from pgseal import Connector, FreshSealer, StillSealed
-from pgseal.sqlalchemy import Sealed, SealedText, Seals
+from pgseal.sqlalchemy import ArmoredText, Sealed, SealedText, Seals
 
 LIFETIME = 0.5
 """Seconds until the key is asked for again, in place of a minute."""
@@ -40,6 +40,7 @@ class Card(Base):
     # SQLAlchemy looks at these at run time: Python 3.9 cannot read `X | None`.
     number: Mapped[Optional[str]] = mapped_column(SealedText(client))  # noqa: UP045
     scan: Mapped[Optional[bytes]] = mapped_column(Sealed(client))  # noqa: UP045
+    holder: Mapped[Optional[str]] = mapped_column(ArmoredText(client))  # noqa: UP045
     zone: Mapped[Optional[str]]  # noqa: UP045
     note: Mapped[Optional[str]] = mapped_column(SealedText(tenant.get))  # noqa: UP045
 
@@ -55,10 +56,11 @@ tenant.set(FreshSealer(partial(connector.zone, zone_id), lifetime=LIFETIME))
 
 with Session(engine) as session:
     card = Card(number="4111", scan=b"\x00\xff", zone=zone_id, note="of the tenant")
+    card.holder = "Jos\xe9"
     session.add(card)
     session.commit()
     # Read anew.
-    assert (card.number, card.scan) == ("4111", b"\x00\xff")
+    assert (card.number, card.scan, card.holder) == ("4111", b"\x00\xff", "Jos\xe9")
     assert (card.zone, card.note) == (zone_id, "of the tenant")
     many = [Card(number=f"number {n}") for n in range(100)]
     session.add_all(many)
@@ -75,6 +77,9 @@ with Session(engine) as session:
             say("the database has it sealed")
         raw = stored.scalars(select(type_coerce(Card.number, LargeBinary))).all()
         assert all(value.startswith(b"\xf5pgs") for value in raw)
+        holder = type_coerce(Card.holder, Text)
+        (armored,) = stored.scalars(select(holder).where(Card.holder.is_not(None)))
+        assert armored.startswith("pgs1.")
 
     first = client.recipient.key_id
     written = 101

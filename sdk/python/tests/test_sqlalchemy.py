@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from opening import open_single
+from opening import dearmored, open_single
 from pgseal import (
     ConnectorUnreachable,
     FreshSealer,
@@ -31,7 +31,7 @@ from pgseal import (
     Sealer,
     StillSealed,
 )
-from pgseal.sqlalchemy import NotSealed, Sealed, SealedText, Seals
+from pgseal.sqlalchemy import ArmoredText, NotSealed, Sealed, SealedText, Seals
 from vectors import key_named, recipient_of
 
 APP = key_named("client_app")
@@ -54,6 +54,13 @@ class Card(Base):
     note: Mapped[Optional[str]] = mapped_column(SealedText(tenant.get))  # noqa: UP045
 
 
+class Letter(Base):
+    __tablename__ = "letters"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    body: Mapped[Optional[str]] = mapped_column(ArmoredText(sealer))  # noqa: UP045
+
+
 def opened(envelope: object, key: Any) -> bytes:
     assert isinstance(envelope, bytes)
     kind = key["kind"]
@@ -69,8 +76,8 @@ def session() -> Iterator[Session]:
     engine.dispose()
 
 
-def stored(session: Session, column: str) -> list[object]:
-    return list(session.scalars(text(f"select {column} from cards order by id")))
+def stored(session: Session, column: str, table: str = "cards") -> list[object]:
+    return list(session.scalars(text(f"select {column} from {table} order by id")))
 
 
 def test_values_are_sealed_as_they_are_written(session: Session) -> None:
@@ -197,3 +204,31 @@ def test_a_statement_that_is_cached_seals_with_the_sealer_of_its_own_column(
     ]
     other = Sealed(Sealer(recipient_of(ZONE)))
     assert other._static_cache_key != Sealed(sealer)._static_cache_key
+
+
+def test_an_armored_text_is_stored_as_text(session: Session) -> None:
+    session.execute(insert(Letter), [{"body": "Jos\xe9"}, {"body": None}])
+    body, null = stored(session, "body", "letters")
+    assert isinstance(body, str)
+    assert opened(dearmored(body), APP) == "Jos\xe9".encode()
+    assert null is None
+    with pytest.raises(StillSealed, match="through a connector"):
+        session.scalars(select(Letter.body)).all()
+
+
+@pytest.mark.parametrize("body", ["Jos\xe9", "pgs1. begins like armor", "", None])
+def test_an_armored_text_comes_back_as_it_was_opened(
+    session: Session, body: str | None
+) -> None:
+    # As a server gives it.
+    session.execute(text("insert into letters values (1, :body)"), {"body": body})
+    assert session.scalars(select(Letter.body)).one() == body
+
+
+@pytest.mark.parametrize("body", [b"bytes", "a NUL: \0"])
+def test_what_no_text_column_can_hold_is_not_armored(
+    session: Session, body: object
+) -> None:
+    with pytest.raises(NotSealed, match=r"not bytes|no NUL"):
+        session.execute(insert(Letter), {"body": body})
+    assert stored(session, "body", "letters") == []

@@ -66,9 +66,9 @@ impl Opening<'_> {
         if self.depth >= MAX_DEPTH {
             return None;
         }
-        // JSON is text in either format.
+        // JSON is text in either format, and so is what an hstore holds.
         let format = match structure.form() {
-            Form::Json | Form::BinaryJsonb => Format::Text,
+            Form::Json | Form::BinaryJsonb | Form::BinaryHstore => Format::Text,
             _ => format,
         };
         self.depth += 1;

@@ -273,6 +273,35 @@ fn what_stands_in_binary_opens_by_its_type_at_every_depth() {
 }
 
 #[test]
+fn what_an_hstore_holds_in_binary_is_text() {
+    for (sealed, clear, refused) in untyped() {
+        for form in TEXT {
+            for [value, expected] in [
+                [sealed.clone(), clear.clone()],
+                [&sealed, &clear].map(|it| (form.write)(it)),
+            ] {
+                let [value, expected] = [value, expected].map(|it| written::hstore(it.as_bytes()));
+                for kind in [Kind::Untyped, Kind::UserDefined] {
+                    let field = becomes(&value, kind, Format::Binary);
+                    assert_eq!(field, (expected.clone(), refused), "{kind:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_multirange_whose_lengths_fit_a_range_is_none() {
+    let sealed = armor(&seal(0, CLEAR));
+    // Read as a range, it has no flags, and a lower bound of 256 bytes.
+    let [padding, bound] = [" ".repeat(248 - sealed.len()), format!("{sealed:248}")];
+    let clear = format!("{CLEAR}{padding}");
+    let between = |it: &str| written::multirange(it.as_bytes(), it.as_bytes());
+    let field = becomes(&between(&bound), Kind::UserDefined, Format::Binary);
+    assert_eq!(field, (between(&clear), false));
+}
+
+#[test]
 fn a_range_of_a_users_type_is_none_of_two_json_strings() {
     let sealed = armor(&seal(0, "a \"b\""));
     let between = |it: &str| format!("[\"{it}\",\"c d\"]").into_bytes();

@@ -246,8 +246,8 @@ pub fn copy_fail(reason: &str) -> Vec<u8> {
 }
 
 /// `FunctionCall` of the function with this object id, with arguments in text format and the result
-/// in binary.
-pub fn function_call(function: u32, arguments: &[&[u8]]) -> Vec<u8> {
+/// in `result_format` (0 text, 1 binary).
+pub fn function_call(function: u32, arguments: &[&[u8]], result_format: u16) -> Vec<u8> {
     let mut body = [function.to_be_bytes().as_slice(), &[0, 0]].concat();
     body.extend(count(arguments.len()));
     for argument in arguments {
@@ -255,7 +255,7 @@ pub fn function_call(function: u32, arguments: &[&[u8]]) -> Vec<u8> {
         body.extend(length.to_be_bytes());
         body.extend(*argument);
     }
-    body.extend([0, 1]);
+    body.extend(result_format.to_be_bytes());
     tagged(b'F', &body)
 }
 

@@ -28,6 +28,8 @@ MAGIC = b"\xf5pgs"
 VERSION = 1
 NO_FLAGS = b"\0\0"
 ARMOR = "pgs1."
+ARMORED_MAGIC = ARMOR + "9XBncw"
+"""How armor begins: the characters that the magic alone decides."""
 
 NONCE_BYTES = 12
 SINGLE_SHOT_NONCE = bytes(NONCE_BYTES)

@@ -51,7 +51,7 @@ pub const TEXT: [Text; 7] = [
     },
 ];
 
-pub const BINARY: [Binary; 5] = [
+pub const BINARY: [Binary; 4] = [
     Binary {
         name: "array",
         write: |leaf, type_oid| [words(&[1, 1, type_oid, 2, 1, u32::MAX]), sized(leaf)].concat(),
@@ -80,17 +80,19 @@ pub const BINARY: [Binary; 5] = [
         type_oid: 16_503,
         says_types: false,
     },
-    Binary {
-        name: "hstore",
-        write: |leaf, _| {
-            let null = [words(&[2]), sized(b"null"), words(&[u32::MAX])].concat();
-            [null, sized(b"key"), sized(leaf)].concat()
-        },
-        kind: None,
-        type_oid: 16_504,
-        says_types: false,
-    },
 ];
+
+/// An `hstore` in binary.
+pub fn hstore(value: &[u8]) -> Vec<u8> {
+    let null = [words(&[2]), sized(b"null"), words(&[u32::MAX])].concat();
+    [null, sized(b"key"), sized(value)].concat()
+}
+
+/// A multirange of one range, in binary.
+pub fn multirange(lower: &[u8], upper: &[u8]) -> Vec<u8> {
+    let range = [vec![0x06], sized(lower), sized(upper)].concat();
+    [words(&[1]), sized(&range)].concat()
+}
 
 pub fn array(leaf: &str) -> String {
     format!("{{NULL,{}}}", quoted(leaf, "{}\"\\,", "\\\""))

@@ -37,20 +37,20 @@ pub fn messages() -> Vec<Conversation> {
         batch(
             "a function called",
             "VZ",
-            &[function_call(DECODE, &[b"0102", b"hex"])],
+            &[function_call(DECODE, &[b"0102", b"hex"], 1)],
         ),
         talk(
             "a function called that fails",
             "EZTDCZ",
             vec![
-                Turn::new(b'Z', &[function_call(DECODE, &[b"x", b"hex"])]),
+                Turn::new(b'Z', &[function_call(DECODE, &[b"x", b"hex"], 1)]),
                 Turn::new(b'Z', &[query("select '\\x01'::bytea")]),
             ],
         ),
         batch(
             "a function nobody knows",
             "EZ",
-            &[function_call(u32::MAX, &[])],
+            &[function_call(u32::MAX, &[], 1)],
         ),
         batch("Sync and nothing else", "Z", &[sync()]),
     ]

@@ -136,7 +136,7 @@ pub fn replication(wal: &str) -> Vec<Conversation> {
             talk(
                 "a function called, which replication does not have",
                 "EZ",
-                vec![Turn::new(b'Z', &[function_call(1947, &[b"01", b"hex"])])],
+                vec![Turn::new(b'Z', &[function_call(1947, &[b"01", b"hex"], 1)])],
             ),
         ),
         of(
