@@ -8,22 +8,17 @@ struct Copy {
     sql: &'static str,
     response: Vec<u8>,
     /// Its data with this value in the rows.
-    data: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    data: fn(&[u8]) -> Vec<u8>,
 }
 
 impl Copy {
-    fn new(
-        sql: &'static str,
-        columns: u8,
-        binary: bool,
-        data: impl Fn(&[u8]) -> Vec<u8> + 'static,
-    ) -> Self {
+    fn new(sql: &'static str, columns: u8, binary: bool, data: fn(&[u8]) -> Vec<u8>) -> Self {
         let format = u8::from(binary);
         let formats = [0, format].repeat(columns.into());
         Self {
             sql,
             response: message(b'H', &[&[format, 0, columns][..], &formats].concat()),
-            data: Box::new(data),
+            data,
         }
     }
 

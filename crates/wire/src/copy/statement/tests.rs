@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::copy::{Csv, ForceQuote, Form, Text};
 
 fn csv() -> Csv {
     Csv::default()
