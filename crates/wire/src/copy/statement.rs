@@ -15,6 +15,9 @@ use options::{Named, Written};
 /// The longest SQL in which COPY is looked for, in bytes.
 pub const MAX_STATEMENT: usize = 64 << 10;
 
+/// How many COPYs of one message are remembered. Of further ones nothing is known.
+const MAX_COPIES: usize = 256;
+
 /// How much of a name PostgreSQL keeps (`NAMEDATALEN` - 1).
 const MAX_NAME: usize = 63;
 
@@ -36,10 +39,15 @@ impl Copies {
             if first == Token::Symbol(b';') {
                 continue;
             }
-            if is_word(&first, b"copy")
-                && let Some(target) = target(&mut tokens)
-            {
-                copies.push_back(target.options(&mut tokens).map(Arc::new));
+            if is_word(&first, b"copy") {
+                match destination(&mut tokens) {
+                    Some(Destination::Application(target)) if copies.len() < MAX_COPIES => {
+                        copies.push_back(target.options(&mut tokens).map(Arc::new));
+                    }
+                    Some(Destination::Elsewhere) => {}
+                    // It may send data or not: of those behind it is not known which is which.
+                    Some(Destination::Application(_)) | None => break,
+                }
             }
             while let Some(token) = tokens.peek()
                 && (token != Token::Symbol(b';') || tokens.depth() > 0)
@@ -92,6 +100,13 @@ fn name(token: Option<Token>) -> Option<Box<[u8]>> {
     Some(name.into())
 }
 
+/// Where a COPY's data goes.
+enum Destination {
+    Application(Target),
+    /// It comes from the application, or goes to the database's own host.
+    Elsewhere,
+}
+
 /// What a COPY to the application has said before its options.
 #[derive(Default)]
 struct Target {
@@ -100,8 +115,8 @@ struct Target {
     columns: Option<Vec<Box<[u8]>>>,
 }
 
-/// Reads what comes before options; `None` where no data will go to the application.
-fn target(tokens: &mut Tokens<'_>) -> Option<Target> {
+/// Reads what comes before options; `None` where it is not understood.
+fn destination(tokens: &mut Tokens<'_>) -> Option<Destination> {
     let mut target = Target::default();
     let mut token = tokens.next()?;
     if is_word(&token, b"binary") {
@@ -122,12 +137,19 @@ fn target(tokens: &mut Tokens<'_>) -> Option<Target> {
             target.columns = Some(names_in_parentheses(tokens)?);
         }
     }
-    if !is_word(&tokens.next()?, b"to") {
-        return None;
+    let direction = tokens.next()?;
+    if is_word(&direction, b"from") {
+        return Some(Destination::Elsewhere);
     }
-    // PostgreSQL takes both.
-    let to = tokens.next()?;
-    (is_word(&to, b"stdout") || is_word(&to, b"stdin")).then_some(target)
+    is_word(&direction, b"to").then_some(())?;
+    match tokens.next()? {
+        // PostgreSQL takes both.
+        to if is_word(&to, b"stdout") || is_word(&to, b"stdin") => {
+            Some(Destination::Application(target))
+        }
+        Token::String(_) => Some(Destination::Elsewhere),
+        to => is_word(&to, b"program").then_some(Destination::Elsewhere),
+    }
 }
 
 fn names_in_parentheses(tokens: &mut Tokens<'_>) -> Option<Vec<Box<[u8]>>> {
