@@ -221,6 +221,24 @@ async fn data_that_is_no_copy_passes_as_it_came() {
 }
 
 #[tokio::test]
+async fn a_copied_row_that_is_none_is_refused_where_a_value_seems_to_be_in_it() {
+    let fixture = Fixture::new("error");
+    let sealed = fixture.recipient.seal(b"plain").unwrap();
+    // One column less than its rows have.
+    let copy = Copy::new("copy t to stdout", 2, false, text);
+    let before = b"1\t2\t3\n".as_slice();
+    let came = copy.said(&copy_data(&[before, &text(&sealed)].concat()));
+    let left = fixture
+        .db_to_app(&copy.asked(), Pieces::new([&came[..]]))
+        .await;
+    let (data, others) = taken_apart(&left);
+    assert_eq!(data, before);
+    let error = refusals::VALUE.to_message();
+    let expected = [start(), copy.response.clone(), error.to_vec()];
+    assert_eq!(others, [expected.concat(), message(b'Z', b"I")].concat());
+}
+
+#[tokio::test]
 async fn an_error_stands_where_a_refused_value_was_copied() {
     let fixture = Fixture::new("error");
     let mut sealed = fixture.recipient.seal(b"plain").unwrap();
