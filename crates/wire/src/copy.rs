@@ -167,8 +167,8 @@ impl Rows {
         }
     }
 
-    /// True when letters, digits and dots that follow one another in a value do so in how it is
-    /// written: what is no quote and no escape is written as it is.
+    /// True when lower-case letters, digits and dots that follow one another in a value do so in how
+    /// it is written. In text none of them is a delimiter; in CSV one may be a quote or an escape.
     #[must_use]
     pub fn keep_words(&self) -> bool {
         match &self.options.form {

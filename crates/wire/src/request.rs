@@ -79,7 +79,6 @@ pub enum Request {
 }
 
 /// Follows the stream of an application's messages after start-up.
-#[derive(Debug)]
 pub struct Requests {
     header: [u8; Header::LEN],
     header_len: usize,

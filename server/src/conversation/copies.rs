@@ -74,7 +74,8 @@ impl Conversation {
 
     /// The format of the function's result that comes now.
     #[must_use]
-    pub fn function_format(&self) -> Format {
+    pub fn function_format(&mut self) -> Format {
+        self.drop_stale_syncs();
         match self.pending.front() {
             Some(Pending::Call(Some(format))) => *format,
             _ => Format::Text,

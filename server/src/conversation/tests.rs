@@ -749,4 +749,10 @@ fn a_functions_result_has_the_format_that_was_asked_for() {
     assert_eq!(talk.function_format(), Format::Text);
     replies(&mut talk, b"VZ");
     assert!(talk.pending.is_empty());
+    // Behind a Sync that COPY has ignored.
+    ask(
+        &mut talk,
+        [Request::Sync, Request::FunctionCall(Some(Format::Binary))],
+    );
+    assert_eq!(talk.function_format(), Format::Binary);
 }

@@ -57,7 +57,7 @@ impl DbToApp<'_> {
             None => None,
             Some(CopyOut::Unread) => {
                 self.copy = Some(CopyOut::Unread);
-                self.unread(body, &mut front)
+                self.unread(body, 0, &mut front)
             }
             Some(CopyOut::Rows(mut rows)) => {
                 let refused = self.open_rows(&mut rows, behind, opens, &mut front).await;
@@ -73,16 +73,21 @@ impl DbToApp<'_> {
     }
 
     /// Of data of which it is not known how it is written nothing opens; that there may be something
-    /// in it can be seen.
-    fn unread(&self, body: &[u8], front: &mut Front<'_, '_>) -> Option<&'static Refusal<'static>> {
-        if !field::may_hold_envelopes(body) {
+    /// in it can be seen. It begins `at` in the message.
+    fn unread(
+        &self,
+        data: &[u8],
+        at: usize,
+        front: &mut Front<'_, '_>,
+    ) -> Option<&'static Refusal<'static>> {
+        if !field::may_hold_envelopes(data) {
             return None;
         }
         self.session.opener().count_refused(Reason::CopyUnread);
         if self.session.policy().on_refused == OnRefused::Ciphertext {
             return None;
         }
-        front.end(0);
+        front.end(at);
         Some(&refusals::VALUE)
     }
 
@@ -116,8 +121,11 @@ impl DbToApp<'_> {
             if !opens || !copy.may_hold_envelopes(row) {
                 continue;
             }
-            // What is no row stays.
             let Some(read) = copy.rows().read(row) else {
+                let refused = self.unread(row, place.start, front);
+                if refused.is_some() {
+                    return refused;
+                }
                 continue;
             };
             let Ok(fields) = Fields::parse(read.body()) else {

@@ -8,7 +8,7 @@ use super::{LENGTHS, messages};
 use crate::scripted::{Script, Stand};
 
 /// Lets an application in.
-pub fn login() -> Vec<u8> {
+fn login() -> Vec<u8> {
     [
         message::tagged(b'R', &[0; 4]),
         message::tagged(b'K', &[1; 8]),
@@ -26,7 +26,8 @@ fn described(type_oid: u32) -> Vec<u8> {
 }
 
 const BYTEA: u32 = 17;
-const INT4: u32 = 23;
+/// Of integers, in which nothing is looked for.
+const INTEGER: u32 = 23;
 
 /// A `DataRow` of one field that announces `length` and has two bytes.
 fn row(count: u16, length: i32) -> Vec<u8> {
@@ -49,7 +50,7 @@ const GONE: Option<&str> = Some("57P01");
 /// Ways to say something unfit, and what is to come of them.
 fn lies() -> Vec<(Script, Expected)> {
     let after = |prefix: &[u8], says: &[u8]| [login().as_slice(), prefix, says].concat();
-    let (bytea, int) = (described(BYTEA), described(INT4));
+    let (bytea, number) = (described(BYTEA), described(INTEGER));
     let offer = |body: &[u8]| message::tagged(b'R', &[&[0, 0, 0, 10], body].concat());
     let whole = |name, says: Vec<u8>| Script::new(name, &says);
     let cut = |name, says: Vec<u8>| Script::new(name, &says).then_closes();
@@ -135,7 +136,10 @@ fn lies() -> Vec<(Script, Expected)> {
             ("RKZTE", GONE),
         ),
         (
-            cut("half a message that passes", after(&int, &row(1, 2)[..9])),
+            cut(
+                "half a message that passes",
+                after(&number, &row(1, 2)[..9]),
+            ),
             ("RKZTE", GONE),
         ),
         // It is on its way already: nothing can be put behind its half.
@@ -143,7 +147,7 @@ fn lies() -> Vec<(Script, Expected)> {
             cut(
                 "half a long message that passes",
                 after(
-                    &int,
+                    &number,
                     &message::tagged(b'D', &[&[0, 1][..], &[0; 10_000]].concat())[..9],
                 ),
             ),
@@ -158,7 +162,7 @@ fn lies() -> Vec<(Script, Expected)> {
             ("RKZTDCZE", GONE),
         ),
         (
-            cut("a row that nobody opens", after(&int, &row(1, 3))),
+            cut("a row that nobody opens", after(&number, &row(1, 3))),
             ("RKZTDE", GONE),
         ),
         (

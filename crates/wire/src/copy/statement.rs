@@ -3,14 +3,20 @@
 //! Of SQL nothing else is read, and nothing is kept but these options. What cannot be read is told
 //! apart from what has none: such a COPY's rows are left alone.
 
+mod options;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::Options;
 use super::sql::{Token, Tokens};
-use super::{Csv, ForceQuote, Form, Options, Text};
+use options::{Named, Written};
 
 /// The longest SQL in which COPY is looked for, in bytes.
 pub const MAX_STATEMENT: usize = 64 << 10;
+
+/// How many COPYs of one message are remembered. Of further ones nothing is known.
+const MAX_COPIES: usize = 256;
 
 /// How much of a name PostgreSQL keeps (`NAMEDATALEN` - 1).
 const MAX_NAME: usize = 63;
@@ -33,10 +39,15 @@ impl Copies {
             if first == Token::Symbol(b';') {
                 continue;
             }
-            if is_word(&first, b"copy")
-                && let Some(target) = target(&mut tokens)
-            {
-                copies.push_back(target.options(&mut tokens).map(Arc::new));
+            if is_word(&first, b"copy") {
+                match destination(&mut tokens) {
+                    Some(Destination::Application(target)) if copies.len() < MAX_COPIES => {
+                        copies.push_back(target.options(&mut tokens).map(Arc::new));
+                    }
+                    Some(Destination::Elsewhere) => {}
+                    // It may send data or not: of those behind it is not known which is which.
+                    Some(Destination::Application(_)) | None => break,
+                }
             }
             while let Some(token) = tokens.peek()
                 && (token != Token::Symbol(b';') || tokens.depth() > 0)
@@ -89,6 +100,13 @@ fn name(token: Option<Token>) -> Option<Box<[u8]>> {
     Some(name.into())
 }
 
+/// Where a COPY's data goes.
+enum Destination {
+    Application(Target),
+    /// It comes from the application, or goes to the database's own host.
+    Elsewhere,
+}
+
 /// What a COPY to the application has said before its options.
 #[derive(Default)]
 struct Target {
@@ -97,8 +115,8 @@ struct Target {
     columns: Option<Vec<Box<[u8]>>>,
 }
 
-/// Reads what comes before options; `None` where no data will go to the application.
-fn target(tokens: &mut Tokens<'_>) -> Option<Target> {
+/// Reads what comes before options; `None` where it is not understood.
+fn destination(tokens: &mut Tokens<'_>) -> Option<Destination> {
     let mut target = Target::default();
     let mut token = tokens.next()?;
     if is_word(&token, b"binary") {
@@ -119,12 +137,19 @@ fn target(tokens: &mut Tokens<'_>) -> Option<Target> {
             target.columns = Some(names_in_parentheses(tokens)?);
         }
     }
-    if !is_word(&tokens.next()?, b"to") {
-        return None;
+    let direction = tokens.next()?;
+    if is_word(&direction, b"from") {
+        return Some(Destination::Elsewhere);
     }
-    // PostgreSQL takes both.
-    let to = tokens.next()?;
-    (is_word(&to, b"stdout") || is_word(&to, b"stdin")).then_some(target)
+    is_word(&direction, b"to").then_some(())?;
+    match tokens.next()? {
+        // PostgreSQL takes both.
+        to if is_word(&to, b"stdout") || is_word(&to, b"stdin") => {
+            Some(Destination::Application(target))
+        }
+        Token::String(_) => Some(Destination::Elsewhere),
+        to => is_word(&to, b"program").then_some(Destination::Elsewhere),
+    }
 }
 
 fn names_in_parentheses(tokens: &mut Tokens<'_>) -> Option<Vec<Box<[u8]>>> {
@@ -138,31 +163,6 @@ fn names_in_parentheses(tokens: &mut Tokens<'_>) -> Option<Vec<Box<[u8]>>> {
             _ => return None,
         }
     }
-}
-
-/// Options as they are written, whichever of them come.
-#[derive(Default)]
-struct Written {
-    form: Option<Named>,
-    delimiter: Option<Vec<u8>>,
-    null: Option<Vec<u8>>,
-    quote: Option<Vec<u8>>,
-    escape: Option<Vec<u8>>,
-    encoding: Option<Vec<u8>>,
-    header: bool,
-    force_quote: Option<Forced>,
-}
-
-#[derive(Clone, Copy)]
-enum Named {
-    Text,
-    Csv,
-    Binary,
-}
-
-enum Forced {
-    All,
-    Names(Vec<Box<[u8]>>),
 }
 
 impl Target {
@@ -207,185 +207,6 @@ fn string(token: Option<Token>) -> Option<Vec<u8>> {
     match token? {
         Token::String(text) => text,
         _ => None,
-    }
-}
-
-impl Written {
-    /// `(FORMAT csv, HEADER, …)`, behind the parenthesis.
-    fn in_parentheses(&mut self, tokens: &mut Tokens<'_>) -> Option<()> {
-        loop {
-            let option = name(tokens.next())?;
-            let value = Value::read(tokens)?;
-            match &*option {
-                b"format" => {
-                    self.form = Some(match &*value.text()? {
-                        b"text" => Named::Text,
-                        b"csv" => Named::Csv,
-                        b"binary" => Named::Binary,
-                        _ => return None,
-                    });
-                }
-                b"delimiter" => self.delimiter = Some(value.text()?),
-                b"null" => self.null = Some(value.text()?),
-                b"quote" => self.quote = Some(value.text()?),
-                b"escape" => self.escape = Some(value.text()?),
-                b"encoding" => self.encoding = Some(value.text()?),
-                b"header" => self.header = value.is_header()?,
-                b"force_quote" => {
-                    self.force_quote = Some(match value {
-                        Value::All => Forced::All,
-                        Value::Names(names) => Forced::Names(names),
-                        _ => return None,
-                    });
-                }
-                // They bear on COPY FROM.
-                b"freeze" | b"default" | b"force_not_null" | b"force_null" | b"on_error"
-                | b"log_verbosity" | b"reject_limit" => {}
-                _ => return None,
-            }
-            match tokens.next()? {
-                Token::Symbol(b',') => {}
-                Token::Symbol(b')') => return Some(()),
-                _ => return None,
-            }
-        }
-    }
-
-    /// `CSV HEADER QUOTE AS '''' …`, as before PostgreSQL 9.0.
-    fn in_words(&mut self, tokens: &mut Tokens<'_>) -> Option<()> {
-        while let Some(Token::Word(option)) = tokens.peek() {
-            tokens.next();
-            match &*option {
-                b"binary" => self.form = Some(Named::Binary),
-                b"csv" => self.form = Some(Named::Csv),
-                b"header" => self.header = true,
-                b"freeze" => {}
-                b"delimiter" => self.delimiter = Some(string_behind_as(tokens)?),
-                b"null" => self.null = Some(string_behind_as(tokens)?),
-                b"quote" => self.quote = Some(string_behind_as(tokens)?),
-                b"escape" => self.escape = Some(string_behind_as(tokens)?),
-                b"encoding" => self.encoding = Some(string(tokens.next())?),
-                b"force" if next_is(tokens, b"quote") => {
-                    self.force_quote = Some(match tokens.peek()? {
-                        Token::Symbol(b'*') => {
-                            tokens.next();
-                            Forced::All
-                        }
-                        _ => Forced::Names(names(tokens)?),
-                    });
-                }
-                _ => return None,
-            }
-        }
-        Some(())
-    }
-
-    fn finish(self, columns: Option<Vec<Box<[u8]>>>) -> Option<Options> {
-        let form = match self.form {
-            Some(Named::Binary) => Form::Binary,
-            None | Some(Named::Text) => {
-                let default = Text::default();
-                Form::Text(Text {
-                    delimiter: byte(self.delimiter, default.delimiter)?,
-                    null: self.null.map_or(default.null, Into::into),
-                    header: self.header,
-                })
-            }
-            Some(Named::Csv) => {
-                let default = Csv::default();
-                let quote = byte(self.quote, default.quote)?;
-                Form::Csv(Csv {
-                    delimiter: byte(self.delimiter, default.delimiter)?,
-                    quote,
-                    escape: byte(self.escape, quote)?,
-                    null: self.null.map_or(default.null, Into::into),
-                    header: self.header,
-                    force_quote: force_quote(self.force_quote, columns),
-                })
-            }
-        };
-        let encoding = self.encoding.map(Into::into);
-        Some(Options { form, encoding })
-    }
-}
-
-/// An option's value.
-enum Value {
-    None,
-    Text(Vec<u8>),
-    All,
-    Names(Vec<Box<[u8]>>),
-}
-
-impl Value {
-    fn read(tokens: &mut Tokens<'_>) -> Option<Self> {
-        Some(match tokens.peek()? {
-            Token::Symbol(b',' | b')') => Self::None,
-            Token::Symbol(b'(') => Self::Names(names_in_parentheses(tokens)?),
-            Token::Symbol(b'*') => {
-                tokens.next();
-                Self::All
-            }
-            Token::Word(text) | Token::Name(text) | Token::String(Some(text)) => {
-                tokens.next();
-                Self::Text(text)
-            }
-            _ => return None,
-        })
-    }
-
-    fn text(self) -> Option<Vec<u8>> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn is_header(self) -> Option<bool> {
-        let text = match self {
-            Self::None => return Some(true),
-            value => value.text()?.to_ascii_lowercase(),
-        };
-        match &*text {
-            b"true" | b"on" | b"1" => Some(true),
-            b"false" | b"off" | b"0" => Some(false),
-            _ => None,
-        }
-    }
-}
-
-fn string_behind_as(tokens: &mut Tokens<'_>) -> Option<Vec<u8>> {
-    next_is(tokens, b"as");
-    string(tokens.next())
-}
-
-/// Names between commas.
-fn names(tokens: &mut Tokens<'_>) -> Option<Vec<Box<[u8]>>> {
-    let mut names = vec![name(tokens.next())?];
-    while tokens.peek() == Some(Token::Symbol(b',')) {
-        tokens.next();
-        names.push(name(tokens.next())?);
-    }
-    Some(names)
-}
-
-/// A delimiter, a quote or an escape is one byte.
-fn byte(written: Option<Vec<u8>>, default: u8) -> Option<u8> {
-    match written.as_deref() {
-        None => Some(default),
-        Some([byte]) => Some(*byte),
-        Some(_) => None,
-    }
-}
-
-fn force_quote(forced: Option<Forced>, columns: Option<Vec<Box<[u8]>>>) -> ForceQuote {
-    match (forced, columns) {
-        (None, _) => ForceQuote::None,
-        (Some(Forced::All), _) => ForceQuote::All,
-        (Some(Forced::Names(names)), None) => ForceQuote::Names(names.into()),
-        (Some(Forced::Names(names)), Some(columns)) => {
-            ForceQuote::Columns(columns.iter().map(|name| names.contains(name)).collect())
-        }
     }
 }
 

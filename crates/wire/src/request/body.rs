@@ -22,8 +22,7 @@ enum Part {
     Rest,
 }
 
-/// Reads the body of one message.
-#[derive(Debug)]
+/// Reads the body of one message. It has no `Debug`: it may hold SQL.
 pub(super) struct BodyReader {
     tag: u8,
     part: Part,

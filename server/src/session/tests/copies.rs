@@ -8,22 +8,17 @@ struct Copy {
     sql: &'static str,
     response: Vec<u8>,
     /// Its data with this value in the rows.
-    data: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    data: fn(&[u8]) -> Vec<u8>,
 }
 
 impl Copy {
-    fn new(
-        sql: &'static str,
-        columns: u8,
-        binary: bool,
-        data: impl Fn(&[u8]) -> Vec<u8> + 'static,
-    ) -> Self {
+    fn new(sql: &'static str, columns: u8, binary: bool, data: fn(&[u8]) -> Vec<u8>) -> Self {
         let format = u8::from(binary);
         let formats = [0, format].repeat(columns.into());
         Self {
             sql,
             response: message(b'H', &[&[format, 0, columns][..], &formats].concat()),
-            data: Box::new(data),
+            data,
         }
     }
 
@@ -223,6 +218,24 @@ async fn data_that_is_no_copy_passes_as_it_came() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn a_copied_row_that_is_none_is_refused_where_a_value_seems_to_be_in_it() {
+    let fixture = Fixture::new("error");
+    let sealed = fixture.recipient.seal(b"plain").unwrap();
+    // One column less than its rows have.
+    let copy = Copy::new("copy t to stdout", 2, false, text);
+    let before = b"1\t2\t3\n".as_slice();
+    let came = copy.said(&copy_data(&[before, &text(&sealed)].concat()));
+    let left = fixture
+        .db_to_app(&copy.asked(), Pieces::new([&came[..]]))
+        .await;
+    let (data, others) = taken_apart(&left);
+    assert_eq!(data, before);
+    let error = refusals::VALUE.to_message();
+    let expected = [start(), copy.response.clone(), error.to_vec()];
+    assert_eq!(others, [expected.concat(), message(b'Z', b"I")].concat());
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::copy::{Csv, ForceQuote, Form, Text};
 
 fn csv() -> Csv {
     Csv::default()
@@ -189,6 +190,26 @@ fn of_several_statements_those_that_copy_to_the_application_are_found_in_order()
     assert_eq!(copies.pop(), None);
     assert_eq!(copies.pop().unwrap().form, Form::Binary);
     assert_eq!(copies.pop(), None, "there is no other");
+}
+
+#[test]
+fn behind_a_copy_that_is_not_understood_no_other_takes_its_place() {
+    for sql in [
+        "copy a to stdout; copy u&\"b\" uescape '!' to stdout; copy c to stdout (format csv)",
+        "copy a to stdout; copy b!x to stdout; copy c to stdout (format csv)",
+        "copy a to stdout; copy b to nowhere; copy c to stdout (format csv)",
+    ] {
+        let mut copies = Copies::of(sql.as_bytes(), true);
+        assert!(copies.pop().is_some(), "{sql}");
+        assert_eq!(copies.pop(), None, "{sql}");
+        assert_eq!(copies.pop(), None, "{sql}");
+    }
+}
+
+#[test]
+fn copies_that_are_remembered_of_one_message_are_bounded() {
+    let sql = "copy t to stdout;".repeat(MAX_COPIES + 1);
+    assert_eq!(Copies::of(sql.as_bytes(), true).0.len(), MAX_COPIES);
 }
 
 #[test]
