@@ -1,6 +1,6 @@
 //! PostgreSQL's frontend/backend protocol as bytes: framing, start-up packets, the parts of a
-//! message a proxy must understand, and the editing of rows; and the header that a balancer may put
-//! before all of it.
+//! message a proxy must understand, and the editing of rows and of values in them; and the header that
+//! a balancer may put before all of it.
 //!
 //! No sockets, no clock, no policy. Every function takes a slice and answers with *need more*, a
 //! value, or an error; nothing is allocated by a length that a peer announced. Bytes that need no

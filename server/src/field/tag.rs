@@ -55,25 +55,21 @@ fn is_tag(value: &[u8], kind: Kind, format: Format, id: &[u8]) -> bool {
         (Kind::Text | Kind::Name, _)
         | (Kind::Bytea, Format::Binary)
         | (Kind::Uuid, Format::Text) => value == id,
-        (Kind::Bpchar, _) => without_padding(value) == id,
+        (Kind::Bpchar, _) => is_padded(value, id),
         (Kind::Bytea, Format::Text) => is_bytea_text_of(value, id),
         (Kind::Uuid, Format::Binary) => uuid_text(value).is_some_and(|text| text == id),
         (Kind::Untyped, Format::Binary) => {
             value == id || uuid_text(value).is_some_and(|text| text == id)
         }
-        (Kind::Untyped, Format::Text) => {
-            without_padding(value) == id || is_bytea_text_of(value, id)
-        }
+        (Kind::Untyped, Format::Text) => is_padded(value, id) || is_bytea_text_of(value, id),
     }
 }
 
-/// A `char(n)` is padded with spaces, and with nothing else.
-fn without_padding(value: &[u8]) -> &[u8] {
-    let end = value
-        .iter()
-        .rposition(|byte| *byte != b' ')
-        .map_or(0, |last| last + 1);
-    value.get(..end).unwrap_or_default()
+/// A `char(n)` is padded with spaces, and with nothing else. A field that does not begin with the id
+/// costs no more than the id's length, however long it is.
+fn is_padded(value: &[u8], id: &[u8]) -> bool {
+    let padding = value.strip_prefix(id);
+    padding.is_some_and(|padding| padding.iter().all(|byte| *byte == b' '))
 }
 
 /// Ids hold no backslash, so their escape form is themselves and only the hex form needs decoding.

@@ -46,11 +46,9 @@ impl<'a> Reader<'a> {
         self.chunk().map(i32::from_be_bytes)
     }
 
-    /// A count of what takes at least `least` bytes each, of which there are no more than fit.
-    fn count(&mut self, least: usize) -> Option<usize> {
-        let count = usize::try_from(self.i32()?).ok()?;
-        let left = self.bytes.len() - self.at;
-        (count <= left / least).then_some(count)
+    /// How many there are of something that takes some bytes: what is not there is missed soon.
+    fn count(&mut self) -> Option<usize> {
+        usize::try_from(self.i32()?).ok()
     }
 
     /// A length and what it is the length of: the place of both. `None` inside is NULL.
@@ -78,7 +76,7 @@ impl<'a> Reader<'a> {
 
 pub(super) fn array(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
     let mut reader = Reader::new(bytes);
-    let dimensions = usize::try_from(reader.i32()?).ok()?;
+    let dimensions = reader.count()?;
     (dimensions <= MAX_DIMENSIONS).then_some(())?;
     let may_be_null = match reader.i32()? {
         0 => false,
@@ -88,7 +86,7 @@ pub(super) fn array(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
     let type_oid = reader.u32().filter(|oid| *oid >= FIRST_TYPE)?;
     let mut elements = usize::from(dimensions > 0);
     for _ in 0..dimensions {
-        elements = elements.checked_mul(usize::try_from(reader.i32()?).ok()?)?;
+        elements = elements.checked_mul(reader.count()?)?;
         reader.i32()?; // the lower bound
     }
     for _ in 0..elements {
@@ -133,7 +131,7 @@ pub(super) fn range(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
 /// Of a multirange its ranges are leaves, which have lengths of their own.
 pub(super) fn multirange(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
     let mut reader = Reader::new(bytes);
-    for _ in 0..reader.count(4 + 1)? {
+    for _ in 0..reader.count()? {
         let place = reader.present()?;
         let contents = bytes.get(place.start + 4..place.end)?;
         range(contents, &mut |_| ())?;
@@ -144,7 +142,7 @@ pub(super) fn multirange(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()
 
 pub(super) fn hstore(bytes: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
     let mut reader = Reader::new(bytes);
-    for _ in 0..reader.count(4 + 4)? {
+    for _ in 0..reader.count()? {
         reader.present()?; // the key
         if let Some(range) = reader.value()? {
             show(untyped(range));

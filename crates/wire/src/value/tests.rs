@@ -388,6 +388,24 @@ fn lying_lengths_counts_and_types_are_no_value() {
         assert!(leaves(form, whole).is_some());
         assert!(leaves(form, &lying).is_none(), "{form:?} {place} {bytes:?}");
     }
+    for (form, bytes) in [
+        // NULL where there is said to be none.
+        (
+            Form::BinaryArray,
+            "\0\0\0\x01\0\0\0\0\0\0\0\x19\0\0\0\x01\0\0\0\x01NULL",
+        ),
+        // Flags that no range has on the wire.
+        (Form::BinaryRange, "\x21"),
+        (Form::BinaryRange, "\x40\0\0\0\0\0\0\0\0"),
+        // A range that is none, and NULL, in a multirange.
+        (Form::BinaryMultirange, "\0\0\0\x01\0\0\0\x01x"),
+        (Form::BinaryMultirange, "\0\0\0\x01NULL"),
+        (Form::BinaryHstore, "\0\0\0\x01NULLNULL"),
+    ] {
+        let bytes = bytes.replace("NULL", "\u{ff}\u{ff}\u{ff}\u{ff}");
+        let bytes: Vec<u8> = bytes.chars().map(|it| u8::try_from(it).unwrap()).collect();
+        assert!(leaves(form, &bytes).is_none(), "{form:?} {bytes:?}");
+    }
     // A great many elements of no bytes are not counted before they are seen.
     let mut empty = vec![0, 0, 0, 6, 0, 0, 0, 1, 0, 0, 0, 25];
     empty.extend([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1].repeat(6));
