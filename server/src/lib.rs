@@ -19,6 +19,8 @@ mod db_to_app;
 mod edits;
 mod field;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod limits;
 mod listen;
