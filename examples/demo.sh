@@ -25,6 +25,7 @@ Environment:
   DEMO_PORT_BASE           first of the 12 ports to use instead of 5434, 5435, 9393, 9394, ...
   DEMO_PORT_PRIMARY, ...   one of them; a message about a port names its variable
   PGSEAL_POSTGRES_BIN_DIR  PostgreSQL's programs (default: the newest in /usr/lib/postgresql)
+  PGSEAL_BUILD             how it is built: release (default) or debug
   CARGO_TARGET_DIR         where cargo builds (default: target)
   NO_COLOR                 no colours
 
@@ -35,7 +36,6 @@ END
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=$(realpath --canonicalize-missing "${DEMO_DIR:-.demo}")
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
-programs=$target/release
 python=$target/demo-venv/bin/python
 
 program=demo

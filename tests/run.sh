@@ -13,7 +13,8 @@ PostgreSQL, the demo, and the stands. It installs what is missing with apt-get, 
 no password. It stops at the first step that fails.
 
   --quick   leave out the demo and the stands
-  --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1)
+  --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1); the demo and the stands
+            run what is built in release mode, not what the tests have built
   --help    print this
 
 Environment:
@@ -45,7 +46,7 @@ expected=0
 
 main() {
     case "$#:${1:-}" in
-    0: | 1:--quick) ;;
+    0: | 1:--quick) export PGSEAL_BUILD=debug ;;
     1:--long) export PGSEAL_TEST_LONG=1 ;;
     1:--help | 1:-h) usage && return ;;
     *) refuse "wrong usage: $*; try --help" ;;
@@ -146,7 +147,7 @@ test_rust() {
     check "cargo test" cargo test --workspace --locked --no-fail-fast -- --skip ::deadlines::
     # Of the whole workspace: one package alone has dependencies with other features, and builds them anew.
     check "cargo test, deadlines" \
-        cargo test --workspace --test e2e --locked --no-fail-fast -- ::deadlines:: --test-threads=1
+        cargo test --workspace --lib --tests --locked --no-fail-fast -- ::deadlines:: --test-threads=1
     detail "$(cat "$work"/reports/*)"
 }
 

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # pgseal's programs and what the examples run on: built, asked, and set up with keys.
-# Needs processes.sh, packages.sh, $programs, $target and $python.
+# Needs terminal.sh, processes.sh, packages.sh, $target and $python.
 
 # What scripts themselves are told by.
-own_variables=(PGSEAL_POSTGRES_BIN_DIR)
+own_variables=(PGSEAL_POSTGRES_BIN_DIR PGSEAL_BUILD)
 
 # forget_environment: no other variable of the caller's changes what the programs do.
 forget_environment() {
@@ -14,13 +14,23 @@ forget_environment() {
     export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 }
 
-# What is built of them: the same everywhere, for other sets have dependencies with other features.
-packages=(pgseal-{server,connector,keymaker,webconfig,examples})
+# What is built, in which mode: the same sets everywhere, for others have dependencies with other features.
+case ${PGSEAL_BUILD:=release} in
+release)
+    build=(--release --package=pgseal-{server,connector,keymaker,webconfig,examples})
+    ;;
+debug)
+    build=(--workspace --bins --examples)
+    ;;
+*) refuse "PGSEAL_BUILD is release or debug, not $PGSEAL_BUILD" ;;
+esac
+built=$target/$PGSEAL_BUILD
+programs=$built
 
 # build_all: pgseal, and Python's side of the examples.
 build_all() {
-    step "Build pgseal, in release mode"
-    complete build cargo build --release --locked --target-dir "$target" "${packages[@]/#/--package=}"
+    step "Build pgseal, in $PGSEAL_BUILD mode"
+    complete build cargo build --locked --target-dir "$target" "${build[@]}"
     detail "$(grep -c '^ *Compiling' "$work/log/build.log" || true) packages compiled"
 
     step "Install the Python package and examples' requirements"

@@ -32,6 +32,7 @@ namespace with a name, a user and a directory. Debian's PostgreSQL and HAProxy, 
 Environment:
   STAND_DIR                keys, state and logs (default: .stands/one-server)
   PGSEAL_POSTGRES_BIN_DIR  PostgreSQL's programs (default: the newest in /usr/lib/postgresql)
+  PGSEAL_BUILD             how it is built: release (default) or debug
   CARGO_TARGET_DIR         where cargo builds (default: target)
   NO_COLOR                 no colours
 

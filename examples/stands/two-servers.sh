@@ -34,6 +34,7 @@ HAProxy and etcd, no containers.
 Environment:
   STAND_DIR                keys, state and logs (default: .stands/two-servers)
   PGSEAL_POSTGRES_BIN_DIR  PostgreSQL's programs (default: the newest in /usr/lib/postgresql)
+  PGSEAL_BUILD             how it is built: release (default) or debug
   CARGO_TARGET_DIR         where cargo builds (default: target)
   NO_COLOR                 no colours
 

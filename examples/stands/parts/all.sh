@@ -3,7 +3,6 @@
 
 work=$(realpath --canonicalize-missing "${STAND_DIR:-.stands/$program}")
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
-programs=$target/release
 python=$target/demo-venv/bin/python
 stand=examples/stands/$program
 sabotage='' variant=''

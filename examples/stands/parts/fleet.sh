@@ -13,7 +13,7 @@ begin_stand() {
     new_place
     make_network
     mkdir -m 755 "$place/bin"
-    install --mode=755 "$target"/release/pgseal-{server,connector,keymaker,webconfig} \
+    install --mode=755 "$built"/pgseal-{server,connector,keymaker,webconfig} \
         examples/stands/check_database.py "$place/bin"
     programs=$place/bin
 }
