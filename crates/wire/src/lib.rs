@@ -12,6 +12,7 @@
 //! `proxy` says it.
 
 pub mod bytea;
+pub mod copy;
 pub mod description;
 pub mod error;
 pub mod frame;

@@ -1,0 +1,412 @@
+//! Rows are written here by an encoder of its own, after `copyto.c`, and read and written again by
+//! what is to be tested.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::row::Fields;
+
+type Value = Option<Vec<u8>>;
+type Table = Vec<Vec<Value>>;
+
+/// What an encoder needs to know.
+#[derive(Debug, Clone)]
+struct Sheet {
+    options: Options,
+    columns: u16,
+    /// Columns in quotes.
+    forced: Vec<bool>,
+    rows: Table,
+}
+
+impl Sheet {
+    fn names(&self) -> Vec<Value> {
+        (0..self.columns)
+            .map(|index| Some(format!("c{index}").into_bytes()))
+            .collect()
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        match &self.options.form {
+            Form::Text(text) => {
+                let header = text.header.then(|| self.names());
+                for row in header.iter().chain(&self.rows) {
+                    for (index, value) in row.iter().enumerate() {
+                        if index > 0 {
+                            out.push(text.delimiter);
+                        }
+                        encode_text(value.as_deref(), text, &mut out);
+                    }
+                    out.push(b'\n');
+                }
+            }
+            Form::Csv(csv) => {
+                let header = csv.header.then(|| self.names());
+                if let Some(row) = &header {
+                    self.encode_csv(row, &[false; 8], csv, &mut out);
+                }
+                for row in &self.rows {
+                    self.encode_csv(row, &self.forced, csv, &mut out);
+                }
+            }
+            Form::Binary => {
+                out.extend(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\x03ext");
+                for row in &self.rows {
+                    out.extend(self.columns.to_be_bytes());
+                    for value in row {
+                        match value {
+                            None => out.extend(u32::MAX.to_be_bytes()),
+                            Some(value) => {
+                                out.extend((value.len() as u32).to_be_bytes());
+                                out.extend(value);
+                            }
+                        }
+                    }
+                }
+                out.extend([0xff, 0xff]);
+            }
+        }
+        out
+    }
+
+    fn encode_csv(&self, row: &[Value], forced: &[bool], csv: &Csv, out: &mut Vec<u8>) {
+        for (index, value) in row.iter().enumerate() {
+            if index > 0 {
+                out.push(csv.delimiter);
+            }
+            let Some(value) = value else {
+                out.extend(&csv.null);
+                continue;
+            };
+            let special = [csv.delimiter, csv.quote, b'\n', b'\r'];
+            let quoted = forced[index]
+                || value[..] == csv.null[..]
+                || (self.columns == 1 && value == b"\\.")
+                || value.iter().any(|byte| special.contains(byte));
+            if !quoted {
+                out.extend(value);
+                continue;
+            }
+            out.push(csv.quote);
+            for byte in value {
+                if [csv.quote, csv.escape].contains(byte) {
+                    out.push(csv.escape);
+                }
+                out.push(*byte);
+            }
+            out.push(csv.quote);
+        }
+        out.push(b'\n');
+    }
+}
+
+fn encode_text(value: Option<&[u8]>, text: &Text, out: &mut Vec<u8>) {
+    let Some(value) = value else {
+        return out.extend(&text.null);
+    };
+    for &byte in value {
+        match b"\x08\x0c\n\r\t\x0b".iter().position(|it| *it == byte) {
+            Some(at) => out.extend([b'\\', b"bfnrtv"[at]]),
+            None if byte == b'\\' || byte == text.delimiter => out.extend([b'\\', byte]),
+            None => out.push(byte),
+        }
+    }
+}
+
+/// Everything that ends in the data, as it is found in pieces cut at these places.
+fn parts(rows: &Rows, data: &[u8], cuts: &[usize]) -> (Vec<(Vec<u8>, Part)>, Place) {
+    let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut % (data.len() + 1)).collect();
+    cuts.push(data.len());
+    cuts.sort_unstable();
+    let (mut place, mut found) = (rows.beginning(), Vec::new());
+    let (mut from, mut begun) = (0, 0);
+    for cut in cuts {
+        while let Some((taken, part)) = rows.next(&mut place, &data[from..cut]) {
+            from += taken;
+            found.push((data[begun..from].to_vec(), part));
+            begun = from;
+            assert!(place.is_between_rows());
+        }
+        from = cut;
+        if !place.is_lost() {
+            assert_eq!(place.is_between_rows(), from == begun);
+        }
+    }
+    (found, place)
+}
+
+fn fields(row: &Row) -> Vec<Value> {
+    let fields = Fields::parse(row.body()).unwrap();
+    fields
+        .iter()
+        .map(|value| value.map(<[u8]>::to_vec))
+        .collect()
+}
+
+/// The data read, and written with these values in the place of others.
+fn rewrite(sheet: &Sheet, data: &[u8], cuts: &[usize], edits: &Table) -> Vec<u8> {
+    let mut rows = Rows::new(Arc::new(sheet.options.clone()), sheet.columns);
+    let (found, _) = parts(&rows, data, cuts);
+    let mut out = BytesMut::new();
+    let mut index = 0;
+    for (bytes, part) in found {
+        if part == Part::Frame {
+            rows.headed(&bytes);
+            out.extend_from_slice(&bytes);
+            continue;
+        }
+        let read = rows.read(&bytes).unwrap();
+        assert_eq!(fields(&read), sheet.rows[index]);
+        let changed = edits[index].iter().zip(&sheet.rows[index]).enumerate();
+        let changed = changed.filter(|(_, (edit, value))| edit != value);
+        let changed = changed.map(|(column, (edit, _))| (column, edit.as_deref()));
+        rows.write(&bytes, &read, changed, &mut out);
+        index += 1;
+    }
+    assert_eq!(index, sheet.rows.len());
+    out.to_vec()
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let bytes = prop::sample::select(b"ab,;|\"'\\\n\r\t\x0b\x08.N0x\xf5\xff\x01 ".to_vec());
+    prop::option::weighted(0.9, prop::collection::vec(bytes, 0..12))
+}
+
+fn forms() -> impl Strategy<Value = Form> {
+    let null = || prop::sample::select(vec!["", "nil", "\\N"]);
+    let text = (
+        prop::sample::select(b"\t|;A".to_vec()),
+        null(),
+        any::<bool>(),
+    );
+    let quotes = prop::sample::select(vec![*b"\"\"", *b"\"\\", *b"'\"", *b"'a", *b"b\\"]);
+    let csv = (
+        prop::sample::select(b",;|\t".to_vec()),
+        quotes,
+        null(),
+        any::<bool>(),
+    );
+    prop_oneof![
+        text.prop_map(|(delimiter, null, header)| Form::Text(Text {
+            delimiter,
+            null: null.as_bytes().into(),
+            header,
+        })),
+        csv.prop_map(|(delimiter, [quote, escape], null, header)| Form::Csv(Csv {
+            delimiter,
+            quote,
+            escape,
+            null: null.as_bytes().into(),
+            header,
+            force_quote: ForceQuote::None,
+        })),
+        Just(Form::Binary),
+    ]
+}
+
+/// A table, another of the same size, and how the first is written.
+fn sheets() -> impl Strategy<Value = (Sheet, Table)> {
+    let size = (1u16..5, 0usize..6);
+    let tables = size.prop_flat_map(|(columns, rows)| {
+        let row = || prop::collection::vec(values(), usize::from(columns));
+        let table = || prop::collection::vec(row(), rows);
+        (Just(columns), table(), table())
+    });
+    (
+        tables,
+        forms(),
+        0..4,
+        prop::collection::vec(any::<bool>(), 4),
+    )
+        .prop_map(|((columns, mut rows, mut edits), mut form, how, some)| {
+            let mut forced = vec![false; 8];
+            match &mut form {
+                Form::Csv(csv) => {
+                    csv.header |= how == 3;
+                    let named = some.iter().enumerate().filter(|(_, is)| **is);
+                    let name = |(index, _)| format!("c{index}").into_bytes().into();
+                    (csv.force_quote, forced) = match how {
+                        0 => (ForceQuote::None, vec![false; 8]),
+                        1 => (ForceQuote::All, vec![true; 8]),
+                        2 => (ForceQuote::Columns(some.clone().into()), some),
+                        _ => (ForceQuote::Names(named.map(name).collect()), some),
+                    };
+                }
+                // A value that is written as NULL cannot be told from it.
+                Form::Text(text) => {
+                    let table = rows.iter_mut().chain(&mut edits).flatten();
+                    for value in table.filter(|it| it.as_deref() == Some(&text.null)) {
+                        *value = None;
+                    }
+                }
+                Form::Binary => {}
+            }
+            let options = Options {
+                form,
+                encoding: None,
+            };
+            let sheet = Sheet {
+                options,
+                columns,
+                forced,
+                rows,
+            };
+            (sheet, edits)
+        })
+}
+
+proptest! {
+    #[test]
+    fn rows_are_found_and_read_and_written_again_the_same_however_they_are_cut(
+        (sheet, _) in sheets(),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let data = sheet.encode();
+        prop_assert_eq!(rewrite(&sheet, &data, &cuts, &sheet.rows), data);
+    }
+
+    #[test]
+    fn a_row_with_other_values_is_written_as_postgresql_writes_one_that_has_them(
+        (sheet, edits) in sheets(),
+        cuts in prop::collection::vec(any::<usize>(), 0..12),
+    ) {
+        let data = sheet.encode();
+        let clear = Sheet { rows: edits.clone(), ..sheet.clone() }.encode();
+        prop_assert_eq!(rewrite(&sheet, &data, &cuts, &edits), clear);
+    }
+
+    #[test]
+    fn whatever_is_no_copy_at_all_is_never_changed(
+        data in prop::collection::vec(any::<u8>(), 0..200),
+        head in any::<bool>(),
+        form in forms(),
+        columns in 0u16..4,
+        cuts in prop::collection::vec(any::<usize>(), 0..6),
+    ) {
+        let mut data = data;
+        if head {
+            data.splice(0..0, *b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+        }
+        let rows = Rows::new(Arc::new(Options { form, encoding: None }), columns);
+        let (found, place) = parts(&rows, &data, &cuts);
+        prop_assert_eq!(&found, &parts(&rows, &data, &[]).0);
+        prop_assert_eq!(place, parts(&rows, &data, &[]).1);
+        for (bytes, _) in found {
+            if let Some(read) = rows.read(&bytes) {
+                prop_assert_eq!(fields(&read).len(), usize::from(columns));
+                let mut out = BytesMut::new();
+                rows.write(&bytes, &read, [], &mut out);
+                prop_assert_eq!(&out[..], &bytes[..]);
+            }
+        }
+    }
+}
+
+fn rows(form: Form, columns: u16) -> Rows {
+    let encoding = None;
+    Rows::new(Arc::new(Options { form, encoding }), columns)
+}
+
+#[test]
+fn a_row_with_fields_too_few_or_too_many_is_not_read() {
+    let text = rows(Form::Text(Text::default()), 2);
+    let csv = rows(Form::Csv(Csv::default()), 2);
+    assert!(text.read(b"a\tb\n").is_some());
+    assert!(csv.read(b"a,b\n").is_some());
+    for line in [
+        &b"a\n"[..],
+        b"a\tb\tc\n",
+        b"a\tb",
+        b"",
+        b"a\tb\\\n",
+        b"a\\\tb\n",
+    ] {
+        assert!(text.read(line).is_none(), "{}", line.escape_ascii());
+    }
+    for line in [
+        &b"a\n"[..],
+        b"a,b,c\n",
+        b"a,b",
+        b"",
+        b"a,\"b\n",
+        b"\"a,b\"\n",
+    ] {
+        assert!(csv.read(line).is_none(), "{}", line.escape_ascii());
+    }
+}
+
+#[test]
+fn an_unterminated_quote_leaves_the_row_without_an_end() {
+    let csv = rows(Form::Csv(Csv::default()), 2);
+    let (found, place) = parts(&csv, b"a,b\nc,\"d\ne,f\n", &[]);
+    assert_eq!(found, [(b"a,b\n".to_vec(), Part::Row)]);
+    assert!(!place.is_between_rows());
+    assert!(!place.is_lost());
+}
+
+#[test]
+fn binary_data_with_lying_counts_lengths_or_flags_is_lost() {
+    let header = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+    let binary = rows(Form::Binary, 1);
+    for (case, bytes) in [
+        ("another count", &[0, 2, 0, 0, 0, 0, 0, 0, 0, 0][..]),
+        ("a count under -1", &[0xff, 0xfe, 0, 0]),
+        ("a length under -1", &[0, 1, 0xff, 0xff, 0xff, 0xfe, 0, 1]),
+    ] {
+        let (found, place) = parts(&binary, &[header, bytes].concat(), &[]);
+        assert_eq!(found.len(), 1, "{case}");
+        assert!(place.is_lost(), "{case}");
+    }
+    for (case, at) in [("a signature", 3), ("a critical flag", 12)] {
+        let mut header = *header;
+        header[at] ^= 1;
+        let (found, place) = parts(&binary, &header, &[]);
+        assert!(found.is_empty() && place.is_lost(), "{case}");
+    }
+    // A length past the end is waited for.
+    let (found, place) = parts(
+        &binary,
+        &[&header[..], &[0, 1, 0, 0, 0, 9, 1]].concat(),
+        &[],
+    );
+    assert_eq!(found.len(), 1);
+    assert!(!place.is_lost() && !place.is_between_rows());
+}
+
+#[test]
+fn escapes_that_only_copy_from_knows_are_undone_too() {
+    let text = rows(Form::Text(Text::default()), 1);
+    let read = text.read(b"\\101\\x42\\x4\\q\\7\n").unwrap();
+    assert_eq!(fields(&read), [Some(b"AB\x04q\x07".to_vec())]);
+}
+
+#[test]
+fn in_csv_names_alone_leave_quotes_as_they_came() {
+    let named = Csv {
+        force_quote: ForceQuote::Names([(*b"b").into()].into()),
+        ..Csv::default()
+    };
+    let csv = rows(Form::Csv(named), 2);
+    let row = b"\"x,y\",z\n";
+    let read = csv.read(row).unwrap();
+    let mut out = BytesMut::new();
+    let edits = [(0, Some(&b"1"[..])), (1, Some(&b"2"[..]))];
+    csv.write(row, &read, edits, &mut out);
+    assert_eq!(&out[..], b"\"1\",2\n");
+}
+
+#[test]
+fn what_a_response_says_is_read_and_nothing_may_be_left_over() {
+    let body = [0, 0, 2, 0, 0, 0, 0];
+    let expected = Response {
+        format: Format::Text,
+        columns: 2,
+    };
+    assert_eq!(Response::parse(&body), Ok(expected));
+    for length in 0..body.len() {
+        assert!(Response::parse(&body[..length]).is_err(), "{length}");
+    }
+    assert!(Response::parse(&[2, 0, 0]).is_err());
+    assert!(Response::parse(&[1, 0, 0, 0]).is_err());
+}
