@@ -67,7 +67,10 @@ ready() {
     need_basics
     need g++ "libFuzzer is built from C++" command -v c++
     install_missing
+    claim || refuse "it runs already; wait for its end"
     mkdir -p "$work/log" "$work/run" "$work/found"
+    guard
+    rm -f "$work"/log/*
     step "build the targets"
     complete "build-$1" env RUSTC_WORKSPACE_WRAPPER="$PWD/fuzz/instrument/$1" CARGO_TARGET_DIR="$target" \
         cargo build --locked --workspace --bin pgseal-fuzz --features pgseal-fuzz/libfuzzer
@@ -84,7 +87,7 @@ choose() {
     while read -r name files; do
         parsers[$name]=$files
         (($#)) || targets+=("$name")
-    done < <(PGSEAL_FUZZ=list "$binary")
+    done < <(PGSEAL_FUZZ=list "$binary" 2>"$work/log/list.log")
     for name in "$@"; do
         [[ -n ${parsers[$name]:-} ]] || refuse "there is no target '$name'; --list lists them"
         targets+=("$name")
@@ -95,28 +98,39 @@ choose() {
 explore() {
     local seconds=$1 short=$2 name status=0
     step "run ${#targets[@]} targets, for $seconds s each"
-    export seconds short work binary longest
-    export -f fuzz
-    printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}' || true
+    for name in "${targets[@]}"; do
+        until_fewer "$(nproc)"
+        progress "$name"
+        begin "$name"
+    done
+    until_fewer 1
+    progress_ends
     printf '\n  %-16s %12s %10s %8s   %s\n' target runs "runs/s" inputs result
     for name in "${targets[@]}"; do
         result "$name" || status=1
     done
     printf '\n'
-    return "$status"
+    ((status == 0)) || fail "something was found: docs/fuzzing.md says what to do about it"
 }
 
-# fuzz TARGET: one of them, for `seconds`; a short run keeps nothing.
-fuzz() {
+# until_fewer COUNT: waits until fewer targets run.
+until_fewer() {
+    while (($(jobs -rp | wc -l) >= $1)); do
+        sleep 0.1
+    done
+}
+
+# begin TARGET: runs one of them for `seconds`; a short run begins with the corpus alone, and keeps nothing.
+begin() {
     local inputs=$work/$1 options=()
-    [[ -z $short ]] || inputs=$(mktemp -d)
+    [[ -z $short ]] || inputs=$work/short/$1
+    [[ -z $short ]] || rm -rf "$inputs"
     mkdir -p "$inputs"
     rm -f "$work/found/$1-"*
     [[ ! -e fuzz/dictionaries/$1 ]] || options+=(-dict="fuzz/dictionaries/$1")
-    PGSEAL_FUZZ=$1 "$binary" "$inputs" "fuzz/corpus/$1" "${options[@]}" \
+    launch "$1" env PGSEAL_FUZZ="$1" "$binary" "$inputs" "fuzz/corpus/$1" "${options[@]}" \
         -max_total_time="$seconds" -max_len="$longest" -timeout=10 -rss_limit_mb=1024 \
-        -artifact_prefix="$work/found/$1-" -print_final_stats=1 -verbosity=1 >"$work/log/$1.log" 2>&1
-    [[ -z $short ]] || rm -rf "$inputs"
+        -artifact_prefix="$work/found/$1-" -print_final_stats=1
 }
 
 # result TARGET: its line of the table; false if it has found something.

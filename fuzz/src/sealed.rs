@@ -31,8 +31,14 @@ static VALUES: LazyLock<Vec<Opened>> = LazyLock::new(|| {
     let file = include_str!("../../crates/envelope/tests/vectors/envelope-v1.json");
     let vectors: Vectors = serde_json::from_str(file).expect("the format's vectors can be read");
     let values = vectors.open.into_iter().map(|vector| {
-        let kind = if vector.kind == "z" { Kind::Zone } else { Kind::Client };
-        let key = hex(&vector.private_key).try_into().expect("a key has 32 bytes");
+        let kind = if vector.kind == "z" {
+            Kind::Zone
+        } else {
+            Kind::Client
+        };
+        let key = hex(&vector.private_key)
+            .try_into()
+            .expect("a key has 32 bytes");
         let key = PrivateKey::from_bytes(key);
         Opened {
             key_id: key.public_key().key_id(),
@@ -44,7 +50,9 @@ static VALUES: LazyLock<Vec<Opened>> = LazyLock::new(|| {
             },
         }
     });
-    values.filter(|it| it.sealed.envelope.len() <= LONGEST).collect()
+    values
+        .filter(|it| it.sealed.envelope.len() <= LONGEST)
+        .collect()
 });
 
 #[derive(Deserialize)]
@@ -64,7 +72,9 @@ struct Vector {
 fn hex(digits: &str) -> Vec<u8> {
     let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16);
     let bytes = (0..digits.len()).step_by(2).map(byte);
-    bytes.collect::<Result<_, _>>().expect("it is written in hexadecimal")
+    bytes
+        .collect::<Result<_, _>>()
+        .expect("it is written in hexadecimal")
 }
 
 /// One of the sealed values.

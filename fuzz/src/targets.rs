@@ -3,6 +3,7 @@
 mod bytea;
 mod configuration;
 mod control;
+mod copies;
 mod descriptions;
 mod fields;
 mod frames;
@@ -60,6 +61,24 @@ pub const TARGETS: &[Target] = &[
         name: "bytea",
         parsers: &["crates/wire/src/bytea.rs"],
         run: bytea::run,
+    },
+    Target {
+        name: "statements",
+        parsers: &[
+            "crates/wire/src/copy/sql.rs",
+            "crates/wire/src/copy/statement.rs",
+        ],
+        run: copies::statements,
+    },
+    Target {
+        name: "copies",
+        parsers: &[
+            "crates/wire/src/copy.rs",
+            "crates/wire/src/copy/binary.rs",
+            "crates/wire/src/copy/csv.rs",
+            "crates/wire/src/copy/text.rs",
+        ],
+        run: copies::rows,
     },
     Target {
         name: "fields",

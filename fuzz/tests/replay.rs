@@ -31,10 +31,17 @@ fn every_target_holds_for_its_corpus() {
 
 #[test]
 fn every_target_has_a_corpus_and_every_corpus_a_target() {
-    let targets = TARGETS.iter().map(|target| target.name.to_owned()).collect();
+    let targets = TARGETS
+        .iter()
+        .map(|target| target.name.to_owned())
+        .collect();
     assert_eq!(names(&corpus()), targets);
     for target in TARGETS {
-        assert!(names(&corpus().join(target.name)).len() > 1, "{}", target.name);
+        assert!(
+            names(&corpus().join(target.name)).len() > 1,
+            "{}",
+            target.name
+        );
     }
 }
 

@@ -38,7 +38,11 @@ static CONNECTOR: LazyLock<Layers> = LazyLock::new(|| layers(pgseal_connector::c
 static WEBCONFIG: LazyLock<Layers> = LazyLock::new(|| layers(pgseal_webconfig::config::KEYS));
 
 fn layers(keys: &'static [Key]) -> Layers {
-    let arguments = ["program".into(), "--config".into(), FILE.clone().into_os_string()];
+    let arguments = [
+        "program".into(),
+        "--config".into(),
+        FILE.clone().into_os_string(),
+    ];
     match Layers::from_arguments(Command::new("program"), keys, "", arguments) {
         Ok(layers) => layers,
         Err(_) => panic!("there is nothing wrong with the command line"),
@@ -49,11 +53,17 @@ fn check<C: DeserializeOwned + Serialize>(layers: &Layers) {
     let loaded = match layers.load::<C>() {
         Ok(loaded) => loaded.config,
         Err(Failure::Usage(line)) => {
-            return assert!(!line.contains('\n'), "it says in one line what is wrong: {line}");
+            return assert!(
+                !line.contains('\n'),
+                "it says in one line what is wrong: {line}"
+            );
         }
         Err(_) => panic!("only the file is wrong"),
     };
     let table = toml::Table::try_from(&loaded).expect("what was read can be written");
-    let again: C = table.clone().try_into().expect("what was written can be read");
+    let again: C = table
+        .clone()
+        .try_into()
+        .expect("what was written can be read");
     assert_eq!(toml::Table::try_from(&again).ok(), Some(table));
 }

@@ -98,7 +98,9 @@ fn word<T: FromStr + Display + PartialEq + Debug>(text: &str) {
 /// Lines of `name = value`.
 fn settings(text: &str) {
     let lines = text.lines().filter_map(|line| line.split_once('='));
-    let pairs: Vec<_> = lines.map(|(name, value)| (name.trim(), value.trim())).collect();
+    let pairs: Vec<_> = lines
+        .map(|(name, value)| (name.trim(), value.trim()))
+        .collect();
     let checked = check_settings(pairs.iter().copied());
     let mut live = Live::default();
     for (name, value) in &pairs {

@@ -12,7 +12,11 @@ use crate::sealed;
 pub fn in_binary(bytes: &[u8]) {
     check(bytes, Form::Bytes);
     let alone = found(bytes, Form::Bytes);
-    assert!(envelope::envelopes(bytes).map(|(at, _)| at).eq(alone.iter().map(|it| it.start)));
+    assert!(
+        envelope::envelopes(bytes)
+            .map(|(at, _)| at)
+            .eq(alone.iter().map(|it| it.start))
+    );
     let first = alone.first().map(|it| it.start);
     assert_eq!(envelope::find(bytes).map(|(at, _)| at), first);
     made(bytes, Form::Bytes);
@@ -30,7 +34,10 @@ fn made(bytes: &[u8], form: Form) {
     let (mut field, mut expected) = (Vec::<u8>::new(), Vec::<u8>::new());
     for _ in 0..input.below(5) {
         // No envelope begins or ends in these, and no tag ends in them.
-        let between = input.bytes(12).iter().filter(|byte| !b"\xf5.]".contains(byte));
+        let between = input
+            .bytes(12)
+            .iter()
+            .filter(|byte| !b"\xf5.]".contains(byte));
         let between: Vec<u8> = between.copied().collect();
         field.extend(&between);
         expected.extend(&between);
@@ -109,7 +116,11 @@ fn found(field: &[u8], form: Form) -> Vec<Found> {
             None => 1,
             Some((envelope, length)) => {
                 let end = start + length;
-                found.push(Found { start, end, envelope });
+                found.push(Found {
+                    start,
+                    end,
+                    envelope,
+                });
                 length
             }
         };

@@ -15,7 +15,10 @@ pub fn run(bytes: &[u8]) {
 
     let tag = stream.first().copied().unwrap_or_default();
     let of_first = walked.whole.iter().take_while(|(it, _)| *it == tag);
-    assert_eq!(run_of(tag, stream), of_first.last().map_or(0, |(_, end)| *end));
+    assert_eq!(
+        run_of(tag, stream),
+        of_first.last().map_or(0, |(_, end)| *end)
+    );
 
     let mut boundaries = Boundaries::default();
     for (piece, end) in pieces(stream, &ends).zip(&ends) {
@@ -51,7 +54,8 @@ impl Walked {
         };
         let mut at = 0;
         while let Some(&[tag, ref length @ ..]) = stream.get(at..at + 5) {
-            let length = u32::from_be_bytes(length.try_into().expect("four bytes are left of five"));
+            let length =
+                u32::from_be_bytes(length.try_into().expect("four bytes are left of five"));
             let header = Header::parse(&stream[at..]);
             if !(4..=MAX_LENGTH).contains(&length) {
                 let error = FrameError { tag, length };

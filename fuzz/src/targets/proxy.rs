@@ -23,7 +23,11 @@ pub fn run(bytes: &[u8]) {
     block.extend(input.bytes(60));
     let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21".to_vec();
     header.push(if address.is_ipv4() { 0x11 } else { 0x21 });
-    header.extend(u16::try_from(block.len()).expect("it is short").to_be_bytes());
+    header.extend(
+        u16::try_from(block.len())
+            .expect("it is short")
+            .to_be_bytes(),
+    );
     header.extend(block);
     assert_eq!(header_length(&header), Ok(Some(header.len())));
     assert_eq!(source(&header), Ok(Some(address)));
@@ -59,10 +63,16 @@ fn check(bytes: &[u8]) {
     match found {
         None => assert!(command == 0 || !matches!(family, 0x11 | 0x21)),
         Some(SocketAddr::V4(it)) => {
-            assert_eq!((family, &header[16..20]), (0x11, it.ip().octets().as_slice()));
+            assert_eq!(
+                (family, &header[16..20]),
+                (0x11, it.ip().octets().as_slice())
+            );
         }
         Some(SocketAddr::V6(it)) => {
-            assert_eq!((family, &header[16..32]), (0x21, it.ip().octets().as_slice()));
+            assert_eq!(
+                (family, &header[16..32]),
+                (0x21, it.ip().octets().as_slice())
+            );
         }
     }
 }

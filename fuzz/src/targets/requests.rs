@@ -73,7 +73,9 @@ fn read(stream: &[u8], ends: &[usize]) -> Read {
 
 /// The request of a whole message, read in one go; `None` where a name is no text.
 fn expected(tag: u8, body: &[u8]) -> Option<Request> {
-    let (kind, behind) = body.split_first().map_or((0, body), |(kind, rest)| (*kind, rest));
+    let (kind, behind) = body
+        .split_first()
+        .map_or((0, body), |(kind, rest)| (*kind, rest));
     Some(match (tag, kind) {
         (b'Q', _) => Request::Query,
         (b'P', _) => Request::Parse {
@@ -117,7 +119,11 @@ fn formats(bytes: &[u8]) -> Option<Formats> {
     let mut take = |count: usize| {
         let (taken, behind) = rest.split_at_checked(count)?;
         rest = behind;
-        Some(taken.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)))
+        Some(
+            taken
+                .iter()
+                .fold(0u32, |word, byte| word << 8 | u32::from(*byte)),
+        )
     };
     let count = take(2)?;
     for _ in 0..count {

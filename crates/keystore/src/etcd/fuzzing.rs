@@ -52,7 +52,10 @@ pub fn etcd(bytes: &[u8]) {
         }),
         b'e' => both::<ErrorResponse>(bytes, |read, json| {
             assert_eq!(read.error, json["error"].as_str().unwrap_or_default());
-            assert_eq!(u64::from(read.code), json["code"].as_u64().unwrap_or_default());
+            assert_eq!(
+                u64::from(read.code),
+                json["code"].as_u64().unwrap_or_default()
+            );
         }),
         _ => {
             if let Ok(mark) = Mark::parse(bytes) {

@@ -36,7 +36,10 @@ pub fn patroni(document: &[u8]) {
     assert_eq!(Some(answer.version.into()), json["server_version"].as_u64());
     assert_eq!(answer.following.is_some(), role == DatabaseRole::Replica);
     if let Some(following) = answer.following {
-        assert_eq!(following.received, json["xlog"]["received_location"].as_u64());
+        assert_eq!(
+            following.received,
+            json["xlog"]["received_location"].as_u64()
+        );
         assert_eq!(following.paused, json["xlog"]["paused"] == true);
     }
 }
@@ -49,5 +52,8 @@ fn moment(text: &str) {
     let Some(east) = local.and_then(|local| moment::parse(&format!("{local}+01:30"))) else {
         return;
     };
-    assert_eq!(then.duration_since(east).ok(), Some(Duration::from_secs(5400)));
+    assert_eq!(
+        then.duration_since(east).ok(),
+        Some(Duration::from_secs(5400))
+    );
 }

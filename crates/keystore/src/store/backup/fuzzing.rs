@@ -21,7 +21,9 @@ pub fn backup(bytes: &[u8]) {
         };
         let (name, value) = line.split_once('=').unwrap_or((line, ""));
         // A value that fills chunks, out of few bytes.
-        let value = value.as_bytes().repeat(1 + 997 * usize::from(name.ends_with('*')));
+        let value = value
+            .as_bytes()
+            .repeat(1 + 997 * usize::from(name.ends_with('*')));
         made.push((name.to_owned(), value));
     }
     let mut file = written(&made, &master);
@@ -33,7 +35,10 @@ pub fn backup(bytes: &[u8]) {
         return;
     }
     let [place @ .., change] = *at;
-    let place = place.iter().fold(0, |at, byte| at << 8 | usize::from(*byte)) % file.len();
+    let place = place
+        .iter()
+        .fold(0, |at, byte| at << 8 | usize::from(*byte))
+        % file.len();
     match change {
         0 => file.truncate(place),
         _ => file[place] ^= change,
