@@ -303,6 +303,12 @@ impl<'a> DbToApp<'a> {
         match header.tag {
             b'D' if self.dropping || self.session.passes_rows => Plan::Pass,
             b'D' => self.plan_row(header, rest),
+            b'S' => {
+                if let Some(body) = rest.get(Header::LEN..header.total()) {
+                    self.session.parameter(body);
+                }
+                Plan::Pass
+            }
             b'T' | b'K' | b'R' | b'Z' | b'C' | b'E' if header.body <= MAX_READ_WHOLE => Plan::Read,
             _ => Plan::Pass,
         }

@@ -17,6 +17,7 @@ mod database;
 mod databases;
 mod db_to_app;
 mod edits;
+mod encoding;
 mod field;
 mod flow;
 #[doc(hidden)]

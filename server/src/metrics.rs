@@ -41,14 +41,16 @@ pub enum Reason {
     Shredded,
     /// It has been altered, or sealed wrong.
     NotAuthentic,
+    /// It opens to bytes that are no text in the session's encoding, and stands in text.
+    NotText,
     /// Too many of its row were not authentic; this one was not tried.
     Untried,
-    /// It stands in a row over `max_open_row`.
+    /// It stands in a row over `max_open_row`, or would make its field far longer.
     RowTooLong,
 }
 
 impl Reason {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Unsupported,
         Self::UnknownKey,
         Self::StoreSilent,
@@ -59,6 +61,7 @@ impl Reason {
         Self::Destroying,
         Self::Shredded,
         Self::NotAuthentic,
+        Self::NotText,
         Self::Untried,
         Self::RowTooLong,
     ];
@@ -72,6 +75,7 @@ impl Reason {
             | Self::Destroying
             | Self::Shredded
             | Self::NotAuthentic
+            | Self::NotText
             | Self::Untried => true,
             Self::Unsupported
             | Self::UnknownKey
@@ -96,6 +100,7 @@ impl Reason {
             Self::Destroying => "destroying",
             Self::Shredded => "shredded",
             Self::NotAuthentic => "not_authentic",
+            Self::NotText => "not_text",
             Self::Untried => "untried",
             Self::RowTooLong => "row_too_long",
         }

@@ -8,7 +8,7 @@ pub mod steps;
 
 use bytes::BytesMut;
 use control::{OnRefused, ZoneMode};
-use envelope::{Candidate, ClientId, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict};
+use envelope::{Candidate, ClientId, Form, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict};
 use keystore::{KeyCache, OpenKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use wire::row::{Fields, RowTooLong, RowWriter};
 use zeroize::Zeroizing;
 
 use crate::access::{Counting, Tallied};
-use crate::field::{self, Earlier, Opened};
+use crate::encoding::Encoding;
+use crate::field::{self, Earlier};
 use crate::metrics::{Metrics, Reason};
 use crate::prospects::Prospect;
 use crate::refusals::RefusalLog;
@@ -111,6 +112,8 @@ pub struct Opener<'a> {
     pub refusals: &'a RefusalLog,
     /// Where it is counted by owner.
     pub access: &'a Counting,
+    /// What text is in this session.
+    pub encoding: Encoding,
 }
 
 /// What one row has come to so far.
@@ -174,17 +177,17 @@ impl Opener<'_> {
             let Some(value) = value else { continue };
             let (kind, format) = shape.column(index);
             let earlier = Earlier::new(fields, shape, index);
-            let edit = field::open(value, kind, format, |candidate| {
+            let edit = field::open(value, kind, format, self.encoding, &mut |candidate| {
                 self.judge(&candidate, &earlier, policy.zone_mode, &mut tally)
             });
             let stays = policy.on_refused == OnRefused::Ciphertext;
-            match edit {
-                Opened::Unchanged => {}
-                Opened::Changed { bytes, refused } if stays || !refused => {
-                    edits.push((index, Some(bytes)));
-                }
-                Opened::Refused if stays => {}
-                Opened::Changed { .. } | Opened::Refused => edits.push((index, None)),
+            if edit.too_long {
+                tally.refused.push(Reason::RowTooLong);
+            }
+            match edit.bytes {
+                _ if edit.refused && !stays => edits.push((index, None)),
+                Some(bytes) => edits.push((index, Some(bytes))),
+                None => {}
             }
         }
         if !tally.missing.is_empty() {
@@ -282,6 +285,10 @@ impl Opener<'_> {
             self.keys.put_schedule(key, id, schedule_id, schedule);
         }
         self.keys.note_use(key);
+        // And it can stand where it stands.
+        if candidate.form == Form::Text && !self.encoding.admits(plaintext.expose_secret()) {
+            return Err(Reason::NotText);
+        }
         match tag {
             None => tally.opened_client += 1,
             Some(_) => tally.opened_zone += 1,

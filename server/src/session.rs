@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -12,6 +12,7 @@ use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tunnel::Serial;
 use wire::originate::Refusal;
+use wire::parameter;
 use wire::request::Request;
 use wire::startup::Parameters;
 use wire::{FrameError, Malformed};
@@ -22,6 +23,7 @@ use crate::cancel::{Cancellable, Registered};
 use crate::database::DatabaseError;
 use crate::databases::{Beginning, Nodes};
 use crate::db_to_app::DbToApp;
+use crate::encoding::Encoding;
 use crate::flow::Flow;
 use crate::listen::ListenerNumber;
 use crate::opener::{Opener, Policy};
@@ -46,6 +48,7 @@ pub struct Session {
     database: OnceLock<String>,
     registered: Mutex<Option<Registered>>,
     counting: Counting,
+    encoding: Mutex<Encoding>,
 }
 
 /// How a session ended, if not by either side closing it.
@@ -92,6 +95,7 @@ impl Session {
     ) -> Self {
         Self {
             counting: shared.access.begin(&client),
+            encoding: Mutex::default(),
             shared,
             client,
             serial,
@@ -186,7 +190,19 @@ impl Session {
             metrics: &self.shared.metrics,
             refusals: &self.shared.refusals,
             access: &self.counting,
+            encoding: *self.lock_encoding(),
         }
+    }
+
+    /// Takes note of a ParameterStatus: of the one that says how text is encoded.
+    pub fn parameter(&self, body: &[u8]) {
+        if let Some((b"client_encoding", name)) = parameter::status(body) {
+            *self.lock_encoding() = Encoding::of(name);
+        }
+    }
+
+    fn lock_encoding(&self) -> MutexGuard<'_, Encoding> {
+        self.encoding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes note of BackendKeyData: from now on the session can be cancelled.

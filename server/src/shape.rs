@@ -2,41 +2,151 @@
 //!
 //! Decided once a result, so that rows in which nothing can be sealed are not looked into.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use wire::description::{Column, Format, Formats};
 
-// Object ids from PostgreSQL's pg_type.dat.
-const BYTEA: u32 = 17;
-const NAME: u32 = 19;
-const TEXT: u32 = 25;
-const UNKNOWN: u32 = 705;
-const BPCHAR: u32 = 1042;
-const VARCHAR: u32 = 1043;
-const UUID: u32 = 2950;
+/// Object ids of types, from PostgreSQL's pg_type.dat.
+mod oid {
+    pub const BYTEA: u32 = 17;
+    pub const NAME: u32 = 19;
+    pub const TEXT: u32 = 25;
+    pub const JSON: u32 = 114;
+    pub const JSON_ARRAY: u32 = 199;
+    pub const UNKNOWN: u32 = 705;
+    pub const BYTEA_ARRAY: u32 = 1001;
+    pub const TEXT_ARRAY: u32 = 1009;
+    pub const BPCHAR_ARRAY: u32 = 1014;
+    pub const VARCHAR_ARRAY: u32 = 1015;
+    pub const BPCHAR: u32 = 1042;
+    pub const VARCHAR: u32 = 1043;
+    pub const RECORD: u32 = 2249;
+    pub const RECORD_ARRAY: u32 = 2287;
+    pub const UUID: u32 = 2950;
+    pub const JSONB: u32 = 3802;
+    pub const JSONB_ARRAY: u32 = 3807;
+    /// From here on types are a user's or an extension's (`FirstNormalObjectId`).
+    pub const FIRST_NORMAL: u32 = 16_384;
+}
 
-/// What a column's type means to the opener.
+/// What a value's type means to the opener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// May hold envelopes, or a tag.
+    /// May hold envelopes in their binary form, or be a tag.
     Bytea,
-    /// May be a tag, byte for byte.
+    /// May hold envelopes in text armor, or be a tag byte for byte.
     Text,
-    /// May be a tag, without its padding.
+    /// The same, but that a tag may be padded.
     Bpchar,
+    /// May be a tag, byte for byte.
+    Name,
     /// May be a tag, by its canonical text.
     Uuid,
-    /// Neither.
+    /// Values without types stand in its strings.
+    Json,
+    /// The same; it is written otherwise in binary.
+    Jsonb,
+    /// Holds values of a type that PostgreSQL brings along.
+    Array(Element),
+    /// A composite of values.
+    Record,
+    /// A type of which the wire tells nothing: read as if the wire carried no types. No tag.
+    UserDefined,
+    /// Neither sealed nor a tag.
     Other,
     /// The wire carries no types: any of these.
     Untyped,
+}
+
+/// What an array of PostgreSQL's own holds, as far as its text form goes: the binary one says it
+/// itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// `bytea[]`.
+    Bytea,
+    /// `text[]`, `varchar[]`, `bpchar[]`.
+    Text,
+    /// `json[]`, `jsonb[]`.
+    Json,
+    /// `record[]`.
+    Record,
+}
+
+impl Element {
+    /// What a value of the array means.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Bytea => Kind::Bytea,
+            Self::Text => Kind::Text,
+            Self::Json => Kind::Json,
+            Self::Record => Kind::Record,
+        }
+    }
+}
+
+impl Kind {
+    /// By the object id of the type.
+    #[must_use]
+    pub fn of(type_oid: u32) -> Self {
+        match type_oid {
+            oid::BYTEA => Self::Bytea,
+            oid::TEXT | oid::VARCHAR => Self::Text,
+            oid::BPCHAR => Self::Bpchar,
+            oid::NAME | oid::UNKNOWN => Self::Name,
+            oid::UUID => Self::Uuid,
+            oid::JSON => Self::Json,
+            oid::JSONB => Self::Jsonb,
+            oid::BYTEA_ARRAY => Self::Array(Element::Bytea),
+            oid::TEXT_ARRAY | oid::VARCHAR_ARRAY | oid::BPCHAR_ARRAY => Self::Array(Element::Text),
+            oid::JSON_ARRAY | oid::JSONB_ARRAY => Self::Array(Element::Json),
+            oid::RECORD => Self::Record,
+            oid::RECORD_ARRAY => Self::Array(Element::Record),
+            oid::FIRST_NORMAL.. => Self::UserDefined,
+            _ => Self::Other,
+        }
+    }
+
+    /// What must stand in a value of this kind for an envelope to be in it.
+    fn markers(self, format: Format) -> Markers {
+        match (self, format) {
+            (Self::Name | Self::Uuid | Self::Other, _) => Markers::NONE,
+            (Self::Text | Self::Bpchar | Self::Array(Element::Text), _)
+            | (Self::Bytea | Self::Array(Element::Bytea), Format::Binary) => Markers {
+                magic: true,
+                hex: false,
+            },
+            _ => Markers::ALL,
+        }
+    }
 }
 
 /// How the rows of one result are to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shape {
     /// As RowDescription said.
-    Typed(Box<[(Kind, Format)]>),
+    Typed(Columns),
     /// Executed without ever being described: only Bind's formats are known.
     Untyped(Formats),
+}
+
+/// The columns of a result, and what is known of them together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    list: Box<[(Kind, Format)]>,
+    markers: Markers,
+}
+
+impl FromIterator<(Kind, Format)> for Columns {
+    fn from_iter<T: IntoIterator<Item = (Kind, Format)>>(columns: T) -> Self {
+        let list: Box<[_]> = columns.into_iter().collect();
+        let markers = list.iter().map(|(kind, format)| kind.markers(*format));
+        Self {
+            markers: markers.fold(Markers::NONE, Markers::or),
+            list,
+        }
+    }
 }
 
 impl Default for Shape {
@@ -52,7 +162,7 @@ impl Shape {
         Self::Typed(
             columns
                 .iter()
-                .map(|column| (kind(column.type_oid), column.format))
+                .map(|column| (Kind::of(column.type_oid), column.format))
                 .collect(),
         )
     }
@@ -64,6 +174,7 @@ impl Shape {
             Self::Untyped(_) => Self::Untyped(formats.clone()),
             Self::Typed(columns) => Self::Typed(
                 columns
+                    .list
                     .iter()
                     .enumerate()
                     .map(|(i, (kind, _))| (*kind, formats.of(i)))
@@ -78,6 +189,7 @@ impl Shape {
     pub fn column(&self, index: usize) -> (Kind, Format) {
         match self {
             Self::Typed(columns) => columns
+                .list
                 .get(index)
                 .copied()
                 .unwrap_or((Kind::Other, Format::Text)),
@@ -92,7 +204,7 @@ impl Shape {
         let Self::Typed(columns) = self else {
             return None;
         };
-        (columns.len() != usize::from(count)).then(|| self.without_types())
+        (columns.list.len() != usize::from(count)).then(|| self.without_types())
     }
 
     /// The same formats, where the types may have become others.
@@ -100,7 +212,7 @@ impl Shape {
     pub fn without_types(&self) -> Self {
         let columns = match self {
             Self::Untyped(formats) => return Self::Untyped(formats.clone()),
-            Self::Typed(columns) => columns,
+            Self::Typed(columns) => &columns.list,
         };
         let formats: Box<[Format]> = columns.iter().map(|(_, format)| *format).collect();
         Self::Untyped(match formats.first() {
@@ -113,20 +225,54 @@ impl Shape {
     /// False when no row of this result can hold an envelope.
     #[must_use]
     pub fn may_hold_envelopes(&self) -> bool {
+        self.markers() != Markers::NONE
+    }
+
+    /// What must stand in a row, or in rows one behind the other, for an envelope to be in it.
+    #[must_use]
+    pub fn markers(&self) -> Markers {
         match self {
-            Self::Typed(columns) => columns.iter().any(|(kind, _)| *kind == Kind::Bytea),
-            Self::Untyped(_) => true,
+            Self::Typed(columns) => columns.markers,
+            Self::Untyped(_) => Markers::ALL,
         }
     }
 }
 
-fn kind(type_oid: u32) -> Kind {
-    match type_oid {
-        BYTEA => Kind::Bytea,
-        TEXT | VARCHAR | NAME | UNKNOWN => Kind::Text,
-        BPCHAR => Kind::Bpchar,
-        UUID => Kind::Uuid,
-        _ => Kind::Other,
+/// Bytes without which there is no envelope, however deep it stands: of the magic the letters, which
+/// are in the binary form, in escape output and in armor; or magic and version in hex digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Markers {
+    magic: bool,
+    hex: bool,
+}
+
+static MAGIC: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("pgs"));
+static HEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("f570677301"));
+
+impl Markers {
+    /// Nothing: there are no envelopes.
+    pub const NONE: Self = Self {
+        magic: false,
+        hex: false,
+    };
+
+    /// Either.
+    pub const ALL: Self = Self {
+        magic: true,
+        hex: true,
+    };
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            magic: self.magic || other.magic,
+            hex: self.hex || other.hex,
+        }
+    }
+
+    /// False when there is no envelope in these bytes.
+    #[must_use]
+    pub fn may_stand_in(self, bytes: &[u8]) -> bool {
+        self.magic && MAGIC.find(bytes).is_some() || self.hex && HEX.find(bytes).is_some()
     }
 }
 
@@ -134,15 +280,82 @@ fn kind(type_oid: u32) -> Kind {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_result_without_bytea_holds_no_envelopes() {
-        let column = |type_oid| Column {
-            type_oid,
+    /// Columns of these types, in text.
+    fn described(types: &[u32]) -> Shape {
+        let column = |type_oid: &u32| Column {
+            type_oid: *type_oid,
             format: Format::Text,
         };
-        assert!(!Shape::of(&[column(TEXT), column(23)]).may_hold_envelopes());
-        assert!(Shape::of(&[column(TEXT), column(BYTEA)]).may_hold_envelopes());
+        Shape::of(&types.iter().map(column).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_result_of_types_that_hold_no_envelopes_is_not_looked_into() {
+        // Among them inet, numeric, an array of integers, xml, and the last type of PostgreSQL's own.
+        for type_oid in [
+            23,
+            869,
+            1700,
+            1007,
+            142,
+            oid::NAME,
+            oid::UUID,
+            oid::UNKNOWN,
+            16_383,
+        ] {
+            assert!(!described(&[type_oid]).may_hold_envelopes(), "{type_oid}");
+        }
+        for type_oid in [
+            oid::BYTEA,
+            oid::TEXT,
+            oid::VARCHAR,
+            oid::BPCHAR,
+            oid::JSON,
+            oid::JSONB,
+            oid::JSON_ARRAY,
+            oid::JSONB_ARRAY,
+            oid::BYTEA_ARRAY,
+            oid::TEXT_ARRAY,
+            oid::VARCHAR_ARRAY,
+            oid::BPCHAR_ARRAY,
+            oid::RECORD,
+            oid::RECORD_ARRAY,
+            oid::FIRST_NORMAL,
+            u32::MAX,
+        ] {
+            assert!(
+                described(&[23, type_oid]).may_hold_envelopes(),
+                "{type_oid}"
+            );
+        }
+        assert!(!described(&[]).may_hold_envelopes());
         assert!(Shape::default().may_hold_envelopes());
+    }
+
+    #[test]
+    fn rows_without_a_marker_need_not_be_looked_into() {
+        let armor: &[u8] = b"\0\x01a\xffpgs1.9XBn";
+        let escape: &[u8] = br"\365pgs\001";
+        let hex: &[u8] = br"{\\xf570677301}";
+        for (types, bytes, may) in [
+            (&[oid::TEXT][..], armor, true),
+            (&[oid::TEXT], hex, false),
+            (&[oid::TEXT, oid::BYTEA], hex, true),
+            (&[oid::BYTEA], escape, true),
+            (&[oid::JSONB], hex, true),
+            (&[oid::RECORD], armor, true),
+            (&[oid::BYTEA_ARRAY], hex, true),
+            (&[oid::TEXT_ARRAY], hex, false),
+            (&[oid::UUID], armor, false),
+            (&[oid::FIRST_NORMAL], hex, true),
+            (&[oid::RECORD], b"p gs1. f5706773 01", false),
+        ] {
+            let markers = described(types).markers();
+            assert_eq!(markers.may_stand_in(bytes), may, "{types:?}");
+        }
+        let binary = described(&[oid::BYTEA]).with_formats(&Formats::All(Format::Binary));
+        assert!(binary.markers().may_stand_in(b"\xf5pgs\x01"));
+        assert!(!binary.markers().may_stand_in(hex));
     }
 
     #[test]
@@ -151,7 +364,7 @@ mod tests {
             type_oid,
             format: Format::Binary,
         };
-        let shape = Shape::of(&[column(TEXT)]);
+        let shape = Shape::of(&[column(oid::TEXT)]);
         assert_eq!(shape.refit(1), None);
         assert_eq!(
             shape.refit(2),
@@ -162,7 +375,7 @@ mod tests {
     #[test]
     fn binds_formats_replace_those_of_a_described_statement() {
         let shape = Shape::of(&[Column {
-            type_oid: BYTEA,
+            type_oid: oid::BYTEA,
             format: Format::Text,
         }]);
         let bound = shape.with_formats(&Formats::All(Format::Binary));

@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 
-use memchr::memchr;
 use zeroize::Zeroizing;
 
 use crate::envelope::Envelope;
@@ -16,7 +15,8 @@ use crate::{armor, find};
 pub enum Form {
     /// As they are, in `bytea`. A value opens to any bytes.
     Bytes,
-    /// In text armor, in text. A value must open to UTF-8 without NUL.
+    /// In text armor, in text. A value must open to text: the judge sees to that, who knows in which
+    /// encoding the field is.
     Text,
 }
 
@@ -27,6 +27,8 @@ pub struct Candidate<'a> {
     /// The field's bytes before it, back to the end of the envelope before it: nothing is looked
     /// for inside one.
     pub before: &'a [u8],
+    /// How it stands there, and so what it may open to.
+    pub form: Form,
 }
 
 impl Candidate<'_> {
@@ -54,10 +56,8 @@ pub enum Verdict {
 pub struct FieldEdit {
     /// Envelopes opened.
     pub opened: usize,
-    /// Envelopes refused, by the judge or because what they opened to is not for this field.
+    /// Envelopes refused.
     pub refused: usize,
-    /// How many of those refused opened, but to bytes that are no text.
-    pub not_text: usize,
     /// The new field; `None` when nothing in it changed. Wiped when dropped.
     pub bytes: Option<Zeroizing<Vec<u8>>>,
 }
@@ -81,12 +81,12 @@ pub fn open_field(
     while let Some((place, envelope)) = form.find_from(field, searched, &mut armored) {
         let before = &field[searched..place.start];
         searched = place.end;
-        match judge(Candidate { envelope, before }) {
+        match judge(Candidate {
+            envelope,
+            before,
+            form,
+        }) {
             Verdict::Refused => edit.refused += 1,
-            Verdict::Opened { plaintext, .. } if !form.admits(plaintext.expose_secret()) => {
-                edit.refused += 1;
-                edit.not_text += 1;
-            }
             Verdict::Opened { plaintext, tag } => {
                 edit.opened += 1;
                 let tag = tag
@@ -114,14 +114,6 @@ impl Form {
                 Some((start..start + envelope.as_bytes().len(), envelope))
             }
             Form::Text => armor::find_from(field, from, armored),
-        }
-    }
-
-    /// Whether an opened value may stand in such a field.
-    fn admits(self, plaintext: &[u8]) -> bool {
-        match self {
-            Form::Bytes => true,
-            Form::Text => memchr(0, plaintext).is_none() && str::from_utf8(plaintext).is_ok(),
         }
     }
 }

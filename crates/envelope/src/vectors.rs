@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use serde::Deserialize;
 
 use crate::{
-    Candidate, KeyId, Kind, Owner, PrivateKey, Verdict, ZoneId, derive, open as open_envelope,
+    Candidate, Form, KeyId, Kind, Owner, PrivateKey, Verdict, ZoneId, derive, open as open_envelope,
 };
 
 mod find;
@@ -116,11 +116,18 @@ impl Vectors {
                 return Verdict::Refused;
             }
             match open_envelope(&candidate.envelope, &owner, &key.private_key()) {
-                Ok(plaintext) => Verdict::Opened { plaintext, tag },
-                Err(_) => Verdict::Refused,
+                Ok(plaintext) if admits(candidate.form, plaintext.expose_secret()) => {
+                    Verdict::Opened { plaintext, tag }
+                }
+                _ => Verdict::Refused,
             }
         }
     }
+}
+
+/// Whether an opened value may stand in such a field, where text is UTF-8.
+fn admits(form: Form, plaintext: &[u8]) -> bool {
+    form == Form::Bytes || !plaintext.contains(&0) && str::from_utf8(plaintext).is_ok()
 }
 
 /// A named test for each vector of a section, and one more that none of the section is left out.

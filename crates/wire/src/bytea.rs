@@ -33,7 +33,19 @@ impl TextForm {
         }
     }
 
-    /// Writes `bytes` in this form, as PostgreSQL would.
+    /// Whether `text` is, from its first byte to its last, a value in this form.
+    #[must_use]
+    pub fn is_form_of(self, text: &[u8]) -> bool {
+        match self {
+            Self::Hex => text.strip_prefix(b"\\x").is_some_and(|digits| {
+                digits.len() % 2 == 0 && digits.iter().all(|digit| nibble(*digit).is_some())
+            }),
+            Self::Escape => decode_escape(text).is_some(),
+        }
+    }
+
+    /// Writes `bytes` in this form, as PostgreSQL would. `out` grows once, by as much as they take,
+    /// so that it does not move while it holds some of them.
     pub fn encode(self, bytes: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Hex => {
@@ -44,7 +56,7 @@ impl TextForm {
                 }
             }
             Self::Escape => {
-                out.reserve(bytes.len());
+                out.reserve(bytes.iter().map(|byte| escaped_length(*byte)).sum());
                 for &byte in bytes {
                     match byte {
                         b'\\' => out.extend_from_slice(b"\\\\"),
@@ -59,6 +71,14 @@ impl TextForm {
                 }
             }
         }
+    }
+}
+
+fn escaped_length(byte: u8) -> usize {
+    match byte {
+        b'\\' => 2,
+        0x20..=0x7e => 1,
+        _ => 4,
     }
 }
 

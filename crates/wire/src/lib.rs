@@ -18,11 +18,13 @@ pub mod error;
 pub mod frame;
 pub mod login;
 pub mod originate;
+pub mod parameter;
 pub mod proxy;
 pub mod request;
 pub mod row;
 pub mod sasl;
 pub mod startup;
+pub mod value;
 
 mod cursor;
 

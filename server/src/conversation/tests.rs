@@ -1,7 +1,7 @@
 use super::*;
 
 const BYTEA: u32 = 17;
-const TEXT: u32 = 25;
+const NUMBER: u32 = 23;
 
 fn description(type_oid: u32) -> Vec<u8> {
     let mut body = vec![0, 1];
@@ -52,7 +52,7 @@ fn every_result_of_a_query_has_its_own_shape() {
     talk.described(&description(BYTEA));
     assert!(is_searched(&mut talk));
     talk.reply(b'C', None);
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
     replies(&mut talk, b"CZ");
     assert!(talk.pending.is_empty());
@@ -70,7 +70,7 @@ fn a_statement_described_once_gives_the_types_of_every_portal_bound_to_it() {
         ],
     );
     replies(&mut talk, b"1t");
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     replies(&mut talk, b"Z");
     ask(&mut talk, [bind(""), execute(""), Request::Sync]);
     replies(&mut talk, b"2");
@@ -92,7 +92,7 @@ fn a_statement_defined_anew_has_no_types_until_it_is_described() {
         ],
     );
     replies(&mut talk, b"1t");
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     replies(&mut talk, b"Z");
     ask(&mut talk, [parse(), bind(""), execute(""), Request::Sync]);
     replies(&mut talk, b"12");
@@ -113,7 +113,7 @@ fn a_suspended_portal_keeps_its_shape_until_its_transaction_ends() {
         ],
     );
     replies(&mut talk, b"12");
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
     talk.reply(b's', None);
     talk.reply(b'Z', Some(b'T'));
@@ -207,7 +207,7 @@ fn a_copy_in_a_query_leaves_nothing_behind() {
     ask(&mut talk, [Request::CopyData, Request::CopyEnd]);
     replies(&mut talk, b"CZ");
     talk.ask(Request::Query);
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
 }
 
@@ -222,7 +222,7 @@ fn a_refusal_in_autocommit_drops_what_follows_up_to_ready() {
         [
             talk.reply(b'C', None),
             talk.reply(b'N', None),
-            talk.described(&description(TEXT)),
+            talk.described(&description(NUMBER)),
             talk.reply(b'C', None)
         ],
         [Reply::Drop, Reply::Pass, Reply::Drop, Reply::Drop]
@@ -585,7 +585,7 @@ fn an_error_after_a_simple_copy_is_that_of_its_query() {
     replies(&mut talk, b"EZ");
     assert!(talk.pending.is_empty());
     talk.ask(Request::Query);
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
 }
 
@@ -609,7 +609,7 @@ fn sql_that_redefines_names_makes_described_statements_forgotten() {
             ],
         );
         replies(&mut talk, b"1t");
-        talk.described(&description(TEXT));
+        talk.described(&description(NUMBER));
         replies(&mut talk, b"Z");
         talk.ask(Request::Query);
         talk.completed(command.as_bytes());
@@ -626,7 +626,7 @@ fn sql_that_redefines_cursors_makes_types_of_open_portals_forgotten() {
     let describe = Request::DescribeStatement("s".into());
     ask(&mut talk, [parse(), describe, bind("p"), Request::Sync]);
     replies(&mut talk, b"1t");
-    talk.described(&description(TEXT));
+    talk.described(&description(NUMBER));
     replies(&mut talk, b"2");
     talk.reply(b'Z', Some(b'T'));
     talk.ask(Request::Query);
@@ -643,7 +643,7 @@ fn remembered_names_are_bounded() {
     for name in 0..=MAX_REMEMBERED {
         let name = format!("n{name}");
         talk.ask(Request::DescribeStatement(name.as_str().into()));
-        talk.described(&description(TEXT));
+        talk.described(&description(NUMBER));
     }
     assert!(talk.statements.len() <= MAX_REMEMBERED);
 }

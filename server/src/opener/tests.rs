@@ -85,6 +85,7 @@ impl Fixture {
             metrics: &self.metrics,
             refusals: &self.refusals,
             access: &access,
+            encoding: Encoding::Utf8,
         };
         let fields = Fields::parse(&message[5..]).unwrap();
         let mut fetched = Fetched::default();

@@ -207,6 +207,7 @@ fn in_words(reason: &str) -> &str {
         "destroying" => "the zone is to be destroyed",
         "shredded" => "the key was destroyed",
         "not_authentic" => "altered, or sealed wrong",
+        "not_text" => "it opens to no text, and stands in text",
         "untried" => "too many of its row were not authentic",
         "row_too_long" => "the row was longer than max_open_row",
         other => other,

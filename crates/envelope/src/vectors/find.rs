@@ -47,15 +47,13 @@ fn becomes(file: &Vectors, vector: &Vector) {
         (edit.opened, edit.refused),
         (opened, outcomes.len() - opened)
     );
-    if edit.not_text == 0 {
-        assert_eq!(
-            judged,
-            outcomes
-                .iter()
-                .map(|outcome| *outcome == "opened")
-                .collect::<Vec<_>>()
-        );
-    }
+    assert_eq!(
+        judged,
+        outcomes
+            .iter()
+            .map(|outcome| *outcome == "opened")
+            .collect::<Vec<_>>()
+    );
     assert_eq!(edit.bytes.is_some(), opened > 0);
     assert_eq!(edit.bytes.as_deref().unwrap_or(&before), &after);
 }

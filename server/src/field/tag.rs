@@ -1,0 +1,155 @@
+//! Zones' tags: which of the fields before a value is one.
+
+use envelope::ZoneId;
+use wire::bytea::TextForm;
+use wire::description::Format;
+use wire::row::Fields;
+
+use crate::shape::{Kind, Shape};
+
+/// The fields of a row before one of them, where a zone's tag is looked for: in what the database
+/// sent, never in an opened value.
+pub struct Earlier<'a> {
+    fields: Fields<'a>,
+    shape: &'a Shape,
+    before: usize,
+}
+
+impl<'a> Earlier<'a> {
+    /// The fields before field `before`.
+    #[must_use]
+    pub fn new(fields: Fields<'a>, shape: &'a Shape, before: usize) -> Self {
+        Self {
+            fields,
+            shape,
+            before,
+        }
+    }
+
+    /// True when one of them is, as a whole, the zone's id.
+    #[must_use]
+    pub fn hold(&self, zone: &ZoneId) -> bool {
+        let id = zone.as_str().as_bytes();
+        self.fields
+            .iter()
+            .take(self.before)
+            .enumerate()
+            .any(|(index, value)| {
+                let (kind, format) = self.shape.column(index);
+                value.is_some_and(|value| is_tag(value, kind, format, id))
+            })
+    }
+}
+
+fn is_tag(value: &[u8], kind: Kind, format: Format, id: &[u8]) -> bool {
+    match (kind, format) {
+        (
+            Kind::Json
+            | Kind::Jsonb
+            | Kind::Array(_)
+            | Kind::Record
+            | Kind::Other
+            | Kind::UserDefined,
+            _,
+        ) => false,
+        (Kind::Text | Kind::Name, _)
+        | (Kind::Bytea, Format::Binary)
+        | (Kind::Uuid, Format::Text) => value == id,
+        (Kind::Bpchar, _) => without_padding(value) == id,
+        (Kind::Bytea, Format::Text) => is_bytea_text_of(value, id),
+        (Kind::Uuid, Format::Binary) => uuid_text(value).is_some_and(|text| text == id),
+        (Kind::Untyped, Format::Binary) => {
+            value == id || uuid_text(value).is_some_and(|text| text == id)
+        }
+        (Kind::Untyped, Format::Text) => {
+            without_padding(value) == id || is_bytea_text_of(value, id)
+        }
+    }
+}
+
+/// A `char(n)` is padded with spaces, and with nothing else.
+fn without_padding(value: &[u8]) -> &[u8] {
+    let end = value
+        .iter()
+        .rposition(|byte| *byte != b' ')
+        .map_or(0, |last| last + 1);
+    value.get(..end).unwrap_or_default()
+}
+
+/// Ids hold no backslash, so their escape form is themselves and only the hex form needs decoding.
+fn is_bytea_text_of(value: &[u8], id: &[u8]) -> bool {
+    value == id
+        || (value.len() == 2 + 2 * id.len()
+            && TextForm::Hex.decode(value).is_some_and(|bytes| bytes == id))
+}
+
+/// The canonical lower-case text of a `uuid`'s 16 bytes.
+fn uuid_text(value: &[u8]) -> Option<Vec<u8>> {
+    let bytes: &[u8; 16] = value.try_into().ok()?;
+    let mut hex = Vec::with_capacity(34);
+    TextForm::Hex.encode(bytes, &mut hex);
+    let digits = hex.get(2..)?;
+    let mut text = Vec::with_capacity(36);
+    for (group, range) in [0..8, 8..12, 12..16, 16..20, 20..32]
+        .into_iter()
+        .enumerate()
+    {
+        if group > 0 {
+            text.push(b'-');
+        }
+        text.extend_from_slice(digits.get(range)?);
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &[u8] = b"550e8400-e29b-41d4-a716-446655440000";
+    const UUID: [u8; 16] = [
+        0x55, 0x0e, 0x84, 0, 0xe2, 0x9b, 0x41, 0xd4, 0xa7, 0x16, 0x44, 0x66, 0x55, 0x44, 0, 0,
+    ];
+
+    #[test]
+    fn a_tag_is_found_in_every_type_that_may_carry_one() {
+        let hex = b"\\x35353065383430302d653239622d343164342d613731362d343436363535343430303030";
+        for (value, kind, format) in [
+            (ID, Kind::Text, Format::Text),
+            (ID, Kind::Text, Format::Binary),
+            (ID, Kind::Name, Format::Text),
+            (&[ID, b"    "].concat(), Kind::Bpchar, Format::Text),
+            (&[ID, b"    "].concat(), Kind::Bpchar, Format::Binary),
+            (ID, Kind::Uuid, Format::Text),
+            (&UUID, Kind::Uuid, Format::Binary),
+            (hex, Kind::Bytea, Format::Text),
+            (ID, Kind::Bytea, Format::Text),
+            (ID, Kind::Bytea, Format::Binary),
+            (ID, Kind::Untyped, Format::Text),
+            (hex, Kind::Untyped, Format::Text),
+            (&UUID, Kind::Untyped, Format::Binary),
+        ] {
+            assert!(is_tag(value, kind, format, ID), "{kind:?} {format:?}");
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_the_tag_is_none() {
+        let upper = ID.to_ascii_uppercase();
+        for (value, kind, format) in [
+            (&[ID, b" "].concat()[..], Kind::Text, Format::Text),
+            (&[b" ", ID].concat(), Kind::Bpchar, Format::Text),
+            (&[ID, b"\t"].concat(), Kind::Bpchar, Format::Text),
+            (&upper, Kind::Text, Format::Text),
+            (&upper, Kind::Uuid, Format::Text),
+            (ID, Kind::Other, Format::Text),
+            (ID, Kind::UserDefined, Format::Text),
+            (ID, Kind::Json, Format::Text),
+            (&UUID, Kind::Text, Format::Binary),
+            (&ID[1..], Kind::Text, Format::Text),
+            (b"", Kind::Text, Format::Text),
+        ] {
+            assert!(!is_tag(value, kind, format, ID), "{kind:?} {format:?}");
+        }
+    }
+}
