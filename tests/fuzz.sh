@@ -39,14 +39,17 @@ source examples/shell/processes.sh
 source examples/shell/packages.sh
 
 main() {
-    local seconds=60
+    local seconds=60 short=
     case ${1:-} in
     --help | -h) usage && return ;;
     --list) ready explore && PGSEAL_FUZZ=list "$binary" && return ;;
     --again) again "${@:2}" && return ;;
     --coverage) coverage "${@:2}" && return ;;
     --minimize) minimize "${@:2}" && return ;;
-    --short) seconds=2 ;;
+    --short)
+        seconds=2 short=yes
+        shift
+        ;;
     -*) refuse "wrong usage: $*; try --help" ;;
     [0-9]*)
         [[ $1 =~ ^[0-9]{1,5}$ ]] || refuse "'$1' is no number of minutes; try --help"
@@ -54,8 +57,6 @@ main() {
         shift
         ;;
     esac
-    local short=${1:-}
-    [[ $short != --short ]] || shift
     ready explore
     choose "$@"
     explore "$seconds" "$short"

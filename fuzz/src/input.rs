@@ -17,6 +17,11 @@ impl<'a> Input<'a> {
         self.0.arbitrary().unwrap_or_default()
     }
 
+    /// True when all of it has been used.
+    pub fn is_at_end(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         match end {

@@ -1,9 +1,10 @@
 //! Sealed values and who opens them: those of the format's own vectors, so that an input means the
 //! same on every machine.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use envelope::{Candidate, KeyId, Kind, Owner, PrivateKey, Verdict, open};
+use envelope::{Candidate, Form, KeyId, Kind, Owner, PrivateKey, Verdict, open};
 use serde::Deserialize;
 
 use crate::input::Input;
@@ -82,6 +83,16 @@ pub fn any(input: &mut Input<'_>) -> &'static Sealed {
     &input.one_of(&VALUES).sealed
 }
 
+/// Every key that something is sealed to, and whose it is.
+pub fn keys() -> Vec<(Owner, PrivateKey)> {
+    let mut keys = HashMap::new();
+    for value in VALUES.iter() {
+        let key = PrivateKey::from_bytes(*value.key.expose_secret());
+        keys.insert(value.key_id, (value.sealed.owner.clone(), key));
+    }
+    keys.into_values().collect()
+}
+
 /// Opens what is sealed to a key of the vectors, whole and unaltered; a zone's without asking for
 /// its tag, which is removed where it stands before the envelope.
 pub fn judge(candidate: &Candidate<'_>) -> Verdict {
@@ -93,7 +104,13 @@ pub fn judge(candidate: &Candidate<'_>) -> Verdict {
             Owner::Client(_) => None,
             Owner::Zone(zone) => Some(zone.clone()),
         };
-        Some(Verdict::Opened { plaintext, tag })
+        admits(candidate.form, plaintext.expose_secret())
+            .then_some(Verdict::Opened { plaintext, tag })
     });
     opened.unwrap_or(Verdict::Refused)
+}
+
+/// Whether a value may stand where it is found in this form.
+pub fn admits(form: Form, plaintext: &[u8]) -> bool {
+    form == Form::Bytes || str::from_utf8(plaintext).is_ok_and(|text| !text.contains('\0'))
 }

@@ -8,11 +8,13 @@ mod descriptions;
 mod fields;
 mod frames;
 mod logins;
+mod opener;
 mod proxy;
 mod requests;
 mod rows;
 mod startup;
 mod store;
+mod values;
 
 use crate::Target;
 
@@ -94,6 +96,37 @@ pub const TARGETS: &[Target] = &[
         name: "armor",
         parsers: &["crates/envelope/src/armor.rs"],
         run: fields::in_armor,
+    },
+    Target {
+        name: "values",
+        parsers: &[
+            "crates/wire/src/value.rs",
+            "crates/wire/src/value/array.rs",
+            "crates/wire/src/value/composite.rs",
+            "crates/wire/src/value/hstore.rs",
+            "crates/wire/src/value/json.rs",
+            "crates/wire/src/value/quoting.rs",
+            "crates/wire/src/value/range.rs",
+            "crates/wire/src/value/scan.rs",
+        ],
+        run: values::in_text,
+    },
+    Target {
+        name: "binary-values",
+        parsers: &["crates/wire/src/value/binary.rs"],
+        run: values::in_binary,
+    },
+    Target {
+        name: "opener",
+        parsers: &[
+            "server/src/opener.rs",
+            "server/src/opener/steps.rs",
+            "server/src/field.rs",
+            "server/src/field/nested.rs",
+            "server/src/field/tag.rs",
+            "server/src/shape.rs",
+        ],
+        run: opener::run,
     },
     Target {
         name: "control",

@@ -2,3 +2,4 @@
 //! workspace's fuzz targets (`fuzz/`) alone. Each panics where it does not hold.
 
 pub use crate::monitor::patroni::fuzzing::patroni;
+pub use crate::opener::fuzzing::{Became, RowOpener};

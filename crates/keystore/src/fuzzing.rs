@@ -2,17 +2,37 @@
 //! workspace's fuzz targets (`fuzz/`), and no part of the crate's interface. Each panics where it
 //! does not hold.
 
+use std::sync::atomic::AtomicU64;
+
+use envelope::{Owner, PrivateKey};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cache::{OpenKey, Use};
 use crate::name::RecordName;
 use crate::record::{
     AuditBody, CertificateBody, ClientBody, ClockBody, Entry, HeadBody, HeaderBody, KeyBody,
-    KeyIdBody, ReceiptBody, RevocationsBody, Settings, UsageBody, UsedBody, ZoneBody,
+    KeyIdBody, Permitted, ReceiptBody, RevocationsBody, Settings, UsageBody, UsedBody, ZoneBody,
 };
 
 pub use crate::etcd::fuzzing::etcd;
 pub use crate::store::backup::fuzzing::backup;
+
+/// A key that no store holds: a client's own, or a zone's for every client.
+#[must_use]
+pub fn open_key(owner: Owner, private: PrivateKey) -> OpenKey {
+    let clients = match &owner {
+        Owner::Client(client) => Permitted::Only([client.clone()].into()),
+        Owner::Zone(_) => Permitted::All,
+    };
+    OpenKey {
+        owner,
+        version: 1,
+        clients,
+        private: Use::Opens(private),
+        noted: AtomicU64::default(),
+    }
+}
 
 /// Names of records: each is written as it is read.
 pub fn name(text: &str) {
@@ -33,8 +53,8 @@ pub fn record(bytes: &[u8]) {
     let name = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
     match name {
         Some(RecordName::Header) => body_of::<HeaderBody>(body),
-        Some(RecordName::Owner(envelope::Owner::Client(_))) => body_of::<ClientBody>(body),
-        Some(RecordName::Owner(envelope::Owner::Zone(_))) => body_of::<ZoneBody>(body),
+        Some(RecordName::Owner(Owner::Client(_))) => body_of::<ClientBody>(body),
+        Some(RecordName::Owner(Owner::Zone(_))) => body_of::<ZoneBody>(body),
         Some(RecordName::Key(owner, version)) => {
             body_of::<KeyBody>(body);
             if let Ok(read) = serde_json::from_slice::<KeyBody>(body)

@@ -7,6 +7,7 @@ pub fn run(bytes: &[u8]) {
     let form = TextForm::of(bytes);
     assert_eq!(form == TextForm::Hex, bytes.starts_with(b"\\x"));
     for form in [TextForm::Hex, TextForm::Escape] {
+        assert_eq!(form.is_form_of(bytes), form.decode(bytes).is_some());
         if let Some(value) = form.decode(bytes) {
             let again = written(form, &value);
             assert_eq!(form.decode(&again).as_ref(), Some(&value));

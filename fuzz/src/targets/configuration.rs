@@ -54,7 +54,7 @@ fn check<C: DeserializeOwned + Serialize>(layers: &Layers) {
         Ok(loaded) => loaded.config,
         Err(Failure::Usage(line)) => {
             return assert!(
-                !line.contains('\n'),
+                !line.contains(char::is_control),
                 "it says in one line what is wrong: {line}"
             );
         }

@@ -62,8 +62,12 @@ fn rewritten(
     value: &Structure<'_>,
     mut change: impl FnMut(Option<&[u8]>) -> Option<Vec<u8>>,
 ) -> Option<Vec<u8>> {
-    let changed = value.rewrite(LIMIT, |leaf| change(leaf.value().as_deref()).map(Into::into));
-    changed.expect("it does not grow so far").map(|bytes| bytes.to_vec())
+    let changed = value.rewrite(LIMIT, |leaf| {
+        change(leaf.value().as_deref()).map(Into::into)
+    });
+    changed
+        .expect("it does not grow so far")
+        .map(|bytes| bytes.to_vec())
 }
 
 /// JSON is what another reader takes for it. That one ends at 128 levels.
@@ -85,15 +89,19 @@ fn made(bytes: &[u8], forms: &[Form]) {
     let text = shape.render(&leaves);
     let value = Structure::parse(form, &text).expect("it was made so");
     let shown = leaves.iter().filter(|it| it.is_some()).cloned();
-    assert!(self::leaves(&value).into_iter().eq(shown));
+    let shown: Vec<_> = shown.collect();
+    assert_eq!(self::leaves(&value), shown, "of {}", text.escape_ascii());
 
     let mut changed = leaves.clone();
     for leaf in changed.iter_mut().flatten() {
         if input.any() {
-            *leaf = text_of(&mut input);
+            *leaf = shape.leaf(&mut input);
         }
     }
-    let mut others = leaves.iter().zip(&changed).filter(|(leaf, _)| leaf.is_some());
+    let mut others = leaves
+        .iter()
+        .zip(&changed)
+        .filter(|(leaf, _)| leaf.is_some());
     let written = rewritten(&value, |_| {
         let (leaf, other) = others.next().expect("there are no more leaves");
         (leaf != other).then(|| other.clone()).flatten()
@@ -109,17 +117,19 @@ fn made(bytes: &[u8], forms: &[Form]) {
 }
 
 /// A text, which stands in every form.
-fn text_of(input: &mut Input<'_>) -> Vec<u8> {
+pub(super) fn text_of(input: &mut Input<'_>) -> Vec<u8> {
     let bytes = match input.below(4) {
         0 => b"NULL nuLl,{}()[]\"\"\\ \t'=>;\x0b\x1f"[input.below(26)..].to_vec(),
         1 => "\u{e9}\u{20ac}\u{1f600}".as_bytes().to_vec(),
         _ => input.bytes(10).to_vec(),
     };
-    String::from_utf8_lossy(&bytes).replace('\0', "").into_bytes()
+    String::from_utf8_lossy(&bytes)
+        .replace('\0', "")
+        .into_bytes()
 }
 
 /// Everything of a value but its leaves.
-struct Shape {
+pub(super) struct Shape {
     form: Form,
     /// Of an array, the sizes of its dimensions; of all else one, how many leaves there are.
     sizes: Vec<usize>,
@@ -128,12 +138,14 @@ struct Shape {
 }
 
 impl Shape {
-    fn new(form: Form, input: &mut Input<'_>) -> Self {
+    pub(super) fn new(form: Form, input: &mut Input<'_>) -> Self {
         let sizes = match form {
-            Form::Array | Form::BinaryArray if input.any() => vec![1 + input.below(2), 1 + input.below(3)],
+            Form::Array | Form::BinaryArray if input.any() => {
+                vec![1 + input.below(2), 1 + input.below(3)]
+            }
             Form::Array | Form::BinaryArray | Form::Hstore => vec![1 + input.below(4)],
             Form::Range | Form::BinaryRange => vec![2],
-            Form::Multirange | Form::BinaryMultirange => vec![2 + 2 * input.below(2)],
+            Form::Multirange => vec![2 + 2 * input.below(2)],
             _ => vec![1 + input.below(4)],
         };
         Self {
@@ -143,14 +155,44 @@ impl Shape {
         }
     }
 
+    /// How it is written.
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// How many leaves there are.
+    pub(super) fn count(&self) -> usize {
+        self.sizes.iter().product()
+    }
+
+    /// The type of each leaf, where the form says it.
+    pub(super) fn type_oid(&self) -> Option<u32> {
+        match (self.form, self.variant) {
+            (Form::BinaryArray, _) => Some(25),
+            (Form::BinaryComposite, true) => Some(17),
+            (Form::BinaryComposite, false) => Some(70_000),
+            _ => None,
+        }
+    }
+
     fn leaves(&self, input: &mut Input<'_>) -> Vec<Option<Vec<u8>>> {
-        let count = self.sizes.iter().product();
-        let leaf = |_| (!input.once_in(4)).then(|| text_of(input));
-        (0..count).map(leaf).collect()
+        let is_null = |input: &mut Input<'_>| {
+            // The ranges in a multirange are there.
+            self.form != Form::BinaryMultirange && input.once_in(4)
+        };
+        let leaf = |_| (!is_null(input)).then(|| self.leaf(input));
+        (0..self.count()).map(leaf).collect()
+    }
+
+    fn leaf(&self, input: &mut Input<'_>) -> Vec<u8> {
+        match self.form {
+            Form::BinaryMultirange => binary_range(&[Some(text_of(input)), None]),
+            _ => text_of(input),
+        }
     }
 
     /// As PostgreSQL's output function writes it.
-    fn render(&self, leaves: &[Option<Vec<u8>>]) -> Vec<u8> {
+    pub(super) fn render(&self, leaves: &[Option<Vec<u8>>]) -> Vec<u8> {
         match self.form {
             Form::Json => self.json(leaves),
             Form::BinaryJsonb => [vec![1], self.json(leaves)].concat(),
@@ -163,7 +205,9 @@ impl Shape {
             }
             Form::Hstore => {
                 let pairs = leaves.iter().enumerate().map(|(at, leaf)| {
-                    let value = leaf.as_ref().map_or(b"NULL".to_vec(), |leaf| quoted(leaf, Escape::Backslash));
+                    let value = leaf
+                        .as_ref()
+                        .map_or(b"NULL".to_vec(), |leaf| quoted(leaf, Escape::Backslash));
                     [format!("\"k\\\"{at}\"=>").into_bytes(), value].concat()
                 });
                 pairs.collect::<Vec<_>>().join(b", ".as_slice())
@@ -171,7 +215,8 @@ impl Shape {
             Form::BinaryArray => {
                 let mut bytes = Vec::new();
                 let nulls = u32::from(leaves.iter().any(Option::is_none));
-                for word in [self.sizes.len() as u32, nulls, 25] {
+                let oid = self.type_oid().unwrap_or_default();
+                for word in [self.sizes.len() as u32, nulls, oid] {
                     bytes.extend(word.to_be_bytes());
                 }
                 for size in &self.sizes {
@@ -184,17 +229,15 @@ impl Shape {
             Form::BinaryComposite => {
                 let mut bytes = (leaves.len() as u32).to_be_bytes().to_vec();
                 for leaf in leaves {
-                    bytes.extend(if self.variant { 17u32 } else { 70_000 }.to_be_bytes());
+                    bytes.extend(self.type_oid().unwrap_or_default().to_be_bytes());
                     bytes.extend(lengthy(leaf));
                 }
                 bytes
             }
             Form::BinaryRange => binary_range(leaves),
             Form::BinaryMultirange => {
-                let mut bytes = (leaves.len() as u32 / 2).to_be_bytes().to_vec();
-                for range in leaves.chunks(2) {
-                    bytes.extend(lengthy(&Some(binary_range(range))));
-                }
+                let mut bytes = (leaves.len() as u32).to_be_bytes().to_vec();
+                bytes.extend(leaves.iter().flat_map(lengthy));
                 bytes
             }
             Form::BinaryHstore => {
@@ -216,7 +259,7 @@ impl Shape {
         });
         let joined = match self.variant {
             true => texts.collect::<Vec<_>>().join(" ,\t"),
-            false => texts.fold(String::from("\"\""), |inner, text| {
+            false => texts.rev().fold(String::from("0"), |inner, text| {
                 format!("{{\"k\\\"\": {text}, \"n\":{inner}}}")
             }),
         };
@@ -236,7 +279,10 @@ impl Shape {
             _ => around(b"{", &elements, b"}"),
         };
         if self.variant {
-            let bounds = self.sizes.iter().map(|size| format!("[-1:{}]", *size as i64 - 2));
+            let bounds = self
+                .sizes
+                .iter()
+                .map(|size| format!("[-1:{}]", *size as i64 - 2));
             let bounds = bounds.collect::<String>() + "=";
             array.splice(0..0, bounds.into_bytes());
         }
@@ -325,7 +371,11 @@ fn binary_range(bounds: &[Option<Vec<u8>>]) -> Vec<u8> {
 
 fn lengthy(leaf: &Option<Vec<u8>>) -> Vec<u8> {
     let length = leaf.as_ref().map_or(-1, |leaf| leaf.len() as i32);
-    [length.to_be_bytes().as_slice(), leaf.as_deref().unwrap_or_default()].concat()
+    [
+        length.to_be_bytes().as_slice(),
+        leaf.as_deref().unwrap_or_default(),
+    ]
+    .concat()
 }
 
 /// `escape_json`.
@@ -339,7 +389,9 @@ fn escaped(leaf: &[u8]) -> String {
             '\r' => text.push_str("\\r"),
             '\t' => text.push_str("\\t"),
             '"' | '\\' => text.extend(['\\', letter]),
-            '\0'..' ' => write!(text, "\\u{:04x}", u32::from(letter)).expect("memory can be written"),
+            '\0'..' ' => {
+                write!(text, "\\u{:04x}", u32::from(letter)).expect("memory can be written")
+            }
             _ => text.push(letter),
         }
     }
