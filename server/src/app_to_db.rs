@@ -76,6 +76,7 @@ fn take(requests: &mut Requests, chunk: &[u8], flow: &Flow) -> (usize, Result<()
     let mut taken = 0;
     while taken < chunk.len() {
         let rest = chunk.get(taken..).unwrap_or_default();
+        requests.set_conforming(flow.do_strings_conform());
         let (count, request) = match requests.next(rest) {
             Ok(next) => next,
             Err(error) => return (taken, Err(error)),

@@ -6,18 +6,21 @@
 //! protocol, and ignores Sync while it takes in a COPY; all of it is followed here. Should the two
 //! ever disagree, a row is read as one without types: nothing opens that may not.
 //!
-//! What follows a refused value is in [`refusal`].
+//! What follows a refused value is in [`refusal`], what is known of COPY's data in [`copies`].
 
+mod copies;
 mod refusal;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use wire::copy::Copies;
 use wire::description::{self, Format, Formats};
 use wire::request::{Name, Request};
 
 use crate::shape::Shape;
 
+use copies::Prepared;
 pub use refusal::Injection;
 use refusal::Refusal;
 
@@ -30,9 +33,11 @@ const MAX_REMEMBERED: usize = 1 << 14;
 /// A request whose reply has not ended.
 #[derive(Debug, PartialEq, Eq)]
 enum Pending {
-    /// Query or FunctionCall: ends with ReadyForQuery.
-    Query,
-    Parse(Name),
+    /// Ends with ReadyForQuery; of its COPYs to the application those that have not begun.
+    Query(Copies),
+    /// FunctionCall, which ends so too, and the format of its result.
+    Call(Option<Format>),
+    Parse(Name, Copies),
     Bind {
         portal: Name,
         statement: Name,
@@ -55,7 +60,11 @@ enum Pending {
 
 impl Pending {
     fn ends_batch(&self) -> bool {
-        matches!(self, Self::Query | Self::Sync)
+        self.is_query() || *self == Self::Sync
+    }
+
+    fn is_query(&self) -> bool {
+        matches!(self, Self::Query(_) | Self::Call(_))
     }
 
     fn is_copy(&self) -> bool {
@@ -82,6 +91,7 @@ pub struct Conversation {
     pending: VecDeque<Pending>,
     statements: HashMap<Name, Arc<Shape>>,
     portals: HashMap<Name, Arc<Shape>>,
+    prepared: Prepared,
     /// The shape of the result whose rows come now, in the simple protocol.
     result: Arc<Shape>,
     untyped: Arc<Shape>,
@@ -100,6 +110,7 @@ impl Default for Conversation {
             pending: VecDeque::new(),
             statements: HashMap::new(),
             portals: HashMap::new(),
+            prepared: Prepared::default(),
             result: untyped.clone(),
             untyped,
             skipping: false,
@@ -117,8 +128,9 @@ impl Conversation {
             return;
         }
         let pending = match request {
-            Request::Query | Request::FunctionCall => Pending::Query,
-            Request::Parse { statement } => Pending::Parse(statement),
+            Request::Query(copies) => Pending::Query(copies),
+            Request::FunctionCall(format) => Pending::Call(format),
+            Request::Parse { statement, copies } => Pending::Parse(statement, copies),
             Request::Bind {
                 portal,
                 statement,
@@ -158,7 +170,7 @@ impl Conversation {
         self.drop_stale_syncs();
         let shape = match self.pending.front() {
             Some(Pending::Execute(portal)) => self.portals.get(portal),
-            Some(Pending::Query) => Some(&self.result),
+            Some(Pending::Query(_)) => Some(&self.result),
             _ => None,
         };
         shape.unwrap_or(&self.untyped).clone()
@@ -172,7 +184,7 @@ impl Conversation {
             |columns| Arc::new(Shape::of(&columns)),
         );
         match self.pending.front() {
-            Some(Pending::Query) => self.result = shape,
+            Some(Pending::Query(_)) => self.result = shape,
             Some(Pending::DescribeStatement(name)) => {
                 remember(&mut self.statements, name.clone(), shape);
                 self.pending.pop_front();
@@ -232,9 +244,12 @@ impl Conversation {
 
     fn parsed(&mut self) {
         self.drop_stale_syncs();
-        if let Some(Pending::Parse(name)) = self.pending.front() {
-            self.statements.remove(name);
-            self.pending.pop_front();
+        if !matches!(self.pending.front(), Some(Pending::Parse(..))) {
+            return;
+        }
+        if let Some(Pending::Parse(name, copies)) = self.pending.pop_front() {
+            self.statements.remove(&name);
+            self.prepared.defined(name, &copies);
         }
     }
 
@@ -249,6 +264,7 @@ impl Conversation {
             formats,
         }) = self.pending.pop_front()
         {
+            self.prepared.bound(portal.clone(), &statement);
             let formats = formats.unwrap_or(Formats::All(Format::Text));
             let shape = self.statements.get(&statement).unwrap_or(&self.untyped);
             remember(
@@ -264,9 +280,11 @@ impl Conversation {
         match self.pending.front() {
             Some(Pending::CloseStatement(name)) => {
                 self.statements.remove(name);
+                self.prepared.statement_closed(name);
             }
             Some(Pending::ClosePortal(name)) => {
                 self.portals.remove(name);
+                self.prepared.portal_closed(name);
             }
             _ => return,
         }
@@ -288,7 +306,7 @@ impl Conversation {
         let copied = std::mem::take(&mut self.copying);
         let kept = match self.pending.front() {
             // Other statements of it may follow.
-            Some(Pending::Query) => 1,
+            Some(Pending::Query(_) | Pending::Call(_)) => 1,
             Some(Pending::Execute(_)) => {
                 self.pending.pop_front();
                 0
@@ -313,7 +331,7 @@ impl Conversation {
         };
         if matches!(
             self.pending.front(),
-            None | Some(Pending::Query | Pending::Sync | Pending::BadQuery)
+            None | Some(Pending::Query(_) | Pending::Call(_) | Pending::Sync | Pending::BadQuery)
         ) {
             return reply;
         }
@@ -337,6 +355,7 @@ impl Conversation {
         self.result = self.untyped.clone();
         if status == b'I' {
             self.portals.clear();
+            self.prepared.transaction_ended();
         }
         let mut ended = None;
         while let Some(pending) = self.pending.pop_front() {
@@ -354,7 +373,7 @@ impl Conversation {
             self.refusal = Refusal::None;
             return Reply::Drop;
         }
-        if ended == Some(Pending::Query) && self.refusal.drops_to_sync() {
+        if ended.is_some_and(|it| it.is_query()) && self.refusal.drops_to_sync() {
             return Reply::Drop;
         }
         self.batch_has_ended(status)

@@ -2,7 +2,11 @@
 //! opens, and what follows a refusal.
 //!
 //! A chunk in which nothing changes leaves in one write from the buffer it came into. The beginning of
-//! a short message at its end waits for the rest.
+//! a short message at its end waits for the rest. What becomes of a row is in `rows`, of COPY's data
+//! in `copying`.
+
+mod copying;
+mod rows;
 
 use std::io;
 use std::ops::Range;
@@ -11,22 +15,19 @@ use std::sync::Arc;
 
 use bytes::{Buf, BytesMut};
 use chooser::Chosen;
-use control::OnRefused;
 use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::originate::Refusal;
-use wire::row::Fields;
 use wire::{Header, error, frame, originate, sasl};
 
 use crate::conversation::Reply;
+use crate::copy_out::CopyOut;
 use crate::databases::Nodes;
 use crate::edits::Edits;
 use crate::limits::{Held, PATIENCE};
-use crate::metrics::Reason;
-use crate::opener::{Fetched, Outcome};
 use crate::refusals;
 use crate::session::{Ended, Session};
-use crate::shape::Shape;
+use crate::shape::{Ahead, Markers, Shape};
 
 /// A buffer larger than this is given back when it is empty.
 const KEEP: usize = 256 << 10;
@@ -39,20 +40,15 @@ const MAX_READ_WHOLE: usize = 1 << 20;
 /// database that is lost in the middle of it. Longer ones pass in the pieces they come in.
 const WHOLE: usize = 8 << 10;
 
-/// The memory of rows over this length is accounted for.
-const LONG_ROW: usize = 64 << 10;
-
-/// Rows over this length are opened where they do not hold up other sessions: they have room for a
-/// hundred private-key operations.
-const BUSY_ROW: usize = 8 << 10;
-
 /// A long row is written in parts of this many bytes, each with its time limit.
 const PART: usize = 256 << 10;
 
 /// What is to be done with the message at the front.
 enum Plan {
-    /// A row that may hold envelopes: read whole and opened.
+    /// A row that may hold envelopes, or a function's result: read whole and opened.
     Open(Arc<Shape>),
+    /// Data of a COPY, here whole; whether the rows that begin in it are opened.
+    Copy { opens: bool },
     /// Read whole and looked at.
     Read,
     /// Passes in pieces; only its type matters.
@@ -75,6 +71,8 @@ pub struct DbToApp<'a> {
     dropping: bool,
     /// The shape of the rows that come now, found once a result.
     rows: Option<Arc<Shape>>,
+    /// The COPY whose data comes now.
+    copy: Option<CopyOut>,
     memory: Memory,
     /// The application logs in, and was not offered the channel binding that the database offers.
     binding_withheld: bool,
@@ -88,8 +86,8 @@ enum Memory {
     None,
     /// The row at the front has this many bytes and no memory yet.
     Wanted(usize),
-    /// For the row that is coming in.
-    For(Held),
+    /// For the row that is coming in, up to so many bytes.
+    For(Held, usize),
     /// There is none for the row at the front: it is too long.
     Refused,
 }
@@ -105,6 +103,7 @@ impl<'a> DbToApp<'a> {
             dropped: false,
             dropping: false,
             rows: None,
+            copy: None,
             memory: Memory::None,
             binding_withheld: false,
             last_tag: 0,
@@ -225,11 +224,20 @@ impl<'a> DbToApp<'a> {
             Some(held) => {
                 // At once: a buffer that grows takes twice as much on the way.
                 input.reserve((length + daemon::CHUNK).saturating_sub(input.len()));
-                Memory::For(held)
+                Memory::For(held, length)
             }
             None => Memory::Refused,
         };
         true
+    }
+
+    /// Memory of a long row that is done with goes to `leaving`; false when there is none.
+    fn leaves(&mut self, leaving: &mut Option<Held>) -> bool {
+        let memory = std::mem::replace(&mut self.memory, Memory::None);
+        if let Memory::For(held, _) = memory {
+            *leaving = Some(held);
+        }
+        leaving.is_some()
     }
 
     /// Goes over what has arrived, message by message. `at` counts the bytes that are done with; the
@@ -242,14 +250,18 @@ impl<'a> DbToApp<'a> {
         leaving: &mut Option<Held>,
     ) -> Result<(), Ended> {
         let input = edits.input();
+        let mut ahead = Ahead::new(input);
         loop {
             let piece = self.left.min(input.len() - *at);
+            if let Some(copy) = &mut self.copy {
+                copy.passed(input.get(*at..*at + piece).unwrap_or_default());
+            }
             if self.dropped && piece > 0 {
                 edits.replace(*at..*at + piece);
             }
             self.left -= piece;
             *at += piece;
-            *at += self.pass_rows(input.get(*at..).unwrap_or_default());
+            *at += self.pass_rows(&mut ahead, *at);
             let rest = input.get(*at..).unwrap_or_default();
             let Some(header) = Header::parse(rest).map_err(Ended::Framing)? else {
                 return Ok(());
@@ -260,12 +272,21 @@ impl<'a> DbToApp<'a> {
                 return Ok(());
             }
             match (self.plan(header, rest), whole) {
-                (Plan::Wait, _) | (Plan::Open(_) | Plan::Read, None) => return Ok(()),
+                (Plan::Wait, _) | (Plan::Open(_) | Plan::Copy { .. } | Plan::Read, None) => {
+                    return Ok(());
+                }
                 (Plan::Open(shape), Some(body)) => {
-                    self.open(body, &shape, place, edits).await?;
+                    self.open(header.tag, body, &shape, place, edits).await?;
                     *at = end;
-                    if let Memory::For(held) = std::mem::replace(&mut self.memory, Memory::None) {
-                        *leaving = Some(held);
+                    if self.leaves(leaving) {
+                        return Ok(());
+                    }
+                }
+                (Plan::Copy { opens }, Some(body)) => {
+                    let behind = input.get(end..).unwrap_or_default();
+                    self.copy_data(body, behind, opens, place, edits).await;
+                    *at = end;
+                    if self.leaves(leaving) {
                         return Ok(());
                     }
                 }
@@ -282,17 +303,16 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    /// Rows that pass as they stand, whatever is in them: bytes of those at the front of `rest`.
-    fn pass_rows(&mut self, rest: &[u8]) -> usize {
-        let pass = match &self.rows {
-            _ if self.dropping || self.left > 0 => false,
-            Some(shape) => self.session.passes_rows || !shape.may_hold_envelopes(),
-            None => self.session.passes_rows,
+    /// Rows that pass as they stand: nothing is sealed in them, or it is none of ours. Answers bytes of
+    /// those that begin at `at`.
+    fn pass_rows(&mut self, ahead: &mut Ahead<'_>, at: usize) -> usize {
+        let markers = match &self.rows {
+            _ if self.dropping || self.left > 0 => return 0,
+            _ if self.session.passes_rows => Markers::NONE,
+            Some(shape) => shape.markers(),
+            None => return 0,
         };
-        if !pass {
-            return 0;
-        }
-        let passed = frame::run_of(b'D', rest);
+        let passed = frame::run_of(b'D', ahead.without(markers, at));
         if passed > 0 {
             self.last_tag = b'D';
         }
@@ -301,7 +321,7 @@ impl<'a> DbToApp<'a> {
 
     fn plan(&mut self, header: Header, rest: &[u8]) -> Plan {
         match header.tag {
-            b'D' if self.dropping || self.session.passes_rows => Plan::Pass,
+            b'D' | b'V' | b'd' if self.dropping || self.session.passes_rows => Plan::Pass,
             b'D' => self.plan_row(header, rest),
             b'S' => {
                 if let Some(body) = rest.get(Header::LEN..header.total()) {
@@ -309,52 +329,12 @@ impl<'a> DbToApp<'a> {
                 }
                 Plan::Pass
             }
-            b'T' | b'K' | b'R' | b'Z' | b'C' | b'E' if header.body <= MAX_READ_WHOLE => Plan::Read,
+            b'V' => self.plan_function_result(header),
+            b'd' => self.plan_copy(header, rest),
+            b'T' | b'H' | b'K' | b'R' | b'Z' | b'C' | b'E' if header.body <= MAX_READ_WHOLE => {
+                Plan::Read
+            }
             _ => Plan::Pass,
-        }
-    }
-
-    fn plan_row(&mut self, header: Header, rest: &[u8]) -> Plan {
-        let shape = match &self.rows {
-            Some(shape) => shape,
-            None => {
-                let shape = self.session.flow.conversation().row_shape();
-                let Some(count) = rest.get(Header::LEN..).and_then(<[u8]>::first_chunk) else {
-                    // Without a count it is malformed, whatever its shape.
-                    return match header.body {
-                        ..2 => Plan::Open(shape),
-                        2.. => Plan::Wait,
-                    };
-                };
-                let refitted = shape.refit(u16::from_be_bytes(*count)).map(Arc::new);
-                self.rows.insert(refitted.unwrap_or(shape))
-            }
-        };
-        if !shape.may_hold_envelopes() {
-            return Plan::Pass;
-        }
-        let max_open_row = self.session.shared.limits.max_open_row();
-        if header.body <= LONG_ROW && header.total() <= max_open_row {
-            return Plan::Open(shape.clone());
-        }
-        match self.memory {
-            Memory::For(_) => return Plan::Open(shape.clone()),
-            Memory::None if header.total() <= max_open_row => {
-                self.memory = Memory::Wanted(header.total());
-                return Plan::Wait;
-            }
-            Memory::Wanted(_) => return Plan::Wait,
-            Memory::None | Memory::Refused => self.memory = Memory::None,
-        }
-        match self.session.policy().on_refused {
-            OnRefused::Ciphertext => {
-                self.session.shared.metrics.long_rows_passed.inc();
-                Plan::Pass
-            }
-            OnRefused::Null | OnRefused::Error => {
-                self.session.opener().count_refused(Reason::RowTooLong);
-                Plan::Refuse
-            }
         }
     }
 
@@ -367,11 +347,15 @@ impl<'a> DbToApp<'a> {
             tag => {
                 if !matches!(tag, b'N' | b'S' | b'A') {
                     self.rows = None;
+                    if tag != b'd' {
+                        self.copy = None;
+                    }
                 }
                 let mut conversation = self.session.flow.conversation();
                 match tag {
                     // Too long to be read: its rows have no types.
                     b'T' => conversation.described(&[]),
+                    b'H' => conversation.copy_out_begins().0,
                     _ => conversation.reply(tag, None),
                 }
             }
@@ -390,7 +374,7 @@ impl<'a> DbToApp<'a> {
         place: Range<usize>,
         edits: &mut Edits<'_>,
     ) -> Result<(), Ended> {
-        self.rows = None;
+        (self.rows, self.copy) = (None, None);
         if tag == b'E' && is_fatal(body) && !is_unavailable(body) {
             self.session.flow.dismiss();
         }
@@ -398,6 +382,11 @@ impl<'a> DbToApp<'a> {
         let reply = match tag {
             b'T' => conversation.described(body),
             b'C' => conversation.completed(body),
+            b'H' => {
+                let (reply, options) = conversation.copy_out_begins();
+                self.copy = Some(CopyOut::begin(body, options, self.session.encoding()));
+                reply
+            }
             b'Z' => {
                 let reply = conversation.reply(tag, body.first().copied());
                 // A Query's own is dropped where the application waits for that of its Sync.
@@ -450,55 +439,9 @@ impl<'a> DbToApp<'a> {
         Ok(())
     }
 
-    /// Opens what may be opened in a row, wholly under the settings of this moment.
-    async fn open(
-        &mut self,
-        body: &[u8],
-        shape: &Shape,
-        place: Range<usize>,
-        edits: &mut Edits<'_>,
-    ) -> Result<(), Ended> {
-        self.last_tag = b'D';
-        let fields = Fields::parse(body).map_err(Ended::Malformed)?;
-        let policy = self.session.policy();
-        let opener = self.session.opener();
-        let mut fetched = Fetched::default();
-        let outcome = loop {
-            let open = || opener.open_row(fields, shape, policy, &fetched);
-            let (outcome, operations) = if body.len() > BUSY_ROW {
-                tokio::task::block_in_place(open)
-            } else {
-                open()
-            };
-            // Private-key work adds up: other sessions get their turn.
-            for _ in 0..=operations {
-                tokio::task::consume_budget().await;
-            }
-            match outcome {
-                Outcome::KeysMissing(missing) => {
-                    self.session.shared.keys.fetch(missing, &mut fetched).await;
-                }
-                outcome => break outcome,
-            }
-        };
-        match outcome {
-            Outcome::Unchanged | Outcome::KeysMissing(_) => {}
-            Outcome::Refused { shredded: false } => self.refuse(place, &refusals::VALUE, edits),
-            Outcome::Refused { shredded: true } => self.refuse(place, &refusals::SHREDDED, edits),
-            Outcome::Changed(row) => {
-                let written = row.write(fields, edits.replace(place.clone()));
-                if written.is_err() {
-                    // PostgreSQL itself could not send a value that long.
-                    self.refuse(place.end..place.end, &refusals::VALUE, edits);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Puts an error into a row's place; what follows is dropped up to ReadyForQuery.
     fn refuse(&mut self, place: Range<usize>, why: &Refusal<'_>, edits: &mut Edits<'_>) {
-        self.rows = None;
+        (self.rows, self.copy) = (None, None);
         self.dropping = true;
         self.last_tag = b'D';
         self.session.flow.conversation().refuse();

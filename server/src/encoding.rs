@@ -42,6 +42,22 @@ impl Encoding {
         }
     }
 
+    /// By a name as SQL has it: in any case, and with whatever stands between its letters. One that
+    /// is not known has ASCII in its place at most.
+    #[must_use]
+    pub fn named(name: &[u8]) -> Self {
+        let name = name.iter().filter(|byte| byte.is_ascii_alphanumeric());
+        let name: Vec<u8> = name.map(u8::to_ascii_lowercase).collect();
+        match &*name {
+            b"utf8" | b"unicode" => Self::Utf8,
+            b"sqlascii" => Self::SqlAscii,
+            b"sjis" | b"shiftjis" | b"mskanji" | b"win932" | b"windows932" | b"shiftjis2004"
+            | b"big5" | b"win950" | b"windows950" | b"gbk" | b"win936" | b"windows936" | b"uhc"
+            | b"win949" | b"windows949" | b"gb18030" | b"johab" => Self::Mixed,
+            _ => Self::Other,
+        }
+    }
+
     /// Whether an opened value is text in this encoding. Where that cannot be known, only ASCII is.
     #[must_use]
     pub fn admits(self, plaintext: &[u8]) -> bool {
@@ -63,6 +79,25 @@ impl Encoding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_read_as_sql_spells_them() {
+        for (name, encoding) in [
+            ("utf-8", Encoding::Utf8),
+            ("Unicode", Encoding::Utf8),
+            ("SQL_ASCII", Encoding::SqlAscii),
+            ("Shift_JIS", Encoding::Mixed),
+            ("shift_jis_2004", Encoding::Mixed),
+            ("windows-936", Encoding::Mixed),
+            ("LATIN1", Encoding::Other),
+            ("", Encoding::Other),
+        ] {
+            assert_eq!(Encoding::named(name.as_bytes()), encoding, "{name}");
+        }
+        for name in MIXED {
+            assert_eq!(Encoding::named(name), Encoding::Mixed);
+        }
+    }
 
     #[test]
     fn an_opened_value_must_be_text_in_the_sessions_encoding() {

@@ -33,6 +33,17 @@ static BINARY: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_BINAR
 static HEX: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_HEX));
 static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_ESCAPE));
 
+/// The beginnings of envelopes as they are in whatever a value may stand in: in binary, in hex, in
+/// escapes and in armor.
+const IN_ANY: [&[u8]; 4] = [IN_BINARY, IN_HEX, b"365pgs", b"pgs1."];
+
+/// False when no envelope is in bytes of which nothing is known.
+pub fn may_hold_envelopes(bytes: &[u8]) -> bool {
+    IN_ANY
+        .iter()
+        .any(|start| memchr::memmem::find(bytes, start).is_some())
+}
+
 /// What became of a field.
 pub struct Opened {
     /// The field anew, in the form it came in, where at least one envelope opened.
@@ -97,17 +108,21 @@ impl Opening<'_> {
             (Kind::Array(_), Format::Binary) => self.nested(value, BinaryArray, format),
             (Kind::Record, Format::Text) => self.nested(value, Composite, format),
             (Kind::Record, Format::Binary) => self.nested(value, BinaryComposite, format),
-            (Kind::Untyped | Kind::UserDefined, Format::Text) => self.untyped_text(value),
+            (Kind::Untyped, Format::Text) => self.untyped_text(value, &Structured::IN_TEXT),
+            (Kind::UserDefined, Format::Text) => self.untyped_text(value, &nested::OF_A_USER),
             (Kind::Untyped | Kind::UserDefined, Format::Binary) => self.untyped_binary(value),
         }
     }
 
     /// A value that only itself says what it is.
-    fn untyped_text(&mut self, value: &[u8]) -> Changed {
+    fn untyped_text(&mut self, value: &[u8], forms: &[Structured]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if value.starts_with(b"\\x") && TextForm::Hex.is_form_of(value) {
             return self.bytea(value, TextForm::Hex);
         }
-        if let Some(structure) = self.structure(value, &Structured::IN_TEXT) {
+        if let Some(structure) = self.structure(value, forms) {
             return self.leaves(&structure, Kind::Untyped, Format::Text);
         }
         if ESCAPE.find(value).is_some() && TextForm::Escape.is_form_of(value) {
@@ -117,6 +132,9 @@ impl Opening<'_> {
     }
 
     fn untyped_binary(&mut self, value: &[u8]) -> Changed {
+        if self.is_hidden(value) {
+            return None;
+        }
         if let Some(structure) = self.structure(value, &Structured::IN_BINARY) {
             return self.leaves(&structure, Kind::Untyped, Format::Binary);
         }

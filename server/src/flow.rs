@@ -24,6 +24,8 @@ pub struct Flow {
     terminated: AtomicBool,
     /// The database has, for a reason that is the session's own.
     dismissed: AtomicBool,
+    /// A backslash in the application's SQL escapes: its `standard_conforming_strings` is off.
+    backslashes: AtomicBool,
     /// The application's direction waits for replies.
     waiting: AtomicBool,
     /// Wakes the application's direction where it waits for what is here.
@@ -65,6 +67,16 @@ impl Flow {
     /// The database ends the session for a reason that is the session's own, such as a wrong password.
     pub fn dismiss(&self) {
         self.dismissed.store(true, Ordering::Relaxed);
+    }
+
+    /// What `standard_conforming_strings` is from now on.
+    pub fn strings_conform(&self, conform: bool) {
+        self.backslashes.store(!conform, Ordering::Relaxed);
+    }
+
+    /// Whether it is on.
+    pub fn do_strings_conform(&self) -> bool {
+        !self.backslashes.load(Ordering::Relaxed)
     }
 
     /// True when either side has said goodbye: that the connection ends tells nothing of the database.

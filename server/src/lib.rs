@@ -13,6 +13,7 @@ mod connectors;
 mod contact;
 mod control;
 mod conversation;
+mod copy_out;
 mod database;
 mod databases;
 mod db_to_app;

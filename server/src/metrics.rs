@@ -47,10 +47,12 @@ pub enum Reason {
     Untried,
     /// It stands in a row over `max_open_row`, or would make its field far longer.
     RowTooLong,
+    /// It stands in the data of a COPY whose statement could not be read.
+    CopyUnread,
 }
 
 impl Reason {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Unsupported,
         Self::UnknownKey,
         Self::StoreSilent,
@@ -64,6 +66,7 @@ impl Reason {
         Self::NotText,
         Self::Untried,
         Self::RowTooLong,
+        Self::CopyUnread,
     ];
 
     /// Whether it is found only once it is known that the session's client may open for the owner.
@@ -82,7 +85,8 @@ impl Reason {
             | Self::StoreSilent
             | Self::ZoneMode
             | Self::NotPermitted
-            | Self::RowTooLong => false,
+            | Self::RowTooLong
+            | Self::CopyUnread => false,
         }
     }
 
@@ -103,6 +107,7 @@ impl Reason {
             Self::NotText => "not_text",
             Self::Untried => "untried",
             Self::RowTooLong => "row_too_long",
+            Self::CopyUnread => "copy_unread",
         }
     }
 }

@@ -61,18 +61,26 @@ pub enum Outcome {
 pub struct RowEdits(Vec<(usize, Option<Zeroizing<Vec<u8>>>)>);
 
 impl RowEdits {
-    /// Writes the row with its changes.
+    /// The fields that change, and what they become.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, Option<&[u8]>)> {
+        let edits = self.0.iter();
+        edits.map(|(index, edit)| (*index, edit.as_ref().map(|bytes| bytes.as_slice())))
+    }
+
+    /// Writes the row with its changes, as a message of the type it came in: DataRow, or
+    /// FunctionCallResponse.
     ///
     /// # Errors
     /// It is longer than a message can be: escape output may be longer than what it opened from.
-    pub fn write(&self, fields: Fields<'_>, out: &mut BytesMut) -> Result<(), RowTooLong> {
-        let mut row = RowWriter::begin(out, fields.count());
-        let mut edits = self.0.iter().peekable();
+    pub fn write(&self, tag: u8, fields: Fields<'_>, out: &mut BytesMut) -> Result<(), RowTooLong> {
+        let mut row = match tag {
+            b'V' => RowWriter::begin_function_result(out),
+            _ => RowWriter::begin(out, fields.count()),
+        };
+        let mut edits = self.iter().peekable();
         for (index, value) in fields.iter().enumerate() {
-            match edits.next_if(|(edited, _)| *edited == index) {
-                None => row.field(value)?,
-                Some((_, edit)) => row.field(edit.as_ref().map(|bytes| bytes.as_slice()))?,
-            }
+            let edit = edits.next_if(|(edited, _)| *edited == index);
+            row.field(edit.map_or(value, |(_, edit)| edit))?;
         }
         row.finish()
     }

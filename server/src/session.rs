@@ -11,6 +11,7 @@ use daemon::OnWake;
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tunnel::Serial;
+use wire::copy::Copies;
 use wire::originate::Refusal;
 use wire::parameter;
 use wire::request::Request;
@@ -118,7 +119,9 @@ impl Session {
         startup: &[u8],
     ) -> Result<(), Ended> {
         // Start-up ends as a query does, with ReadyForQuery; an application need not wait for that.
-        self.flow.conversation().ask(Request::Query);
+        self.flow
+            .conversation()
+            .ask(Request::Query(Copies::default()));
         let way = self.shared.databases.ways().way(self.listener.0);
         let begun = chooser::begin(&Beginning(self), way, &mut app, startup).await;
         let Begun {
@@ -190,15 +193,26 @@ impl Session {
             metrics: &self.shared.metrics,
             refusals: &self.shared.refusals,
             access: &self.counting,
-            encoding: *self.lock_encoding(),
+            encoding: self.encoding(),
         }
     }
 
-    /// Takes note of a ParameterStatus: of the one that says how text is encoded.
+    /// Takes note of a ParameterStatus: of those that say how text is
+    /// encoded, and how SQL is read.
     pub fn parameter(&self, body: &[u8]) {
-        if let Some((b"client_encoding", name)) = parameter::status(body) {
-            *self.lock_encoding() = Encoding::of(name);
+        match parameter::status(body) {
+            Some((b"client_encoding", name)) => *self.lock_encoding() = Encoding::of(name),
+            Some((b"standard_conforming_strings", value)) => {
+                self.flow.strings_conform(value != b"off");
+            }
+            _ => {}
         }
+    }
+
+    /// What text is in this session.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        *self.lock_encoding()
     }
 
     fn lock_encoding(&self) -> MutexGuard<'_, Encoding> {

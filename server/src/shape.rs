@@ -2,10 +2,14 @@
 //!
 //! Decided once a result, so that rows in which nothing can be sealed are not looked into.
 
+mod ahead;
+
 use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 use wire::description::{Column, Format, Formats};
+
+pub use self::ahead::Ahead;
 
 /// Object ids of types, from PostgreSQL's pg_type.dat.
 mod oid {

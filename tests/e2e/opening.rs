@@ -19,7 +19,7 @@ fn start(zone_mode: &str) -> (Keys, Link) {
 
 /// The ways to ask for a result. They differ in how a `bytea` is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
+pub enum Form {
     SimpleHex,
     SimpleEscape,
     ExtendedHex,
@@ -28,7 +28,7 @@ enum Form {
 }
 
 impl Form {
-    const ALL: [Self; 5] = [
+    pub const ALL: [Self; 5] = [
         Self::SimpleHex,
         Self::SimpleEscape,
         Self::ExtendedHex,
@@ -38,7 +38,7 @@ impl Form {
 
     /// Runs a query and returns the messages up to `ReadyForQuery`.
     #[track_caller]
-    fn ask(self, session: &mut Session, sql: &str) -> Vec<Message> {
+    pub fn ask(self, session: &mut Session, sql: &str) -> Vec<Message> {
         let output = match self {
             Self::SimpleHex | Self::ExtendedHex | Self::ExtendedBinary => "hex",
             Self::SimpleEscape | Self::ExtendedEscape => "escape",

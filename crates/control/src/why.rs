@@ -24,7 +24,7 @@ pub enum Why {
 #[serde(deny_unknown_fields)]
 pub struct WhyValue {
     /// What stands in the database: an envelope, or a whole field that holds some. Hex, with `\x` before
-    /// it or without; white space does not count.
+    /// it or without, where white space does not count; or text in which `pgs1.` stands.
     pub hex: String,
     /// The client that reads it. Without one, a client's value is asked about as its own client's, and of
     /// a zone's only what does not depend on the client.

@@ -27,6 +27,8 @@ pub struct Candidate<'a> {
     /// The field's bytes before it, back to the end of the envelope before it: nothing is looked
     /// for inside one.
     pub before: &'a [u8],
+    /// Where it stands in the field.
+    pub place: Range<usize>,
     /// How it stands there, and so what it may open to.
     pub form: Form,
 }
@@ -84,6 +86,7 @@ pub fn open_field(
         match judge(Candidate {
             envelope,
             before,
+            place: place.clone(),
             form,
         }) {
             Verdict::Refused => edit.refused += 1,

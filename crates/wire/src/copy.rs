@@ -167,6 +167,18 @@ impl Rows {
         }
     }
 
+    /// True when letters, digits and dots that follow one another in a value do so in how it is
+    /// written: what is no quote and no escape is written as it is.
+    #[must_use]
+    pub fn keep_words(&self) -> bool {
+        match &self.options.form {
+            Form::Text(_) | Form::Binary => true,
+            Form::Csv(csv) => ![csv.quote, csv.escape]
+                .iter()
+                .any(|byte| byte.is_ascii_alphanumeric() || *byte == b'.'),
+        }
+    }
+
     /// Where the data begins.
     #[must_use]
     pub fn beginning(&self) -> Place {

@@ -2,7 +2,13 @@
 //!
 //! A Bind may carry a gigabyte of parameters; what must be known of it are two names and the
 //! result formats at its very end. So bodies are read as they stream by, in pieces of any size.
+//! `body` does it; of SQL it keeps what COPY needs and no more.
 
+mod body;
+
+use body::BodyReader;
+
+use crate::copy::Copies;
 use crate::description::{Format, Formats};
 use crate::frame::{FrameError, Header, MAX_LENGTH, MAX_SMALL_LENGTH};
 
@@ -30,12 +36,14 @@ impl From<&str> for Name {
 /// A message from the application, as far as it bears on the replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Query.
-    Query,
+    /// Query, and the COPY … TO STDOUT in it.
+    Query(Copies),
     /// Parse.
     Parse {
         /// The statement it defines.
         statement: Name,
+        /// The COPY … TO STDOUT that it is.
+        copies: Copies,
     },
     /// Bind.
     Bind {
@@ -58,8 +66,8 @@ pub enum Request {
     ClosePortal(Name),
     /// Sync.
     Sync,
-    /// FunctionCall.
-    FunctionCall,
+    /// FunctionCall, and the format of its result; `None` when the message is malformed.
+    FunctionCall(Option<Format>),
     /// CopyData.
     CopyData,
     /// CopyDone or CopyFail.
@@ -71,15 +79,33 @@ pub enum Request {
 }
 
 /// Follows the stream of an application's messages after start-up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Requests {
     header: [u8; Header::LEN],
     header_len: usize,
     /// The message whose body is passing, and how much of it is left.
     body: Option<(BodyReader, usize)>,
+    conforming: bool,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            header: [0; Header::LEN],
+            header_len: 0,
+            body: None,
+            conforming: true,
+        }
+    }
 }
 
 impl Requests {
+    /// What `standard_conforming_strings` is for the messages that begin from now on: how a
+    /// backslash in SQL is read. At first it is on.
+    pub fn set_conforming(&mut self, conforming: bool) {
+        self.conforming = conforming;
+    }
+
     /// Takes bytes off the front of `input`, up to the end of the next message at most. Answers how
     /// many, and the request when its last byte was among them.
     ///
@@ -106,7 +132,7 @@ impl Requests {
             };
             check_length(header)?;
             self.header_len = 0;
-            self.body = Some((BodyReader::new(header.tag), header.body));
+            self.body = Some((BodyReader::new(header.tag, self.conforming), header.body));
         }
         let Some((reader, left)) = &mut self.body else {
             return Ok((taken, None));
@@ -146,215 +172,10 @@ fn check_length(header: Header) -> Result<(), FrameError> {
     }
 }
 
-/// The parts of a body, in order of appearance. Each message type uses some of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
-    /// `S` or `P`: what Describe and Close speak of.
-    Kind,
-    FirstName,
-    SecondName,
-    ParameterFormatCount,
-    ParameterCount,
-    ParameterLength,
-    ResultFormatCount,
-    ResultFormat,
-    /// All that was wanted has been read.
-    Rest,
-}
-
-#[derive(Debug)]
-struct BodyReader {
-    tag: u8,
-    part: Part,
-    kind: u8,
-    first: Vec<u8>,
-    second: Vec<u8>,
-    /// An integer that arrives byte by byte.
-    word: u32,
-    word_len: usize,
-    /// Parameters or result formats still to come.
-    count: u32,
-    /// Bytes to pass over before the next part.
-    skip: usize,
-    formats: Vec<Format>,
-    formats_known: bool,
-}
-
-impl BodyReader {
-    fn new(tag: u8) -> Self {
-        let part = match tag {
-            b'P' | b'B' | b'E' => Part::FirstName,
-            b'D' | b'C' => Part::Kind,
-            _ => Part::Rest,
-        };
-        Self {
-            tag,
-            part,
-            kind: 0,
-            first: Vec::new(),
-            second: Vec::new(),
-            word: 0,
-            word_len: 0,
-            count: 0,
-            skip: 0,
-            formats: Vec::new(),
-            formats_known: false,
-        }
-    }
-
-    fn feed(&mut self, mut bytes: &[u8]) {
-        while self.part != Part::Rest {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
-            bytes = bytes.get(skipped..).unwrap_or_default();
-            let Some((&byte, rest)) = bytes.split_first() else {
-                return;
-            };
-            match self.part {
-                Part::Kind => {
-                    self.kind = byte;
-                    self.part = Part::FirstName;
-                    bytes = rest;
-                }
-                Part::FirstName => {
-                    if read_name(&mut self.first, &mut bytes) {
-                        self.part = if self.tag == b'B' {
-                            Part::SecondName
-                        } else {
-                            Part::Rest
-                        };
-                    }
-                }
-                Part::SecondName => {
-                    if read_name(&mut self.second, &mut bytes) {
-                        self.part = Part::ParameterFormatCount;
-                    }
-                }
-                Part::ParameterFormatCount => {
-                    if let Some(count) = self.read_word(2, &mut bytes) {
-                        self.skip = 2 * count as usize;
-                        self.part = Part::ParameterCount;
-                    }
-                }
-                Part::ParameterCount => {
-                    if let Some(count) = self.read_word(2, &mut bytes) {
-                        self.count = count;
-                        self.next_parameter();
-                    }
-                }
-                Part::ParameterLength => {
-                    if let Some(length) = self.read_word(4, &mut bytes) {
-                        // A negative length is NULL, or an error that PostgreSQL will name.
-                        self.skip = i32::try_from(length).unwrap_or(0).unsigned_abs() as usize;
-                        self.count -= 1;
-                        self.next_parameter();
-                    }
-                }
-                Part::ResultFormatCount => {
-                    if let Some(count) = self.read_word(2, &mut bytes) {
-                        self.count = count;
-                        self.next_result_format();
-                    }
-                }
-                Part::ResultFormat => {
-                    if let Some(code) = self.read_word(2, &mut bytes) {
-                        match u16::try_from(code).map(Format::from_code) {
-                            Ok(Ok(format)) => {
-                                self.formats.push(format);
-                                self.count -= 1;
-                                self.next_result_format();
-                            }
-                            _ => self.part = Part::Rest,
-                        }
-                    }
-                }
-                Part::Rest => {}
-            }
-        }
-    }
-
-    fn next_parameter(&mut self) {
-        self.part = if self.count > 0 {
-            Part::ParameterLength
-        } else {
-            Part::ResultFormatCount
-        };
-    }
-
-    fn next_result_format(&mut self) {
-        if self.count > 0 {
-            self.part = Part::ResultFormat;
-        } else {
-            self.formats_known = true;
-            self.part = Part::Rest;
-        }
-    }
-
-    fn read_word(&mut self, len: usize, bytes: &mut &[u8]) -> Option<u32> {
-        while self.word_len < len {
-            let (&byte, rest) = bytes.split_first()?;
-            self.word = self.word << 8 | u32::from(byte);
-            self.word_len += 1;
-            *bytes = rest;
-        }
-        self.word_len = 0;
-        Some(std::mem::take(&mut self.word))
-    }
-
-    fn formats(&mut self) -> Option<Formats> {
-        if !self.formats_known {
-            return None;
-        }
-        Some(match self.formats.as_slice() {
-            [] => Formats::All(Format::Text),
-            [one] => Formats::All(*one),
-            _ => Formats::Each(std::mem::take(&mut self.formats).into()),
-        })
-    }
-
-    fn finish(mut self) -> Request {
-        let formats = self.formats();
-        let first = Name(self.first.into());
-        match (self.tag, self.kind) {
-            (b'Q', _) => Request::Query,
-            (b'P', _) => Request::Parse { statement: first },
-            (b'B', _) => Request::Bind {
-                portal: first,
-                statement: Name(self.second.into()),
-                formats,
-            },
-            (b'D', b'S') => Request::DescribeStatement(first),
-            (b'D', b'P') => Request::DescribePortal(first),
-            (b'C', b'S') => Request::CloseStatement(first),
-            (b'C', b'P') => Request::ClosePortal(first),
-            (b'E', _) => Request::Execute(first),
-            (b'S', _) => Request::Sync,
-            (b'F', _) => Request::FunctionCall,
-            (b'd', _) => Request::CopyData,
-            (b'X', _) => Request::Terminate,
-            (b'c' | b'f', _) => Request::CopyEnd,
-            _ => Request::Other,
-        }
-    }
-}
-
-/// Appends to `name` up to its NUL, which is consumed; true when it was reached.
-fn read_name(name: &mut Vec<u8>, bytes: &mut &[u8]) -> bool {
-    let end = memchr::memchr(0, bytes);
-    let (piece, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-    let room = Name::MAX.saturating_sub(name.len());
-    name.extend(piece.iter().take(room));
-    *bytes = if end.is_some() {
-        rest.get(1..).unwrap_or_default()
-    } else {
-        rest
-    };
-    end.is_some()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::copy::MAX_STATEMENT;
     use proptest::prelude::*;
 
     fn message(tag: u8, body: &[u8]) -> Vec<u8> {
@@ -410,8 +231,11 @@ mod tests {
 
     #[test]
     fn a_conversation_is_read_the_same_however_it_is_cut() {
+        let mut call = vec![0, 0, 4, 210, 0, 1, 0, 1, 0, 2, 0, 0, 0, 1, b'x'];
+        call.extend([0xff, 0xff, 0xff, 0xff, 0, 1]);
         let stream = [
             message(b'P', b"one\0select $1\0\0\0"),
+            message(b'P', b"two\0copy t to stdout\0\0\0"),
             bind(
                 "",
                 "one",
@@ -428,7 +252,12 @@ mod tests {
             message(b'H', b""),
             message(b'S', b""),
             message(b'Q', b"select 1\0"),
+            message(
+                b'Q',
+                b"select 1; COPY t TO stdout csv; copy s to stdout binary\0",
+            ),
             message(b'F', b"whatever"),
+            message(b'F', &call),
             message(b'd', b"row"),
             message(b'c', b""),
             message(b'f', b"no\0"),
@@ -440,6 +269,11 @@ mod tests {
         let expected = vec![
             Request::Parse {
                 statement: "one".into(),
+                copies: Copies::default(),
+            },
+            Request::Parse {
+                statement: "two".into(),
+                copies: Copies::of(b"copy t to stdout", true),
             },
             Request::Bind {
                 portal: "".into(),
@@ -463,8 +297,13 @@ mod tests {
             Request::ClosePortal("p".into()),
             Request::Other,
             Request::Sync,
-            Request::Query,
-            Request::FunctionCall,
+            Request::Query(Copies::default()),
+            Request::Query(Copies::of(
+                b"copy t to stdout csv; copy t to stdout binary",
+                true,
+            )),
+            Request::FunctionCall(None),
+            Request::FunctionCall(Some(binary)),
             Request::CopyData,
             Request::CopyEnd,
             Request::CopyEnd,
@@ -503,9 +342,40 @@ mod tests {
         assert_eq!(
             read_all(&stream, 3),
             [Request::Parse {
-                statement: long.as_str().into()
+                statement: long.as_str().into(),
+                copies: Copies::default(),
             }]
         );
+    }
+
+    #[test]
+    fn sql_that_is_too_long_is_not_looked_into_however_it_is_cut() {
+        let start = "copy t to stdout";
+        let padding = MAX_STATEMENT - start.len();
+        for (padding, found) in [(padding, true), (padding + 1, false)] {
+            let sql = format!("{start}{}\0", " ".repeat(padding));
+            for cut in [1000, MAX_STATEMENT, 2 * MAX_STATEMENT] {
+                let requests = read_all(&message(b'Q', sql.as_bytes()), cut);
+                let [Request::Query(copies)] = requests.as_slice() else {
+                    panic!("{requests:?}");
+                };
+                assert_eq!(!copies.is_empty(), found, "{cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn backslashes_in_sql_are_read_as_the_session_has_them() {
+        let stream = message(b'Q', b"select '\\'; copy t to stdout --'\0");
+        for conforming in [true, false] {
+            let mut requests = Requests::default();
+            requests.set_conforming(conforming);
+            let (_, request) = requests.next(&stream).unwrap();
+            let Some(Request::Query(copies)) = request else {
+                panic!("{request:?}");
+            };
+            assert_eq!(copies.is_empty(), !conforming);
+        }
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::frame::MAX_LENGTH;
 /// The fields of a DataRow's body, checked once as a whole and then walked without copying.
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'a> {
-    body: &'a [u8],
+    /// Behind their count.
+    fields: &'a [u8],
     count: u16,
 }
 
@@ -21,11 +22,34 @@ impl<'a> Fields<'a> {
     pub fn parse(body: &'a [u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(body, "DataRow");
         let count = cursor.u16()?;
+        Self::counted(cursor.rest(), count)
+    }
+
+    /// The one value of a FunctionCallResponse's body, as a row of one field.
+    ///
+    /// # Errors
+    /// The body is not what the protocol says.
+    pub fn of_function(body: &'a [u8]) -> Result<Self, Malformed> {
+        Self::counted(body, 1)
+    }
+
+    fn counted(fields: &'a [u8], count: u16) -> Result<Self, Malformed> {
+        let mut cursor = Cursor::new(fields, "DataRow");
         for _ in 0..count {
             skip_field(&mut cursor)?;
         }
         cursor.finish()?;
-        Ok(Self { body, count })
+        Ok(Self { fields, count })
+    }
+
+    /// How many bytes they take, with their lengths.
+    #[must_use]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "what is empty has a count of 0"
+    )]
+    pub fn len(&self) -> usize {
+        self.fields.len()
     }
 
     /// How many fields there are.
@@ -36,8 +60,8 @@ impl<'a> Fields<'a> {
 
     /// The fields in order; `None` is NULL.
     pub fn iter(&self) -> impl Iterator<Item = Option<&'a [u8]>> + use<'a> {
-        let mut cursor = Cursor::new(self.body.get(2..).unwrap_or_default(), "DataRow");
-        // `parse` has walked every field, so none of these reads fails.
+        let mut cursor = Cursor::new(self.fields, "DataRow");
+        // `counted` has walked every field, so none of these reads fails.
         (0..self.count).map_while(move |_| skip_field(&mut cursor).ok())
     }
 }
@@ -67,10 +91,14 @@ pub struct RowTooLong;
 impl<'b> RowWriter<'b> {
     /// Begins a row of `count` fields.
     pub fn begin(out: &'b mut BytesMut, count: u16) -> Self {
-        let start = out.len();
-        out.put_u8(b'D');
-        out.put_u32(0); // the length, known at the end
+        let start = begin(b'D', out);
         out.put_u16(count);
+        Self { out, start }
+    }
+
+    /// Begins a FunctionCallResponse, which is to get one field.
+    pub fn begin_function_result(out: &'b mut BytesMut) -> Self {
+        let start = begin(b'V', out);
         Self { out, start }
     }
 
@@ -95,18 +123,34 @@ impl<'b> RowWriter<'b> {
     /// # Errors
     /// The row is longer than a message can be; it is taken out of the buffer again.
     pub fn finish(self) -> Result<(), RowTooLong> {
-        let length = self.out.len() - self.start - 1;
-        match u32::try_from(length) {
-            Ok(length) if length <= MAX_LENGTH => {
-                if let Some(word) = self.out.get_mut(self.start + 1..self.start + 5) {
-                    word.copy_from_slice(&length.to_be_bytes());
-                }
-                Ok(())
+        finish(self.start, self.out)
+    }
+}
+
+/// Begins a message at the end of a buffer; answers where. [`finish`] fills in its length.
+pub fn begin(tag: u8, out: &mut BytesMut) -> usize {
+    let start = out.len();
+    out.put_u8(tag);
+    out.put_u32(0);
+    start
+}
+
+/// Ends the message that begins at `start` of a buffer: fills in its length.
+///
+/// # Errors
+/// It is longer than a message can be; it is taken out of the buffer again.
+pub fn finish(start: usize, out: &mut BytesMut) -> Result<(), RowTooLong> {
+    let length = out.len() - start - 1;
+    match u32::try_from(length) {
+        Ok(length) if length <= MAX_LENGTH => {
+            if let Some(word) = out.get_mut(start + 1..start + 5) {
+                word.copy_from_slice(&length.to_be_bytes());
             }
-            _ => {
-                self.out.truncate(self.start);
-                Err(RowTooLong)
-            }
+            Ok(())
+        }
+        _ => {
+            out.truncate(start);
+            Err(RowTooLong)
         }
     }
 }

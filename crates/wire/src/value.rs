@@ -68,14 +68,15 @@ impl Form {
         Self::Hstore,
     ];
 
-    /// The same of a value in binary.
-    pub const IN_BINARY: [Self; 6] = [
+    /// The same of a value in binary, where `json` is text too.
+    pub const IN_BINARY: [Self; 7] = [
         Self::BinaryArray,
         Self::BinaryComposite,
         Self::BinaryRange,
         Self::BinaryMultirange,
         Self::BinaryHstore,
         Self::BinaryJsonb,
+        Self::Json,
     ];
 
     /// Whether it is text, or holds some, that has to be walked byte by byte.

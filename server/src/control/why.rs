@@ -28,6 +28,9 @@ use crate::shared::Shared;
 /// Envelopes that are told of in one answer: each may take a private-key operation.
 const MAX_ENVELOPES: usize = 64;
 
+/// How text armor begins.
+const ARMOR: &str = "pgs1.";
+
 /// Answers an admin. Nothing of it is counted as opened.
 pub async fn why(
     State(shared): State<Arc<Shared>>,
@@ -64,6 +67,8 @@ pub async fn why(
 /// A value, and how it is read.
 struct Question {
     bytes: Vec<u8>,
+    /// How envelopes stand in it.
+    form: Form,
     client: Option<ClientId>,
     /// What stands in an earlier field of its row.
     zone: Option<ZoneId>,
@@ -83,8 +88,10 @@ impl Question {
         let named = |id: &Option<String>| id.clone().filter(|id| !id.is_empty());
         let client = named(&asked.client).map(|id| id.parse::<ClientId>());
         let zone = named(&asked.zone).map(|id| id.parse::<ZoneId>());
+        let (bytes, form) = value(&asked.hex).map_err(wrong)?;
         Ok(Self {
-            bytes: bytes(&asked.hex).map_err(wrong)?,
+            bytes,
+            form,
             client: client
                 .transpose()
                 .map_err(|error| wrong(format!("client: {error}")))?,
@@ -95,8 +102,13 @@ impl Question {
     }
 
     async fn answer(&self, shared: &Shared) -> ValueAnswer {
-        let ids = envelope::envelopes(&self.bytes).map(|(_, it)| it.key_id());
-        let ids: Vec<KeyId> = ids.take(MAX_ENVELOPES).collect();
+        let mut ids: Vec<KeyId> = Vec::new();
+        envelope::open_field(&self.bytes, self.form, |candidate| {
+            if ids.len() < MAX_ENVELOPES {
+                ids.push(candidate.envelope.key_id());
+            }
+            Verdict::Refused
+        });
         let mut known = Known {
             fetched: Fetched::default(),
             records: records(shared, ids.clone()).await,
@@ -119,12 +131,10 @@ impl Question {
 
     /// Goes over the value as the opener goes over a field, and changes nothing.
     fn walk(&self, known: &Known) -> (Vec<EnvelopeAnswer>, u64) {
-        let (mut told, mut untold, mut end) = (Vec::new(), 0, 0);
-        envelope::open_field(&self.bytes, Form::Bytes, |candidate| {
-            let at = end + candidate.before.len();
-            end = at + candidate.envelope.as_bytes().len();
+        let (mut told, mut untold) = (Vec::new(), 0);
+        envelope::open_field(&self.bytes, self.form, |candidate| {
             match told.len() < MAX_ENVELOPES {
-                true => told.push(self.judge(&candidate, at, known)),
+                true => told.push(self.judge(&candidate, known)),
                 false => untold += 1,
             }
             Verdict::Refused
@@ -132,7 +142,7 @@ impl Question {
         (told, untold)
     }
 
-    fn judge(&self, candidate: &Candidate<'_>, at: usize, known: &Known) -> EnvelopeAnswer {
+    fn judge(&self, candidate: &Candidate<'_>, known: &Known) -> EnvelopeAnswer {
         let envelope = &candidate.envelope;
         let id = envelope.key_id();
         let key = steps::schedule_id(envelope)
@@ -160,8 +170,8 @@ impl Question {
         let key = key.ok();
         let reason = opens.err().flatten();
         EnvelopeAnswer {
-            at: at as u64,
-            length: envelope.as_bytes().len() as u64,
+            at: candidate.place.start as u64,
+            length: candidate.place.len() as u64,
             key_id: id.to_string(),
             owner: key.map(|key| format!("{}/{}", key.owner.kind(), key.owner.id())),
             version: key.map(|key| key.version),
@@ -281,7 +291,11 @@ impl Question {
     }
 
     fn without_envelope(&self) -> String {
-        match memchr::memmem::find(&self.bytes, crate::field::IN_BINARY) {
+        let start = match self.form {
+            Form::Bytes => crate::field::IN_BINARY,
+            Form::Text => ARMOR.as_bytes(),
+        };
+        match memchr::memmem::find(&self.bytes, start) {
             Some(at) => format!(
                 "An envelope begins at byte {at} and does not end: the value was cut off, or altered."
             ),
@@ -299,7 +313,20 @@ async fn records(shared: &Shared, ids: Vec<KeyId>) -> HashMap<KeyId, KeyRecord> 
     asked.await.unwrap_or_default()
 }
 
-/// A value as `psql` shows it, or without the `\x`.
+/// A value as `psql` shows it: text with armor in it, or hex.
+fn value(shown: &str) -> Result<(Vec<u8>, Form), String> {
+    if !shown.contains(ARMOR) {
+        return Ok((bytes(shown)?, Form::Bytes));
+    }
+    match shown.len() <= MAX_WHY {
+        true => Ok((shown.as_bytes().to_vec(), Form::Text)),
+        false => Err(format!(
+            "hex: text of at most {MAX_WHY} bytes; the armor alone will do"
+        )),
+    }
+}
+
+/// Bytes in hex, with `\x` before it or without.
 fn bytes(hex: &str) -> Result<Vec<u8>, String> {
     let mut text: Vec<u8> = hex
         .bytes()
@@ -333,6 +360,10 @@ mod tests {
         ] {
             assert!(bytes(hex).is_err(), "{hex}");
         }
+        assert_eq!(value("\\xf50A"), Ok((vec![0xf5, 0x0a], Form::Bytes)));
+        let armored = "[tenant-1]pgs1.9XBn";
+        assert_eq!(value(armored), Ok((armored.into(), Form::Text)));
+        assert!(value(&"pgs1.".repeat(MAX_WHY)).is_err());
         assert!(bytes(&"ab".repeat(MAX_WHY)).is_ok());
         assert!(bytes(&"ab".repeat(MAX_WHY + 1)).is_err());
     }

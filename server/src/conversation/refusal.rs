@@ -58,7 +58,7 @@ impl Conversation {
     /// A value of the row that comes now is refused. The caller puts an ErrorResponse in the row's
     /// place.
     pub fn refuse(&mut self) {
-        let to_sync = self.pending.front() != Some(&Pending::Query);
+        let to_sync = !self.pending.front().is_some_and(Pending::is_query);
         let ended = !to_sync || self.pending.contains(&Pending::Sync);
         self.refusal = Refusal::Dropping { ended, to_sync };
         if !ended {

@@ -21,8 +21,13 @@ fn ask(conversation: &mut Conversation, requests: impl IntoIterator<Item = Reque
     }
 }
 
+fn query() -> Request {
+    Request::Query(Copies::default())
+}
+
 fn parse() -> Request {
     Request::Parse {
+        copies: Copies::default(),
         statement: "s".into(),
     }
 }
@@ -48,7 +53,7 @@ fn replies(conversation: &mut Conversation, tags: &[u8]) -> Vec<Reply> {
 #[test]
 fn every_result_of_a_query_has_its_own_shape() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.described(&description(BYTEA));
     assert!(is_searched(&mut talk));
     talk.reply(b'C', None);
@@ -134,14 +139,17 @@ fn after_an_error_everything_up_to_sync_goes_unanswered() {
             parse(),
             bind(""),
             execute(""),
-            Request::Query,
+            query(),
             parse(),
             Request::Sync,
         ],
     );
     ask(&mut talk, [parse(), Request::Sync]);
     replies(&mut talk, b"1EZ");
-    assert_eq!(talk.pending, [Pending::Parse("s".into()), Pending::Sync]);
+    assert_eq!(
+        talk.pending,
+        [Pending::Parse("s".into(), Copies::default()), Pending::Sync]
+    );
     replies(&mut talk, b"1Z");
     assert!(talk.pending.is_empty());
 }
@@ -151,7 +159,7 @@ fn requests_sent_after_an_error_and_before_sync_are_not_waited_for() {
     let mut talk = Conversation::default();
     ask(&mut talk, [parse(), bind("")]);
     replies(&mut talk, b"E");
-    ask(&mut talk, [execute(""), Request::Query, parse()]);
+    ask(&mut talk, [execute(""), query(), parse()]);
     assert!(talk.pending.is_empty());
     ask(&mut talk, [Request::Sync, parse()]);
     replies(&mut talk, b"Z1");
@@ -163,7 +171,10 @@ fn an_error_at_sync_itself_skips_nothing() {
     let mut talk = Conversation::default();
     ask(&mut talk, [Request::Sync, parse(), Request::Sync]);
     replies(&mut talk, b"EZ");
-    assert_eq!(talk.pending, [Pending::Parse("s".into()), Pending::Sync]);
+    assert_eq!(
+        talk.pending,
+        [Pending::Parse("s".into(), Copies::default()), Pending::Sync]
+    );
 }
 
 #[test]
@@ -202,11 +213,11 @@ fn a_copy_that_fails_while_its_data_comes_ends_at_the_next_sync() {
 #[test]
 fn a_copy_in_a_query_leaves_nothing_behind() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     replies(&mut talk, b"G");
     ask(&mut talk, [Request::CopyData, Request::CopyEnd]);
     replies(&mut talk, b"CZ");
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
 }
@@ -214,7 +225,7 @@ fn a_copy_in_a_query_leaves_nothing_behind() {
 #[test]
 fn a_refusal_in_autocommit_drops_what_follows_up_to_ready() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.described(&description(BYTEA));
     talk.refuse();
     assert!(talk.holds());
@@ -235,7 +246,7 @@ fn a_refusal_in_autocommit_drops_what_follows_up_to_ready() {
 #[test]
 fn a_refusal_in_a_block_fails_it_before_the_next_message() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.refuse();
     assert_eq!(talk.reply(b'C', None), Reply::Drop);
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
@@ -271,7 +282,7 @@ fn a_query_behind_a_refused_batch_without_its_sync_is_answered_by_nothing() {
     // The Sync comes later, or is there already.
     for sync_is_there in [false, true] {
         let mut talk = Conversation::default();
-        ask(&mut talk, [bind(""), execute(""), Request::Query]);
+        ask(&mut talk, [bind(""), execute(""), query()]);
         if sync_is_there {
             talk.ask(Request::Sync);
         }
@@ -282,7 +293,7 @@ fn a_query_behind_a_refused_batch_without_its_sync_is_answered_by_nothing() {
         assert_eq!(replies(&mut talk, b"CCZ"), [Reply::Drop; 3]);
         if !sync_is_there {
             assert_eq!(injected, Some(Injection::BadParse));
-            talk.ask(Request::Query);
+            talk.ask(query());
             talk.ask(Request::Sync);
             assert_eq!(replies(&mut talk, b"E"), [Reply::Drop]);
         }
@@ -325,7 +336,7 @@ fn what_was_in_flight_behind_a_refusal_is_answered_before_the_block_fails() {
 #[test]
 fn a_block_that_ended_in_flight_is_reported_as_it_ended() {
     let mut talk = Conversation::default();
-    ask(&mut talk, [Request::Query, Request::Query]);
+    ask(&mut talk, [query(), query()]);
     talk.refuse();
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
     assert_eq!(talk.reply(b'C', None), Reply::Pass);
@@ -337,7 +348,7 @@ fn a_block_that_ended_in_flight_is_reported_as_it_ended() {
 #[test]
 fn a_copy_that_the_application_cannot_see_is_ended_for_it() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.refuse();
     assert_eq!(talk.reply(b'C', None), Reply::Drop);
     assert_eq!(talk.reply(b'G', None), Reply::Drop);
@@ -395,7 +406,10 @@ fn a_block_is_failed_in_the_middle_of_a_batch_that_is_half_sent() {
     );
     assert_eq!(talk.reply(b'E', None), Reply::BlockFailed);
     assert_eq!(talk.reply(b'Z', Some(b'E')), Reply::Pass);
-    assert_eq!(talk.pending, [Pending::Parse("s".into())]);
+    assert_eq!(
+        talk.pending,
+        [Pending::Parse("s".into(), Copies::default())]
+    );
 }
 
 #[test]
@@ -417,11 +431,11 @@ fn a_batch_whose_end_was_half_way_through_needs_no_failing_parse() {
 #[test]
 fn a_query_that_was_half_way_through_goes_before_what_fails_its_block() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.refuse();
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
     // The rest of it arrives before the Query that fails could go.
-    talk.ask(Request::Query);
+    talk.ask(query());
     assert_eq!(talk.take_injection(), None);
     assert!(talk.holds());
     assert_eq!(talk.reply(b'C', None), Reply::Pass);
@@ -432,7 +446,7 @@ fn a_query_that_was_half_way_through_goes_before_what_fails_its_block() {
 #[test]
 fn a_block_that_fails_by_itself_behind_a_refusal_is_not_failed_again() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.refuse();
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
     talk.ask(parse());
@@ -450,7 +464,7 @@ fn a_block_that_fails_by_itself_behind_a_refusal_is_not_failed_again() {
 #[test]
 fn what_fails_a_block_waits_for_the_batches_before_it() {
     let mut talk = Conversation::default();
-    ask(&mut talk, [Request::Query, Request::Query, parse()]);
+    ask(&mut talk, [query(), query(), parse()]);
     talk.refuse();
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
     assert_eq!(talk.take_injection(), None);
@@ -465,10 +479,10 @@ fn what_runs_on_behind_a_refusal_answers_nothing_of_the_next_batch() {
     replies(&mut talk, b"2");
     talk.refuse();
     assert_eq!(talk.take_injection(), Some(Injection::BadParse));
-    ask(&mut talk, [Request::Sync, Request::Query]);
+    ask(&mut talk, [Request::Sync, query()]);
     assert_eq!(replies(&mut talk, b"C1CE"), [Reply::Drop; 4]);
     assert_eq!(talk.reply(b'Z', Some(b'I')), Reply::Pass);
-    assert_eq!(talk.pending, [Pending::Query]);
+    assert_eq!(talk.pending, [Pending::Query(Copies::default())]);
 }
 
 #[test]
@@ -496,10 +510,7 @@ fn a_sync_that_was_half_way_through_and_met_a_copy_is_made_good() {
 #[test]
 fn every_copy_of_a_query_has_data_of_its_own() {
     let mut talk = Conversation::default();
-    ask(
-        &mut talk,
-        [Request::Query, Request::CopyData, Request::CopyEnd],
-    );
+    ask(&mut talk, [query(), Request::CopyData, Request::CopyEnd]);
     talk.refuse();
     replies(&mut talk, b"CG");
     assert_eq!(talk.take_injection(), None, "its end is on its way");
@@ -510,7 +521,7 @@ fn every_copy_of_a_query_has_data_of_its_own() {
 #[test]
 fn a_copy_behind_a_refusal_in_a_block_is_ended_and_says_so() {
     let mut talk = Conversation::default();
-    ask(&mut talk, [Request::Query, Request::Query]);
+    ask(&mut talk, [query(), query()]);
     talk.refuse();
     assert_eq!(talk.reply(b'Z', Some(b'T')), Reply::Ready(b'E'));
     assert_eq!(talk.reply(b'G', None), Reply::Drop);
@@ -558,14 +569,14 @@ fn a_copy_that_our_parse_ends_takes_no_end_of_a_later_copy() {
         &mut talk,
         [Request::CopyData, Request::CopyEnd, Request::Sync],
     );
-    ask(
-        &mut talk,
-        [Request::Query, Request::CopyData, Request::CopyEnd],
-    );
+    ask(&mut talk, [query(), Request::CopyData, Request::CopyEnd]);
     replies(&mut talk, b"12G");
     assert_eq!(talk.reply(b'E', None), Reply::Pass);
     replies(&mut talk, b"Z");
-    assert_eq!(talk.pending.front(), Some(&Pending::Query));
+    assert_eq!(
+        talk.pending.front(),
+        Some(&Pending::Query(Copies::default()))
+    );
     replies(&mut talk, b"GCZ");
     assert!(talk.pending.is_empty());
 }
@@ -573,18 +584,15 @@ fn a_copy_that_our_parse_ends_takes_no_end_of_a_later_copy() {
 #[test]
 fn an_error_after_a_simple_copy_is_that_of_its_query() {
     let mut talk = Conversation::default();
-    talk.ask(Request::Query);
+    talk.ask(query());
     replies(&mut talk, b"G");
     ask(&mut talk, [Request::CopyData, Request::CopyEnd]);
     replies(&mut talk, b"CZ");
     // Data that was still under way when the COPY had ended.
-    ask(
-        &mut talk,
-        [Request::CopyData, Request::CopyEnd, Request::Query],
-    );
+    ask(&mut talk, [Request::CopyData, Request::CopyEnd, query()]);
     replies(&mut talk, b"EZ");
     assert!(talk.pending.is_empty());
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.described(&description(NUMBER));
     assert!(!is_searched(&mut talk));
 }
@@ -611,7 +619,7 @@ fn sql_that_redefines_names_makes_described_statements_forgotten() {
         replies(&mut talk, b"1t");
         talk.described(&description(NUMBER));
         replies(&mut talk, b"Z");
-        talk.ask(Request::Query);
+        talk.ask(query());
         talk.completed(command.as_bytes());
         replies(&mut talk, b"Z");
         ask(&mut talk, [bind(""), execute("")]);
@@ -629,7 +637,7 @@ fn sql_that_redefines_cursors_makes_types_of_open_portals_forgotten() {
     talk.described(&description(NUMBER));
     replies(&mut talk, b"2");
     talk.reply(b'Z', Some(b'T'));
-    talk.ask(Request::Query);
+    talk.ask(query());
     talk.completed(b"CLOSE CURSOR");
     talk.reply(b'Z', Some(b'T'));
     talk.ask(execute("p"));
@@ -646,4 +654,99 @@ fn remembered_names_are_bounded() {
         talk.described(&description(NUMBER));
     }
     assert!(talk.statements.len() <= MAX_REMEMBERED);
+}
+
+/// What is known of the COPY that begins now: the format's name, as far as it is told here.
+fn copy_begins(talk: &mut Conversation) -> Option<&'static str> {
+    let (reply, options) = talk.copy_out_begins();
+    assert_eq!(reply, Reply::Pass);
+    options.map(|options| match options.form {
+        wire::copy::Form::Text(_) => "text",
+        wire::copy::Form::Csv(_) => "csv",
+        wire::copy::Form::Binary => "binary",
+    })
+}
+
+#[test]
+fn every_copy_of_a_query_has_options_of_its_own() {
+    let mut talk = Conversation::default();
+    let sql =
+        b"copy a to stdout csv; select 1; copy b to stdout (what 'x'); copy c to stdout binary";
+    ask(&mut talk, [Request::Query(Copies::of(sql, true)), query()]);
+    assert_eq!(copy_begins(&mut talk), Some("csv"));
+    replies(&mut talk, b"dcC");
+    talk.described(&description(NUMBER));
+    replies(&mut talk, b"DC");
+    assert_eq!(copy_begins(&mut talk), None);
+    replies(&mut talk, b"dcC");
+    assert_eq!(copy_begins(&mut talk), Some("binary"));
+    replies(&mut talk, b"dcC");
+    assert_eq!(copy_begins(&mut talk), None, "one too many");
+    replies(&mut talk, b"cCZ");
+    assert_eq!(copy_begins(&mut talk), None, "of another Query");
+}
+
+#[test]
+fn a_copys_options_go_the_way_of_its_statement_and_its_portal() {
+    let define = |name: &str, sql: &[u8]| Request::Parse {
+        statement: name.into(),
+        copies: Copies::of(sql, true),
+    };
+    let bind = |portal: &str, statement: &str| Request::Bind {
+        portal: portal.into(),
+        statement: statement.into(),
+        formats: None,
+    };
+    let execute = |portal: &str| Request::Execute(portal.into());
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            define("s", b"copy t to stdout csv"),
+            define("", b"copy t to stdout"),
+            bind("p", "s"),
+            bind("", ""),
+            execute(""),
+            execute("p"),
+            Request::Sync,
+        ],
+    );
+    replies(&mut talk, b"1122");
+    assert_eq!(copy_begins(&mut talk), Some("text"));
+    replies(&mut talk, b"dcC");
+    assert_eq!(copy_begins(&mut talk), Some("csv"));
+    replies(&mut talk, b"cCZ");
+    // Executed again, and then defined anew as what cannot be read.
+    ask(
+        &mut talk,
+        [
+            bind("", "s"),
+            execute(""),
+            define("s", b"copy t to stdout (x)"),
+        ],
+    );
+    ask(&mut talk, [bind("", "s"), execute(""), Request::Sync]);
+    replies(&mut talk, b"2");
+    assert_eq!(copy_begins(&mut talk), Some("csv"));
+    replies(&mut talk, b"cC12");
+    assert_eq!(copy_begins(&mut talk), None);
+    replies(&mut talk, b"cCZ");
+    assert!(talk.pending.is_empty());
+}
+
+#[test]
+fn a_functions_result_has_the_format_that_was_asked_for() {
+    let mut talk = Conversation::default();
+    ask(
+        &mut talk,
+        [
+            Request::FunctionCall(Some(Format::Binary)),
+            Request::FunctionCall(None),
+        ],
+    );
+    assert_eq!(talk.function_format(), Format::Binary);
+    replies(&mut talk, b"VZ");
+    assert_eq!(talk.function_format(), Format::Text);
+    replies(&mut talk, b"VZ");
+    assert!(talk.pending.is_empty());
 }

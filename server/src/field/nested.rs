@@ -14,6 +14,17 @@ use crate::shape::{Element, Kind, Markers};
 /// itself, is one.
 const MAX_DEPTH: usize = 32;
 
+/// In which order a column of a user's own type is tried in text. It is no JSON, since a domain is
+/// described as what it is over; but a range may look like an array of two strings.
+pub(super) const OF_A_USER: [Form; 6] = [
+    Form::Multirange,
+    Form::Array,
+    Form::Composite,
+    Form::Range,
+    Form::Hstore,
+    Form::Json,
+];
+
 impl Opening<'_> {
     /// A value whose type says its form.
     pub(super) fn nested(&mut self, value: &[u8], form: Form, format: Format) -> Changed {
@@ -34,16 +45,27 @@ impl Opening<'_> {
     }
 
     fn may_be(&self, form: Form) -> bool {
-        self.depth < MAX_DEPTH && (self.encoding.shows_structure() || !form.is_text())
+        self.encoding.shows_structure() || !form.is_text()
     }
 
-    /// Opens a structure's leaves, which are of this kind unless the structure says another.
+    /// Whether a value begins like one of the structures in text, and it cannot be known what it is:
+    /// what opened in it could not be quoted.
+    pub(super) fn is_hidden(&self, value: &[u8]) -> bool {
+        let mut begins = value.iter().skip_while(|byte| **byte <= b' ');
+        !self.encoding.shows_structure() && matches!(begins.next(), Some(b'{' | b'[' | b'(' | b'"'))
+    }
+
+    /// Opens a structure's leaves, which are of this kind unless the structure says another. One that
+    /// stands in too many others passes.
     pub(super) fn leaves(
         &mut self,
         structure: &Structure<'_>,
         kind: Kind,
         format: Format,
     ) -> Changed {
+        if self.depth >= MAX_DEPTH {
+            return None;
+        }
         // JSON is text in either format.
         let format = match structure.form() {
             Form::Json | Form::BinaryJsonb => Format::Text,
@@ -66,7 +88,8 @@ impl Opening<'_> {
             return None;
         }
         // Elsewhere than in UTF-8 nobody here can say what bytes an escaped character is.
-        let escapes_are_known = self.encoding == Encoding::Utf8 || form != Form::Json;
+        let is_json = matches!(form, Form::Json | Form::BinaryJsonb);
+        let escapes_are_known = self.encoding == Encoding::Utf8 || !is_json;
         if !escapes_are_known && memchr::memmem::find(leaf.raw(), b"\\u").is_some() {
             return None;
         }

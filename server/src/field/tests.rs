@@ -64,6 +64,7 @@ fn becomes(value: &[u8], kind: Kind, format: Format) -> (Vec<u8>, bool) {
 fn contents() -> Vec<(Vec<u8>, Vec<u8>, bool)> {
     let tag = format!("[{ZONE}]").into_bytes();
     let whole = seal(0, CLEAR);
+    let untagged = seal(1, CLEAR);
     let cut = whole[..whole.len() - 1].to_vec();
     let clear = CLEAR.as_bytes();
     let mut foreign = whole.clone();
@@ -80,7 +81,7 @@ fn contents() -> Vec<(Vec<u8>, Vec<u8>, bool)> {
         ([b"a", &*tag, &seal(1, "")].concat(), b"a".to_vec(), false),
         (seal(0, ""), Vec::new(), false),
         (seal(0, "NULL"), b"NULL".to_vec(), false),
-        (seal(1, CLEAR), seal(1, CLEAR), true),
+        (untagged.clone(), untagged, true),
         (
             [&*foreign, &whole].concat(),
             [&*foreign, clear].concat(),
@@ -191,7 +192,13 @@ fn an_untyped_value_says_itself_what_it_is() {
     }
     for (sealed, clear, refused) in texts() {
         let field = becomes(sealed.as_bytes(), Kind::Untyped, Format::Binary);
-        assert_eq!(field, (clear.into_bytes(), refused));
+        assert_eq!(field, (clear.clone().into_bytes(), refused));
+        let [json, clear] = [&sealed, &clear].map(|it| written::json(it));
+        for version in ["", "\u{1}"] {
+            let [json, clear] = [&json, &clear].map(|it| format!("{version}[{it}]").into_bytes());
+            let field = becomes(&json, Kind::Untyped, Format::Binary);
+            assert_eq!(field, (clear, refused));
+        }
     }
 }
 
@@ -266,6 +273,19 @@ fn what_stands_in_binary_opens_by_its_type_at_every_depth() {
 }
 
 #[test]
+fn a_range_of_a_users_type_is_none_of_two_json_strings() {
+    let sealed = armor(&seal(0, "a \"b\""));
+    let between = |it: &str| format!("[\"{it}\",\"c d\"]").into_bytes();
+    for (kind, clear) in [
+        (Kind::UserDefined, "a \"\"b\"\""),
+        (Kind::Untyped, "a \\\"b\\\""),
+    ] {
+        let field = becomes(&between(&sealed), kind, Format::Text);
+        assert_eq!(field, (between(clear), false), "{kind:?}");
+    }
+}
+
+#[test]
 fn elements_of_a_typed_array_are_read_by_its_type() {
     let array = |element: &str| written::array(element).into_bytes();
     for (sealed, clear, refused) in texts() {
@@ -305,50 +325,44 @@ fn what_is_no_value_passes_whatever_stands_in_it() {
 
 #[test]
 fn values_stand_in_each_other_to_a_bounded_depth() {
-    let nested = |depth, value: &str| {
-        let (open, close) = ("({".repeat(depth), "})".repeat(depth));
-        [&open, value, &close].concat().into_bytes()
-    };
-    let sealed = armor(&seal(0, "clear"));
-    let field = |depth| becomes(&nested(depth, &sealed), Kind::Untyped, Format::Text).0;
-    assert_eq!(field(16), nested(16, "clear"));
-    // Below that it is text.
-    assert_eq!(field(17), nested(17, "clear"));
-    let quoted = |depth| {
-        let sealed = armor(&seal(0, "a b"));
-        becomes(&nested(depth, &sealed), Kind::Untyped, Format::Text).0
-    };
-    assert_ne!(quoted(2), nested(2, "a b"));
-    // JSON's own depth is none of values in values.
-    let deep = |value: &str| {
-        [
-            "[".repeat(9000).as_str(),
-            "\"",
-            value,
-            "\"",
-            &"]".repeat(9000),
-        ]
-        .concat()
-    };
-    let field = becomes(deep(&sealed).as_bytes(), Kind::Jsonb, Format::Text).0;
-    assert_eq!(field, deep("clear").into_bytes());
+    // Nowhere but in binary do they get so deep: in text every level doubles its quotes.
+    let [_, composite, ..] = BINARY;
+    let sealed = seal(0, CLEAR);
+    let clear = CLEAR.as_bytes();
+    for type_oid in [composite.type_oid, 16_600] {
+        let nested = |depth: usize, value: &[u8]| {
+            let inner = (composite.write)(value, 17);
+            (1..depth).fold(inner, |it, _| (composite.write)(&it, type_oid))
+        };
+        for (depth, expected) in [(1, clear), (32, clear), (33, &sealed)] {
+            let field = becomes(&nested(depth, &sealed), Kind::Untyped, Format::Binary);
+            assert_eq!(field, (nested(depth, expected), false), "{depth}");
+        }
+    }
+    // How deep JSON is by itself does not count.
+    let deep = |it: &str| format!("{}\"{it}\"{}", "[".repeat(9000), "]".repeat(9000));
+    let field = becomes(
+        deep(&armor(&seal(0, "clear"))).as_bytes(),
+        Kind::Jsonb,
+        Format::Text,
+    );
+    assert_eq!(field, (deep("clear").into_bytes(), false));
 }
 
 #[test]
 fn a_value_that_grows_with_every_level_is_refused_before_it_fills_the_memory() {
+    let [_, _, composite, ..] = TEXT;
     let sealed = armor(&seal(0, &"\\".repeat(100)));
-    let nested = |depth| {
-        let (open, close) = ("({".repeat(depth), "})".repeat(depth));
-        [&open, sealed.as_str(), &close].concat().into_bytes()
+    let nested = |depth| (0..depth).fold(sealed.clone(), |it, _| (composite.write)(&it));
+    let field = |depth| {
+        let value = nested(depth);
+        opened(value.as_bytes(), Kind::Record, Format::Text, Encoding::Utf8)
     };
-    let field = |depth| opened(&nested(depth), Kind::Untyped, Format::Text, Encoding::Utf8);
-    assert!(field(2).bytes.is_some());
-    for depth in [8, 16] {
+    assert!(field(3).bytes.is_some());
+    for depth in [10, 12] {
         let field = field(depth);
-        assert!(
-            field.bytes.is_none() && field.refused && field.too_long,
-            "{depth}"
-        );
+        assert!(field.bytes.is_none(), "{depth}");
+        assert!(field.refused && field.too_long, "{depth}");
     }
 }
 
@@ -369,7 +383,19 @@ fn where_a_quote_may_be_half_a_character_no_structure_is_looked_for() {
         let field = |text: &str, kind| field(text, kind, encoding);
         let expected = opens.then(|| json("clear"));
         assert_eq!(field(&json(&sealed), Kind::Json), expected, "{encoding:?}");
-        assert_eq!(field(&sealed, Kind::Text), Some("clear".into()));
+        for kind in [Kind::Text, Kind::Untyped, Kind::UserDefined] {
+            assert_eq!(field(&sealed, kind), Some("clear".into()));
+        }
+        for form in TEXT {
+            let written = (form.write)(&sealed);
+            let expected = opens.then(|| (form.write)("clear"));
+            assert_eq!(field(&written, Kind::Untyped), expected, "{written}");
+        }
+        for version in ["", "\u{1}"] {
+            let json = format!("{version}[\"{sealed}\"]").into_bytes();
+            let json = opened(&json, Kind::Untyped, Format::Binary, encoding);
+            assert_eq!(json.bytes.is_some(), opens);
+        }
         // What an escaped character is in bytes is known in UTF-8 alone.
         let escaped = field(&json(&format!("\\u00e9{sealed}")), Kind::Json);
         let expected = (encoding == Encoding::Utf8).then(|| json("éclear"));

@@ -105,7 +105,7 @@ impl Fixture {
                 Outcome::Changed(edits) => edits,
             };
             let mut out = BytesMut::new();
-            edits.write(fields, &mut out).unwrap();
+            edits.write(b'D', fields, &mut out).unwrap();
             let values = Fields::parse(&out[5..]).unwrap();
             let values = values.iter().map(|value| value.map(<[u8]>::to_vec));
             return Some(columns.into_iter().zip(values).collect());
@@ -283,6 +283,54 @@ fn every_form_of_bytea_comes_back_in_the_form_it_came_in() {
             Some(opened_text)
         );
     }
+}
+
+#[test]
+fn what_opens_to_no_text_where_text_stands_is_refused_and_its_tag_stays() {
+    let f = Fixture::new();
+    let field = |plaintext: &[u8]| {
+        let sealed = envelope::armor(&f.seal(f.zone.clone(), plaintext));
+        text(&format!("a[tenant-1]{sealed}b"))
+    };
+    assert_eq!(
+        f.last(&f.app, &[field(b"text")], ON),
+        Some(b"atextb".to_vec())
+    );
+    for plaintext in [b"\xff".as_slice(), b"a\0"] {
+        let row = [field(plaintext)];
+        assert_eq!(f.last(&f.app, &row, ON), row[0].1);
+        assert_eq!(
+            f.last(&f.app, &row, policy(ZoneMode::On, OnRefused::Null)),
+            None
+        );
+        let fails = policy(ZoneMode::On, OnRefused::Error);
+        assert!(f.open(&f.app, &row, fails).is_none());
+    }
+    let values = control::Values {
+        opened: 1,
+        refused: 6,
+    };
+    assert_eq!(f.metrics.values(), values);
+}
+
+#[test]
+fn a_field_that_opening_makes_too_long_is_refused_whole() {
+    let f = Fixture::new();
+    let sealed = envelope::armor(&f.seal(f.app.clone(), &[b'\\'; 1000]));
+    // Every level of quotes around it writes a backslash twice.
+    let nested = (0..8).fold(sealed, |it, _| {
+        format!("(\"{}\")", it.replace('\\', "\\\\").replace('"', "\"\""))
+    });
+    let record = Column {
+        type_oid: 2249,
+        format: Format::Text,
+    };
+    let row = [(record, Some(nested.into_bytes()))];
+    assert_eq!(f.last(&f.app, &row, OFF), row[0].1);
+    let null = policy(ZoneMode::Off, OnRefused::Null);
+    assert_eq!(f.last(&f.app, &row, null), None);
+    let fails = policy(ZoneMode::Off, OnRefused::Error);
+    assert!(f.open(&f.app, &row, fails).is_none());
 }
 
 #[test]

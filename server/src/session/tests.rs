@@ -18,6 +18,8 @@ use tokio::io::ReadBuf;
 use tunnel::{ClientTls, Revoked, ServerTls};
 use wire::request::Requests;
 
+mod copies;
+
 use super::*;
 use crate::Prepared;
 use crate::certificates;
@@ -136,7 +138,10 @@ impl Fixture {
     /// What leaves to the application when this comes from the database, after all that was asked.
     async fn db_to_app(&self, asked: &[u8], db: Pieces) -> Vec<u8> {
         let session = self.session();
-        session.flow.conversation().ask(Request::Query);
+        session
+            .flow
+            .conversation()
+            .ask(Request::Query(Copies::default()));
         let (mut requests, mut rest) = (Requests::default(), asked);
         while !rest.is_empty() {
             let (taken, request) = requests.next(rest).unwrap();
@@ -354,7 +359,10 @@ async fn only_an_end_that_is_not_the_sessions_own_tells_of_the_database() {
         ("ERROR", "28P01", false),
     ] {
         let session = fixture.session();
-        session.flow.conversation().ask(Request::Query);
+        session
+            .flow
+            .conversation()
+            .ask(Request::Query(Copies::default()));
         let said = message(b'E', format!("V{severity}\0C{code}\0\0").as_bytes());
         let from = Pieces::new([said.as_slice()]);
         DbToApp::new(&session, None)

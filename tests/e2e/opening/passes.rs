@@ -77,10 +77,9 @@ fn columns_of_other_types_pass() {
         "encode({sealed}, 'escape')",
         "({sealed}::text)::varchar",
         "({sealed}::text)::char(300)",
-        "array[{sealed}, {sealed}]",
-        "row({sealed}, 1)",
-        "to_json({sealed})",
-        "to_jsonb({sealed})",
+        "array[{sealed}::text, {sealed}::text]",
+        "xmlelement(name a, {sealed}::text)",
+        "json_build_object({sealed}::text, 1)",
         "('<a>' || ({sealed}::text) || '</a>')::xml",
         "length({sealed})",
         "sha256({sealed})",
@@ -88,21 +87,6 @@ fn columns_of_other_types_pass() {
     ] {
         let value = value.replace("{sealed}", &sealed);
         passes(&mut session, &mut direct, &format!("select {value}"));
-    }
-}
-
-#[test]
-fn copy_to_passes_as_it_is() {
-    let (link, app) = start();
-    let sealed = literal(&app.seal(b"4000 0012 3456 7899").unwrap());
-    let (mut session, mut direct) = sessions(&link);
-    for options in ["", " (format csv, header)", " (format binary)"] {
-        let copy = format!("copy (select {sealed}, {sealed}::text) to stdout{options}");
-        passes(&mut session, &mut direct, &copy);
-        // The rows of a query beside it open, and then it goes on as before.
-        let several = format!("select 1; {copy}; select 2");
-        let (answer, sent) = (session.query(&several), direct.query(&several));
-        assert_eq!(answer, sent, "{options}");
     }
 }
 

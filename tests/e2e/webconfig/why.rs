@@ -241,6 +241,9 @@ fn an_operator_asks_by_the_page_of_a_value_and_of_a_session_and_is_told_no_clear
         opens.contains(&format!("{} bytes from byte 13 on", sealed.len())),
         "{opens}"
     );
+    let armored = asks(&format!("[tag]{}", envelope::armor(&sealed)), "app");
+    assert!(armored.contains("from byte 5 on"), "{armored}");
+    assert!(armored.contains("<span class=\"badge good\">opens</span>"));
     let stays = asks(&hex(&sealed), "other");
     assert!(
         stays.contains("<p><b>It is client app&#39;s, and not other&#39;s.</b></p>"),

@@ -16,8 +16,9 @@ pub struct Order {
     /// The server, as in `servers`
     #[arg(long, value_name = "ADDRESS")]
     server: String,
-    /// What stands in the database, in hex: an envelope, or a whole field; `-` reads standard input
-    #[arg(long, value_name = "HEX", required_unless_present = "session")]
+    /// What stands in the database, in hex or as text with `pgs1.` in it: an envelope, or a whole field;
+    /// `-` reads standard input
+    #[arg(long, value_name = "VALUE", required_unless_present = "session")]
     value: Option<String>,
     /// The client that reads it; without one, a client's value is read by its own client
     #[arg(long, value_name = "ID", conflicts_with = "session")]

@@ -210,6 +210,7 @@ fn in_words(reason: &str) -> &str {
         "not_text" => "it opens to no text, and stands in text",
         "untried" => "too many of its row were not authentic",
         "row_too_long" => "the row was longer than max_open_row",
+        "copy_unread" => "it came by a COPY whose statement could not be read",
         other => other,
     }
 }

@@ -9,12 +9,8 @@ mod encoder;
 
 use encoder::{Value, write};
 
-/// Every form, with what stands in it.
-const TEXT: [Form; 6] = Form::IN_TEXT;
-const BINARY: [Form; 6] = Form::IN_BINARY;
-
 fn forms() -> impl Strategy<Value = Form> {
-    prop::sample::select([TEXT, BINARY].concat())
+    prop::sample::select([Form::IN_TEXT.as_slice(), &Form::IN_BINARY].concat())
 }
 
 /// Values that are written in different ways, and some that are nothing special.

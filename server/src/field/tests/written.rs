@@ -34,7 +34,7 @@ pub const TEXT: [Text; 7] = [
         kind: Some(Kind::Record),
     },
     Text {
-        write: |leaf| format!("[\"a b\",{}]", quoted(leaf, "()[]\"\\,", "\"\"")),
+        write: |leaf| format!("(\"a b\",{}]", quoted(leaf, "()[]\"\\,", "\"\"")),
         kind: None,
     },
     Text {
