@@ -169,7 +169,7 @@ again() {
     PGSEAL_FUZZ=$name RUST_BACKTRACE=1 "$binary" "$1"
 }
 
-# minimize [TARGET...]: the fewest inputs that come by all that those found come by, and not long.
+# minimize [TARGET...]: the fewest inputs that come by all branches that those found come by.
 minimize() {
     local name fewest
     ready explore
@@ -178,7 +178,7 @@ minimize() {
         fewest=$work/fewest
         rm -rf "$fewest"
         mkdir -p "$fewest" "$work/$name"
-        PGSEAL_FUZZ=$name "$binary" -merge=1 -max_len="$longest" "$fewest" "fuzz/corpus/$name" "$work/$name" \
+        PGSEAL_FUZZ=$name "$binary" -set_cover_merge=1 -use_counters=0 -max_len="$longest" "$fewest" "fuzz/corpus/$name" "$work/$name" \
             >"$work/log/$name-minimize.log" 2>&1
         rm -rf "fuzz/corpus/$name"
         mv "$fewest" "fuzz/corpus/$name"

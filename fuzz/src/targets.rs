@@ -32,7 +32,10 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "requests",
-        parsers: &["crates/wire/src/request.rs"],
+        parsers: &[
+            "crates/wire/src/request.rs",
+            "crates/wire/src/request/body.rs",
+        ],
         run: requests::run,
     },
     Target {
@@ -123,8 +126,10 @@ pub const TARGETS: &[Target] = &[
             "server/src/opener/steps.rs",
             "server/src/field.rs",
             "server/src/field/nested.rs",
+            "server/src/encoding.rs",
             "server/src/field/tag.rs",
             "server/src/shape.rs",
+            "server/src/shape/ahead.rs",
         ],
         run: opener::run,
     },

@@ -171,6 +171,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_takes_its_room_at_once() {
+        for form in [TextForm::Hex, TextForm::Escape] {
+            for value in [[b'a'; 100], [b'\\'; 100], [0; 100], [0xff; 100]] {
+                let mut text = Vec::new();
+                form.encode(&value, &mut text);
+                // Room made later would have been twice what there was.
+                assert_eq!(text.capacity(), text.len(), "{form:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_form_is_told_without_decoding() {
         for text in [
             r"\x", r"\x00ff", r"\x1", r"\xAB", r"\xzz", "", "abc", r"\\", r"\001", r"\", r"\400",

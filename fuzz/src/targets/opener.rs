@@ -175,7 +175,7 @@ impl Content {
                     Format::Text => *input.one_of(&Form::IN_TEXT),
                     Format::Binary => *input.one_of(&Form::IN_BINARY),
                 };
-                let format = if form == Form::BinaryJsonb {
+                let format = if matches!(form, Form::Json | Form::BinaryJsonb) {
                     Format::Text
                 } else {
                     format
@@ -221,21 +221,16 @@ impl Content {
         }
     }
 
-    /// False where a value can be taken for one of another form, which is looked for before: without
-    /// types nobody could tell.
+    /// False where a value can be taken for one of another form: without types nobody could tell.
     fn is_clear(&self) -> bool {
         let Self::Nested(shape, inner) = self else {
             return true;
         };
-        let forms = match Form::IN_TEXT.contains(&shape.form()) {
-            true => Form::IN_TEXT,
-            false => Form::IN_BINARY,
-        };
         let value = self.render(&Seen::Sealed).unwrap_or_default();
-        let taken = forms
-            .into_iter()
-            .find(|it| Structure::parse(*it, &value).is_some());
-        taken == Some(shape.form()) && inner.iter().all(Self::is_clear)
+        let others = Form::IN_TEXT.iter().chain(&Form::IN_BINARY);
+        let mut others = others.filter(|form| **form != shape.form());
+        !others.any(|form| Structure::parse(*form, &value).is_some())
+            && inner.iter().all(Self::is_clear)
     }
 
     fn render(&self, seen: &Seen<'_>) -> Option<Vec<u8>> {

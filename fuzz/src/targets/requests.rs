@@ -1,6 +1,7 @@
 //! An application's messages: read in pieces they are what a reader of whole messages makes of them.
 
 use wire::Header;
+use wire::copy::Copies;
 use wire::description::{Format, Formats};
 use wire::frame::MAX_SMALL_LENGTH;
 use wire::request::{Name, Request, Requests};
@@ -77,10 +78,12 @@ fn expected(tag: u8, body: &[u8]) -> Option<Request> {
         .split_first()
         .map_or((0, body), |(kind, rest)| (*kind, rest));
     Some(match (tag, kind) {
-        (b'Q', _) => Request::Query,
-        (b'P', _) => Request::Parse {
-            statement: name(body)?.0,
-        },
+        (b'Q', _) => Request::Query(copies(body)),
+        (b'P', _) => {
+            let (statement, sql) = name(body)?;
+            let copies = copies(sql);
+            Request::Parse { statement, copies }
+        }
         (b'B', _) => {
             let (portal, rest) = name(body)?;
             let (statement, rest) = name(rest)?;
@@ -96,7 +99,7 @@ fn expected(tag: u8, body: &[u8]) -> Option<Request> {
         (b'C', b'P') => Request::ClosePortal(name(behind)?.0),
         (b'E', _) => Request::Execute(name(body)?.0),
         (b'S', _) => Request::Sync,
-        (b'F', _) => Request::FunctionCall,
+        (b'F', _) => Request::FunctionCall(result_format(body)),
         (b'd', _) => Request::CopyData,
         (b'c' | b'f', _) => Request::CopyEnd,
         (b'X', _) => Request::Terminate,
@@ -113,39 +116,59 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
     Some((Name::from(str::from_utf8(text).ok()?), rest))
 }
 
-/// The result formats at the end of a Bind, whose names are gone.
-fn formats(bytes: &[u8]) -> Option<Formats> {
-    let mut rest = bytes;
-    let mut take = |count: usize| {
-        let (taken, behind) = rest.split_at_checked(count)?;
-        rest = behind;
-        Some(
-            taken
-                .iter()
-                .fold(0u32, |word, byte| word << 8 | u32::from(*byte)),
-        )
-    };
-    let count = take(2)?;
-    for _ in 0..count {
-        take(2)?;
+/// What is copied by SQL that ends with a NUL.
+fn copies(bytes: &[u8]) -> Copies {
+    let end = bytes.iter().position(|byte| *byte == 0);
+    end.map_or_else(Copies::default, |end| Copies::of(&bytes[..end], true))
+}
+
+/// Takes an integer of so many bytes off the front.
+fn take(rest: &mut &[u8], count: usize) -> Option<u32> {
+    let (taken, behind) = rest.split_at_checked(count)?;
+    *rest = behind;
+    let word = |word, byte: &u8| word << 8 | u32::from(*byte);
+    Some(taken.iter().fold(0, word))
+}
+
+/// Passes over the formats of parameters, and parameters.
+fn pass_parameters(rest: &mut &[u8]) -> Option<()> {
+    for _ in 0..take(rest, 2)? {
+        take(rest, 2)?;
     }
-    for _ in 0..take(2)? {
-        let length = take(4)?;
+    for _ in 0..take(rest, 2)? {
+        let length = take(rest, 4)?;
         if i32::try_from(length).is_ok() {
-            take(length as usize)?;
+            take(rest, length as usize)?;
         }
     }
-    let mut codes = Vec::new();
-    for _ in 0..take(2)? {
-        codes.push(match take(2)? {
-            0 => Format::Text,
-            1 => Format::Binary,
-            _ => return None,
-        });
+    Some(())
+}
+
+fn format(rest: &mut &[u8]) -> Option<Format> {
+    match take(rest, 2)? {
+        0 => Some(Format::Text),
+        1 => Some(Format::Binary),
+        _ => None,
     }
-    Some(match codes[..] {
+}
+
+/// The format at the end of a FunctionCall.
+fn result_format(mut body: &[u8]) -> Option<Format> {
+    take(&mut body, 4)?;
+    pass_parameters(&mut body)?;
+    format(&mut body)
+}
+
+/// The result formats at the end of a Bind, whose names are gone.
+fn formats(mut rest: &[u8]) -> Option<Formats> {
+    pass_parameters(&mut rest)?;
+    let mut formats = Vec::new();
+    for _ in 0..take(&mut rest, 2)? {
+        formats.push(format(&mut rest)?);
+    }
+    Some(match formats[..] {
         [] => Formats::All(Format::Text),
         [one] => Formats::All(one),
-        _ => Formats::Each(codes.into()),
+        _ => Formats::Each(formats.into()),
     })
 }

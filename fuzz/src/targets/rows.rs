@@ -12,6 +12,16 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(fields.iter().count(), usize::from(fields.count()));
         assert_eq!(written(&fields.iter().collect::<Vec<_>>()), bytes);
     }
+    if let Ok(value) = Fields::of_function(bytes) {
+        assert_eq!(value.len(), bytes.len());
+        let mut out = BytesMut::new();
+        let mut row = RowWriter::begin_function_result(&mut out);
+        row.field(value.iter().next().expect("it has one"))
+            .expect("it is short");
+        row.finish().expect("it is short");
+        assert_eq!(out[..1], *b"V");
+        assert_eq!(out[Header::LEN..], *bytes);
+    }
     let mut input = Input::new(bytes);
     let mut fields = Vec::new();
     for _ in 0..input.below(12) {

@@ -102,7 +102,7 @@ impl RowOpener {
             }
         };
         let mut out = BytesMut::new();
-        edits.write(row, &mut out).expect("no row is so long");
+        edits.write(b'D', row, &mut out).expect("no row is so long");
         Became::Changed(out.split_off(wire::Header::LEN).to_vec())
     }
 }
