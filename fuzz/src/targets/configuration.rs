@@ -19,9 +19,16 @@ pub fn run(bytes: &[u8]) {
     };
     fs::write(&*FILE, text).expect("a temporary file can be written");
     match program % 3 {
-        0 => check::<pgseal_server::config::Config>(&SERVER),
-        1 => check::<pgseal_connector::config::Config>(&CONNECTOR),
-        _ => check::<pgseal_webconfig::config::Config>(&WEBCONFIG),
+        0 => check(&SERVER, |config: &pgseal_server::config::Config| {
+            config.databases().err()
+        }),
+        1 => check(&CONNECTOR, |config: &pgseal_connector::config::Config| {
+            assert!(!config.listeners().is_empty());
+            config.listed().err()
+        }),
+        _ => check(&WEBCONFIG, |config: &pgseal_webconfig::config::Config| {
+            config.check().err()
+        }),
     }
     fs::remove_file(&*FILE).expect("it was written");
 }
@@ -49,7 +56,8 @@ fn layers(keys: &'static [Key]) -> Layers {
     }
 }
 
-fn check<C: DeserializeOwned + Serialize>(layers: &Layers) {
+/// `wrong` says what each key alone does not show.
+fn check<C: DeserializeOwned + Serialize>(layers: &Layers, wrong: fn(&C) -> Option<String>) {
     let loaded = match layers.load::<C>() {
         Ok(loaded) => loaded.config,
         Err(Failure::Usage(line)) => {
@@ -60,6 +68,9 @@ fn check<C: DeserializeOwned + Serialize>(layers: &Layers) {
         }
         Err(_) => panic!("only the file is wrong"),
     };
+    if let Some(line) = wrong(&loaded) {
+        assert!(!line.contains(char::is_control), "it is one line: {line}");
+    }
     let table = toml::Table::try_from(&loaded).expect("what was read can be written");
     let again: C = table
         .clone()
