@@ -34,6 +34,8 @@ pub struct CopyRows {
     rest: Rest,
     /// How far the end of the last row has been looked for that begins in the message at the front.
     looked: Option<(Place, usize)>,
+    /// Where the message at the front leads to, if its rows begin and end in it.
+    behind: Option<Place>,
     /// Bytes still to come of a message that goes by in pieces: of its header, and of all of it.
     passing: (usize, usize),
 }
@@ -100,6 +102,7 @@ impl CopyOut {
                 rows,
                 rest: Rest::None,
                 looked: None,
+                behind: None,
                 passing: (0, 0),
             })),
         }
@@ -153,6 +156,7 @@ impl CopyRows {
     }
 
     fn look(&mut self, header: Header, input: &[u8]) -> Look {
+        self.behind = None;
         let (mut place, mut at) = match self.looked {
             Some(looked) => looked,
             None => {
@@ -162,6 +166,9 @@ impl CopyRows {
                     rest = rest.get(end..).unwrap_or_default();
                 }
                 let is_decided = self.rest != Rest::None && rest.len() == body.len();
+                if place.is_between_rows() && self.rest == Rest::None {
+                    self.behind = Some(place);
+                }
                 if place.is_between_rows() || place.is_lost() || is_decided {
                     return Look::Enough(header.total());
                 }
@@ -210,6 +217,18 @@ impl CopyRows {
                 true => Rest::None,
                 false => Rest::Stays,
             };
+        }
+    }
+
+    /// Passes over all of `body`, the data of the message at the front that has been looked at, if
+    /// there is nothing to be decided on in it. Most messages are such.
+    pub fn pass_over(&mut self, body: &[u8]) -> bool {
+        match self.behind.take() {
+            Some(behind) if !self.place.is_in_heading() && !self.may_hold_envelopes(body) => {
+                self.place = behind;
+                true
+            }
+            _ => false,
         }
     }
 

@@ -272,6 +272,12 @@ impl Place {
         !self.within
     }
 
+    /// True when a header line comes next, or is being read.
+    #[must_use]
+    pub fn is_in_heading(&self) -> bool {
+        self.heading
+    }
+
     /// True when no row will be found any more: behind the last one, or where the data is not what
     /// it should be.
     #[must_use]

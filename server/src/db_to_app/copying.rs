@@ -93,6 +93,9 @@ impl DbToApp<'_> {
         opens: bool,
         front: &mut Front<'_, '_>,
     ) -> Option<&'static Refusal<'static>> {
+        if copy.pass_over(front.body) {
+            return None;
+        }
         let policy = self.session.policy();
         let opener = Opener {
             encoding: copy.encoding(),
