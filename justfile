@@ -12,7 +12,7 @@ test *words: build
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck -x -a examples/demo.sh examples/stands/one-server.sh examples/stands/two-servers.sh examples/stands/docker/*.sh bench/failover.sh tests/run.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    shellcheck -x -a examples/demo.sh examples/stands/one-server.sh examples/stands/two-servers.sh examples/stands/docker/*.sh bench/failover.sh tests/run.sh tests/fuzz.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 
 # Show the whole chain on this machine; options such as --keep go through.
 demo *options:
@@ -21,6 +21,14 @@ demo *options:
 # Run a stand: `just stand two-servers up`.
 stand name *options:
     bash examples/stands/{{name}}.sh {{options}}
+
+# Run the fuzz targets: `just fuzz 20 rows`.
+fuzz *arguments:
+    bash tests/fuzz.sh {{arguments}}
+
+# See which changes of a package none of its own tests notices: `just mutants pgseal-envelope`; needs cargo-mutants.
+mutants package *options:
+    nice cargo mutants --package {{package}} --output target {{options}} -- --lib --tests
 
 # Make the README's pictures of the web page anew; as root.
 screenshots:

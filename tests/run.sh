@@ -39,7 +39,7 @@ source examples/shell/packages.sh
 scripts=(
     examples/demo.sh examples/stands/{one-server,two-servers}.sh
     examples/stands/docker/{make-keys,run-database}.sh
-    bench/failover.sh tests/run.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    bench/failover.sh tests/run.sh tests/fuzz.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
 names=() times=() counts=()
 expected=0
@@ -60,6 +60,7 @@ main() {
     check_sources
     test_rust
     test_python
+    check "fuzz" bash tests/fuzz.sh --short
     if [[ ${1:-} != --quick ]]; then
         run_demo
         run_stand one-server wrong-tag
@@ -81,6 +82,7 @@ prepare() {
     need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
+    need g++ "libFuzzer is built from C++" command -v c++
     need iproute2 "hosts of a fleet, in network namespaces" command -v ip
     need docker-compose "the stands' files for it are checked, too; nothing is run by it" command -v docker-compose
     need nodejs "drivers: node-postgres" command -v node

@@ -21,6 +21,8 @@ mod edits;
 mod encoding;
 mod field;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod keys;
 mod limits;
 mod listen;

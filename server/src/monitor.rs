@@ -6,7 +6,7 @@
 
 mod export;
 mod login;
-mod patroni;
+pub(crate) mod patroni;
 mod problem;
 mod question;
 mod session;

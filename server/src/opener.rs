@@ -4,6 +4,7 @@
 //! that is not there is named to the caller, who fetches it and comes again. The steps that cost no
 //! private key are in `steps`.
 
+pub mod fuzzing;
 pub mod steps;
 
 use bytes::BytesMut;

@@ -77,6 +77,14 @@ impl Layers {
     /// The file cannot be read or is not TOML, a key is unknown, missing, or its value is wrong;
     /// each with the place it came from.
     pub fn load<C: DeserializeOwned>(&self) -> Result<Loaded<C>, Failure> {
+        self.read().map_err(|failure| match failure {
+            // It may quote a text of several lines.
+            Failure::Usage(why) => Failure::Usage(why.replace(char::is_control, " ")),
+            failure => failure,
+        })
+    }
+
+    fn read<C: DeserializeOwned>(&self) -> Result<Loaded<C>, Failure> {
         let mut table = Table::new();
         let mut origins = Origins::default();
         if let Some(path) = self.file() {
@@ -456,6 +464,13 @@ mod tests {
                  or give --tls-certificate or PGSEAL_TLS_CERTIFICATE"
             );
         }
+    }
+
+    #[test]
+    fn a_wrong_value_of_several_lines_is_named_in_one() {
+        let error = load("mode = \"loud\\nand\\tlong\"\n", &[]).unwrap_err();
+        assert!(error.contains("loud and long"), "{error}");
+        assert!(!error.contains(char::is_control), "{error}");
     }
 
     #[test]

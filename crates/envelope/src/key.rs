@@ -242,6 +242,14 @@ mod tests {
     }
 
     #[test]
+    fn keys_are_shown_to_developers_by_their_ids() {
+        let key = PrivateKey::from_bytes([7; 32]).public_key();
+        let id = key.key_id();
+        assert_eq!(format!("{id:?}"), format!("KeyId({id})"));
+        assert_eq!(format!("{key:?}"), format!("PublicKey({id})"));
+    }
+
+    #[test]
     fn key_ids_round_trip_as_sixteen_hexadecimal_digits() {
         let id = KeyId::from_bytes([0, 1, 2, 3, 0xfc, 0xfd, 0xfe, 0xff]);
         assert_eq!(id.to_string(), "00010203fcfdfeff");

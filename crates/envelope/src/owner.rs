@@ -201,6 +201,13 @@ mod tests {
     }
 
     #[test]
+    fn an_owner_is_shown_by_kind_and_id() {
+        let owner = Owner::new(Kind::Zone, "tenant-1").unwrap();
+        assert_eq!(owner.to_string(), "zone tenant-1");
+        assert_eq!(Kind::Client.to_string(), "client");
+    }
+
+    #[test]
     fn an_error_names_the_first_character_that_is_not_allowed() {
         let error = ZoneId::try_from("tenant@1").unwrap_err();
         assert_eq!(

@@ -35,7 +35,7 @@ pub struct OpenKey {
     /// Its private half, or why it is not used.
     pub private: Use,
     /// The hour, since 1970, in which its use was noted last.
-    noted: AtomicU64,
+    pub(crate) noted: AtomicU64,
 }
 
 /// What a key can be used for.

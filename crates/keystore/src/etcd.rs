@@ -7,6 +7,7 @@
 
 mod commit;
 mod error;
+pub(crate) mod fuzzing;
 mod gateway;
 mod history;
 mod mark;

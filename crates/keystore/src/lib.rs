@@ -15,6 +15,8 @@ mod durable;
 mod engine;
 mod error;
 mod etcd;
+#[doc(hidden)]
+pub mod fuzzing;
 mod master_key;
 mod name;
 mod place;

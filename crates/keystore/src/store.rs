@@ -7,7 +7,7 @@
 //! `docs/keystore-format.md` is the format.
 
 mod audit;
-mod backup;
+pub(crate) mod backup;
 mod certificates;
 mod copy;
 mod keys;

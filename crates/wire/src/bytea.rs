@@ -171,6 +171,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_takes_its_room_at_once() {
+        for form in [TextForm::Hex, TextForm::Escape] {
+            for value in [[b'a'; 100], [b'\\'; 100], [0; 100], [0xff; 100]] {
+                let mut text = Vec::new();
+                form.encode(&value, &mut text);
+                // Room made later would have been twice what there was.
+                assert_eq!(text.capacity(), text.len(), "{form:?} {value:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_form_is_told_without_decoding() {
+        for text in [
+            r"\x", r"\x00ff", r"\x1", r"\xAB", r"\xzz", "", "abc", r"\\", r"\001", r"\", r"\400",
+            "x00",
+        ] {
+            for form in [TextForm::Hex, TextForm::Escape] {
+                let decodes = form.decode(text.as_bytes()).is_some();
+                assert_eq!(form.is_form_of(text.as_bytes()), decodes, "{form:?} {text}");
+            }
+        }
+    }
+
+    #[test]
     fn a_value_that_begins_with_backslash_x_in_escape_form_has_its_backslash_doubled() {
         let mut out = Vec::new();
         TextForm::Escape.encode(b"\\x00", &mut out);

@@ -113,6 +113,14 @@ mod tests {
     }
 
     #[test]
+    fn a_column_has_the_format_of_all_or_of_its_own_and_else_text() {
+        let (text, binary) = (Format::Text, Format::Binary);
+        assert_eq!([0, 7].map(|at| Formats::All(binary).of(at)), [binary; 2]);
+        let each = Formats::Each([text, binary].into());
+        assert_eq!([0, 1, 2].map(|at| each.of(at)), [text, binary, text]);
+    }
+
+    #[test]
     fn every_truncation_and_trailing_byte_is_malformed() {
         let whole = body(&[Column {
             type_oid: 17,

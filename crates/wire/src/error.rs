@@ -30,6 +30,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn who_cannot_be_had_now_says_so_by_some_sqlstates_alone() {
+        for code in ["08001", "08006", "57P01", "57P02", "57P03"] {
+            assert!(is_unavailable(code.as_bytes()), "{code}");
+        }
+        for code in ["", "08003", "28000", "42501", "57014"] {
+            assert!(!is_unavailable(code.as_bytes()), "{code}");
+        }
+    }
+
+    #[test]
     fn a_field_is_found_by_its_letter() {
         let body = b"SFEHLER\0VERROR\0C42501\0Mno\0\0";
         assert_eq!(field(body, SEVERITY), Some(b"ERROR".as_slice()));

@@ -170,6 +170,8 @@ mod tests {
 
     #[test]
     fn the_largest_length_is_accepted() {
+        // 1 GiB less a byte, and the length word itself.
+        assert_eq!(MAX_LENGTH, (1 << 30) - 1 + 4);
         let mut bytes = vec![b'D'];
         bytes.extend(MAX_LENGTH.to_be_bytes());
         assert_eq!(

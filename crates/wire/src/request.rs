@@ -229,6 +229,12 @@ mod tests {
     }
 
     #[test]
+    fn the_unnamed_statement_is_the_one_without_a_name() {
+        assert!(Name::from("").is_unnamed());
+        assert!(!Name::from("s").is_unnamed());
+    }
+
+    #[test]
     fn a_conversation_is_read_the_same_however_it_is_cut() {
         let mut call = vec![0, 0, 4, 210, 0, 1, 0, 1, 0, 2, 0, 0, 0, 1, b'x'];
         call.extend([0xff, 0xff, 0xff, 0xff, 0, 1]);

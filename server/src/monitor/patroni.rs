@@ -1,6 +1,7 @@
 //! Patroni asked in the database's place: `GET /patroni` of its REST API, which needs no login. What the
 //! answer says is `patroni/status`'s.
 
+pub(crate) mod fuzzing;
 mod moment;
 mod status;
 

@@ -132,10 +132,15 @@ fn a_recipient_with_another_keys_id_is_refused() {
 }
 
 #[test]
-fn a_value_longer_than_an_envelope_holds_is_not_sealed() {
+fn a_value_as_long_as_an_envelope_holds_is_sealed_and_a_longer_one_is_not() {
     let (_, _, recipient) = owner(Kind::Client, "app");
+    // What follows the header is at most 2^28 bytes.
+    assert_eq!(MAX_PLAINTEXT, (1 << 28) - 60);
     // Never touched, and so never really there.
     let value = vec![0; MAX_PLAINTEXT + 1];
+    let longest = recipient.seal(&value[1..]).unwrap();
+    assert_eq!(longest.len(), 20 + (1 << 28));
+    assert!(Envelope::at_start(&longest).is_some());
     let too_long = Err(SealError::TooLong(value.len()));
     assert_eq!(recipient.seal(&value), too_long);
     assert_eq!(recipient.batch().unwrap().seal(&value), too_long);

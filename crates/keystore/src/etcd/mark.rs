@@ -75,10 +75,15 @@ impl Mark {
             .filter(|word| word.len() == 32)
             .and_then(|word| u128::from_str_radix(word, 16).ok())
             .ok_or(NoMark::Other)?;
-        Ok(Self {
+        let mark = Self {
             commit: CommitId(commit.to_be_bytes()),
             names: lines.map(str::to_owned).collect(),
-        })
+        };
+        // Another spelling (a sign, an upper-case digit, a word more) is another's.
+        match mark.value() == text {
+            true => Ok(mark),
+            false => Err(NoMark::Other),
+        }
     }
 }
 
@@ -109,6 +114,10 @@ mod tests {
             "pgseal-store 1".to_owned(),
             "pgseal-store 1 0011".to_owned(),
             format!("pgseal-store 1 {}", id.replace('0', "z")),
+            format!("pgseal-store 1 {}", id.replacen('0', "+", 1)),
+            format!("pgseal-store 1 {}", id.to_uppercase()),
+            format!("pgseal-store +1 {id}"),
+            format!("pgseal-store 1 {id} and more"),
         ] {
             assert_eq!(Mark::parse(other.as_bytes()), Err(NoMark::Other), "{other}");
         }

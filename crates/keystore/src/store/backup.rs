@@ -14,6 +14,7 @@
 //! altered is noticed where it stands.
 
 mod file;
+pub(crate) mod fuzzing;
 
 use std::fs::File;
 use std::io::BufReader;

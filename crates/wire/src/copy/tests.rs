@@ -410,3 +410,14 @@ fn what_a_response_says_is_read_and_nothing_may_be_left_over() {
     assert!(Response::parse(&[2, 0, 0]).is_err());
     assert!(Response::parse(&[1, 0, 0, 0]).is_err());
 }
+
+#[test]
+fn values_are_written_in_binary_by_the_binary_form_alone() {
+    for (form, format) in [
+        (Form::Text(Text::default()), Format::Text),
+        (Form::Csv(Csv::default()), Format::Text),
+        (Form::Binary, Format::Binary),
+    ] {
+        assert_eq!(rows(form, 1).format(), format);
+    }
+}

@@ -423,3 +423,32 @@ fn types_are_those_that_stand_there() {
         });
     }
 }
+
+#[test]
+fn a_leaf_is_shown_as_it_stands_too() {
+    for (form, bytes, raw) in [
+        (
+            Form::Array,
+            br#"{"a b"}"#.as_slice(),
+            br#""a b""#.as_slice(),
+        ),
+        (Form::BinaryJsonb, b"\x01[\"\\u0061\"]", br#""\u0061""#),
+        (Form::BinaryRange, b"\x08\0\0\0\x01a", b"\0\0\0\x01a"),
+    ] {
+        let structure = Structure::parse(form, bytes).unwrap();
+        let mut seen = Vec::new();
+        let _ = structure.rewrite(usize::MAX, |leaf| {
+            seen.push(leaf.raw().to_vec());
+            None
+        });
+        assert_eq!(seen, [raw], "{form:?}");
+    }
+}
+
+#[test]
+fn json_is_text_in_binary_too_and_lengths_are_not() {
+    let is_text = |form: &Form| form.is_text();
+    assert!(Form::IN_TEXT.iter().all(is_text));
+    let text: Vec<_> = Form::IN_BINARY.into_iter().filter(is_text).collect();
+    assert_eq!(text, [Form::BinaryJsonb, Form::Json]);
+}
