@@ -13,7 +13,7 @@ use wire::bytea::TextForm;
 use wire::description::Format;
 use zeroize::Zeroizing;
 
-pub use self::tag::Earlier;
+pub use self::tag::Tags;
 use crate::encoding::Encoding;
 use crate::shape::{Kind, Markers};
 

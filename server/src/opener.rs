@@ -9,7 +9,9 @@ pub mod steps;
 
 use bytes::BytesMut;
 use control::{OnRefused, ZoneMode};
-use envelope::{Candidate, ClientId, Form, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict};
+use envelope::{
+    Candidate, ClientId, Form, KeyId, Kind, Owner, PrivateKey, Schedule, Verdict, ZoneId,
+};
 use keystore::{KeyCache, OpenKey};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::access::{Counting, Tallied};
 use crate::encoding::Encoding;
-use crate::field::{self, Earlier};
+use crate::field::{self, Tags};
 use crate::metrics::{Metrics, Reason};
 use crate::prospects::Prospect;
 use crate::refusals::RefusalLog;
@@ -181,13 +183,17 @@ impl Opener<'_> {
         fetched: &Fetched,
     ) -> (Outcome, u32) {
         let mut tally = Tally::new(fetched);
+        let mut tags = Tags::of(fields, shape);
         let mut edits = Vec::new();
         for (index, value) in fields.iter().enumerate() {
             let Some(value) = value else { continue };
             let (kind, format) = shape.column(index);
-            let earlier = Earlier::new(fields, shape, index);
             let edit = field::open(value, kind, format, self.encoding, &mut |candidate| {
-                self.judge(&candidate, &earlier, policy.zone_mode, &mut tally)
+                let mut is_tagged = |zone: &ZoneId| {
+                    candidate.tagged_in_field(zone)
+                        || tags.stand_before(index, candidate.envelope.key_id(), zone)
+                };
+                self.judge(&candidate, &mut is_tagged, policy.zone_mode, &mut tally)
             });
             let stays = policy.on_refused == OnRefused::Ciphertext;
             if edit.too_long {
@@ -218,13 +224,13 @@ impl Opener<'_> {
     fn judge(
         &self,
         candidate: &Candidate<'_>,
-        earlier: &Earlier<'_>,
+        is_tagged: &mut dyn FnMut(&ZoneId) -> bool,
         zone_mode: ZoneMode,
         tally: &mut Tally<'_>,
     ) -> Verdict {
         let key = self.key(candidate, tally);
         let owner = key.as_ref().ok().map(|key| key.owner.clone());
-        let opened = key.and_then(|key| self.open(candidate, &key, earlier, zone_mode, tally));
+        let opened = key.and_then(|key| self.open(candidate, &key, is_tagged, zone_mode, tally));
         match (opened, owner) {
             (Ok(verdict), owner) => {
                 if let Some(owner) = &owner {
@@ -261,7 +267,7 @@ impl Opener<'_> {
         &self,
         candidate: &Candidate<'_>,
         key: &Arc<OpenKey>,
-        earlier: &Earlier<'_>,
+        is_tagged: &mut dyn FnMut(&ZoneId) -> bool,
         zone_mode: ZoneMode,
         tally: &mut Tally<'_>,
     ) -> Result<Verdict, Reason> {
@@ -269,9 +275,7 @@ impl Opener<'_> {
         let schedule_id = steps::schedule_id(envelope)?;
         // 2. Zone mode opens this kind of owner. 3. The owner is this session's client, or lets it
         // open. 4. A zone's tag stands before it: in its field, or in an earlier one of the row.
-        let looked = steps::look(key, self.client, zone_mode, |zone| {
-            candidate.tagged_in_field(zone) || earlier.hold(zone)
-        });
+        let looked = steps::look(key, self.client, zone_mode, is_tagged);
         if !looked.mode_opens() && looked.without_mode().is_none() {
             match key.owner.kind() {
                 Kind::Client => tally.withheld_client += 1,

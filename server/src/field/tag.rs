@@ -1,44 +1,59 @@
-//! Zones' tags: which of the fields before a value is one.
+//! Zones' tags: which fields of a row are one.
 
-use envelope::ZoneId;
+use std::collections::HashMap;
+
+use envelope::{KeyId, ZoneId};
 use wire::bytea::TextForm;
 use wire::description::Format;
 use wire::row::Fields;
 
 use crate::shape::{Kind, Shape};
 
-/// The fields of a row before one of them, where a zone's tag is looked for: in what the database
-/// sent, never in an opened value.
-pub struct Earlier<'a> {
+/// Zones that are looked for in one row; a value of a further one has no tag, but that in its field.
+const MAX_ZONES: usize = 1024;
+
+/// The tags of a row: looked for in what the database sent, never in an opened value.
+pub struct Tags<'a> {
     fields: Fields<'a>,
     shape: &'a Shape,
-    before: usize,
+    /// Of zones that were looked for, by their keys, the first field that is their tag: however many
+    /// values there are, a field is compared with a zone's id once.
+    first: HashMap<KeyId, Option<usize>>,
 }
 
-impl<'a> Earlier<'a> {
-    /// The fields before field `before`.
+impl<'a> Tags<'a> {
+    /// Those of a row of this shape.
     #[must_use]
-    pub fn new(fields: Fields<'a>, shape: &'a Shape, before: usize) -> Self {
+    pub fn of(fields: Fields<'a>, shape: &'a Shape) -> Self {
         Self {
             fields,
             shape,
-            before,
+            first: HashMap::new(),
         }
     }
 
-    /// True when one of them is, as a whole, the zone's id.
+    /// True when a field before field `index` is, as a whole, the id of the zone that has this key.
     #[must_use]
-    pub fn hold(&self, zone: &ZoneId) -> bool {
-        let id = zone.as_str().as_bytes();
-        self.fields
-            .iter()
-            .take(self.before)
-            .enumerate()
-            .any(|(index, value)| {
-                let (kind, format) = self.shape.column(index);
-                value.is_some_and(|value| is_tag(value, kind, format, id))
-            })
+    pub fn stand_before(&mut self, index: usize, key: KeyId, zone: &ZoneId) -> bool {
+        if self.first.len() >= MAX_ZONES && !self.first.contains_key(&key) {
+            return false;
+        }
+        let (fields, shape) = (self.fields, self.shape);
+        let first = *self
+            .first
+            .entry(key)
+            .or_insert_with(|| first(fields, shape, zone));
+        first.is_some_and(|first| first < index)
     }
+}
+
+/// The first field that is, as a whole, the zone's id.
+fn first(fields: Fields<'_>, shape: &Shape, zone: &ZoneId) -> Option<usize> {
+    let id = zone.as_str().as_bytes();
+    fields.iter().enumerate().position(|(index, value)| {
+        let (kind, format) = shape.column(index);
+        value.is_some_and(|value| is_tag(value, kind, format, id))
+    })
 }
 
 fn is_tag(value: &[u8], kind: Kind, format: Format, id: &[u8]) -> bool {
