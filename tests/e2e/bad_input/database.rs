@@ -8,7 +8,7 @@ use super::{LENGTHS, messages};
 use crate::scripted::{Script, Stand};
 
 /// Lets an application in.
-fn login() -> Vec<u8> {
+pub fn login() -> Vec<u8> {
     [
         message::tagged(b'R', &[0; 4]),
         message::tagged(b'K', &[1; 8]),
