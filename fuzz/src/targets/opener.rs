@@ -175,11 +175,6 @@ impl Content {
                     Format::Text => *input.one_of(&Form::IN_TEXT),
                     Format::Binary => *input.one_of(&Form::IN_BINARY),
                 };
-                let format = if matches!(form, Form::Json | Form::BinaryJsonb) {
-                    Format::Text
-                } else {
-                    format
-                };
                 Self::nested(form, 0, format, depth, input)
             }
         }
@@ -193,6 +188,11 @@ impl Content {
         input: &mut Input<'_>,
     ) -> Self {
         let shape = Shape::new(form, input);
+        // What they hold is text in binary, too.
+        let format = match form {
+            Form::Json | Form::BinaryJsonb | Form::BinaryHstore => Format::Text,
+            _ => format,
+        };
         let type_oid = shape.type_oid().unwrap_or(type_oid);
         let depth = depth.saturating_sub(1);
         let inner = (0..shape.count()).map(|_| match form {

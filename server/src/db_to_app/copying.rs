@@ -131,7 +131,8 @@ impl DbToApp<'_> {
             let Ok(fields) = Fields::parse(read.body()) else {
                 continue;
             };
-            match self.outcome(&opener, fields, copy.shape(), policy).await {
+            // Of its own, for few rows come here, and every idle session has room for what is not.
+            match Box::pin(self.outcome(&opener, fields, copy.shape(), policy)).await {
                 Outcome::Unchanged | Outcome::KeysMissing(_) => {}
                 Outcome::Refused { shredded } => {
                     front.end(place.start);

@@ -84,14 +84,14 @@ async def cursors(db: asyncpg.Connection) -> None:
 
 
 async def copies(db: asyncpg.Connection) -> None:
-    """Copy in; copied out, values stay sealed."""
+    """Copy in; copied out, values open."""
     await db.execute("TRUNCATE cards")
     await db.copy_records_to_table("cards", records=WRITTEN)
     check(await db.fetch(SELECT) == READ, "copied in")
-    stored = io.BytesIO()
-    await db.copy_from_query(SELECT, output=stored, format="binary")
-    sealed = [value for _, value, _ in WRITTEN if value is not None]
-    check(all(value in stored.getvalue() for value in sealed), "copied out as stored")
+    copied = io.BytesIO()
+    await db.copy_from_query(SELECT, output=copied, format="binary")
+    opened = [value for _, value, _ in READ if value is not None]
+    check(all(value in copied.getvalue() for value in opened), "copied out opened")
 
 
 async def main() -> None:

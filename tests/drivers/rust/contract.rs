@@ -29,6 +29,19 @@ pub fn read() -> Result<Vec<Row>> {
     rows("plain")
 }
 
+/// Rows as COPY writes them in its text format; their names hold nothing that it escapes.
+pub fn lines(rows: &[Row]) -> String {
+    let value = |value: &Option<Vec<u8>>| match value {
+        None => r"\N".to_owned(),
+        Some(bytes) => bytes
+            .iter()
+            .fold(r"\\x".to_owned(), |hex, byte| format!("{hex}{byte:02x}")),
+    };
+    let line =
+        |(name, sealed, clear): &Row| format!("{name}\t{}\t{}\n", value(sealed), value(clear));
+    rows.iter().map(line).collect()
+}
+
 /// One more row, of 8 MB: `sealed` or `plain`.
 pub fn large(kind: &str) -> Result<Row> {
     row("large", kind)
