@@ -60,7 +60,12 @@ impl DbToApp<'_> {
                 self.unread(body, 0, &mut front)
             }
             Some(CopyOut::Rows(mut rows)) => {
-                let refused = self.open_rows(&mut rows, behind, opens, &mut front).await;
+                let refused = if rows.pass_over(body) {
+                    None
+                } else {
+                    // Of its own: an idle session has no room for what few messages need.
+                    Box::pin(self.open_rows(&mut rows, behind, opens, &mut front)).await
+                };
                 self.copy = Some(CopyOut::Rows(rows));
                 refused
             }
@@ -98,9 +103,6 @@ impl DbToApp<'_> {
         opens: bool,
         front: &mut Front<'_, '_>,
     ) -> Option<&'static Refusal<'static>> {
-        if copy.pass_over(front.body) {
-            return None;
-        }
         let policy = self.session.policy();
         let opener = Opener {
             encoding: copy.encoding(),
@@ -131,8 +133,7 @@ impl DbToApp<'_> {
             let Ok(fields) = Fields::parse(read.body()) else {
                 continue;
             };
-            // Of its own, for few rows come here, and every idle session has room for what is not.
-            match Box::pin(self.outcome(&opener, fields, copy.shape(), policy)).await {
+            match self.outcome(&opener, fields, copy.shape(), policy).await {
                 Outcome::Unchanged | Outcome::KeysMissing(_) => {}
                 Outcome::Refused { shredded } => {
                     front.end(place.start);
