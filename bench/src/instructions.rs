@@ -5,6 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use envelope::armor;
 use harness::{Chain, Keys, Link, Process, TestDir};
@@ -95,7 +96,9 @@ pub fn run(keep: Option<&Path>, queries: u32) {
         "instructions per query", "connector", "server", "both"
     );
     for workload in WORKLOADS {
-        let (few, many) = (count(workload, FEW), count(workload, FEW + queries));
+        let (many, took) = count(workload, FEW + queries, Duration::ZERO);
+        // What the programs do all the time, they do as long in either run.
+        let (few, _) = count(workload, FEW, took);
         let [connector, server] =
             [0, 1].map(|program| (many[program] - few[program]) / u64::from(queries));
         println!(
@@ -137,8 +140,9 @@ fn again_under_callgrind(keep: Option<&Path>) -> ! {
     std::process::exit(status.code().unwrap_or(1));
 }
 
-/// Instructions of connector and server from their start to their end, with this many queries.
-fn count(workload: Workload, queries: u32) -> [u64; 2] {
+/// Instructions of connector and server from their start to their end, with this many queries; and how
+/// long these took, or at least the time that is given.
+fn count(workload: Workload, queries: u32, at_least: Duration) -> ([u64; 2], Duration) {
     let keys = Keys::new();
     let app = keys.add_client("app");
     let link = Chain::builder()
@@ -151,7 +155,7 @@ fn count(workload: Workload, queries: u32) -> [u64; 2] {
         .start_link(&keys);
     let sealed = app.seal(&[7; 64]).expect("64 bytes can be sealed");
     let runtime = tokio::runtime::Runtime::new().expect("a runtime can be started");
-    runtime.block_on(async {
+    let took = runtime.block_on(async {
         let direct = link.database.connect().await;
         let setup = "create table plain (id int); insert into plain values (1);
                      create table words as
@@ -166,14 +170,19 @@ fn count(workload: Workload, queries: u32) -> [u64; 2] {
                 )
                 .await,
         );
+        let begun = Instant::now();
         match workload.by {
             Protocol::Copy => copy(&link, workload, queries),
             Protocol::Simple | Protocol::Prepared => {
                 ask(&link.connect().await, workload, queries).await;
             }
         }
+        let took = begun.elapsed();
+        tokio::time::sleep(at_least.saturating_sub(took)).await;
+        took
     });
-    [link.connector.process(), link.server.process()].map(instructions)
+    let counted = [link.connector.process(), link.server.process()].map(instructions);
+    (counted, took)
 }
 
 async fn ask(application: &Client, workload: Workload, queries: u32) {

@@ -111,28 +111,20 @@ impl Requests {
     /// # Errors
     /// A length that PostgreSQL would not accept. It closes such a connection without a word.
     pub fn next(&mut self, input: &[u8]) -> Result<(usize, Option<Request>), FrameError> {
-        let mut taken = 0;
-        if self.body.is_none() {
-            let wanted = (Header::LEN - self.header_len).min(input.len());
-            for (slot, byte) in self
-                .header
-                .iter_mut()
-                .skip(self.header_len)
-                .zip(input)
-                .take(wanted)
-            {
-                *slot = *byte;
-            }
-            self.header_len += wanted;
-            taken = wanted;
-            let known = self.header.get(..self.header_len).unwrap_or_default();
-            let Some(header) = Header::parse(known)? else {
-                return Ok((taken, None));
-            };
+        if self.between_messages()
+            && let Some(header) = Header::parse(input)?
+            && let Some(body) = input.get(Header::LEN..header.total())
+        {
+            // Most are there whole.
             check_length(header)?;
-            self.header_len = 0;
-            self.body = Some((BodyReader::new(header.tag, self.conforming), header.body));
+            let mut reader = BodyReader::new(header.tag, self.conforming);
+            reader.feed(body);
+            return Ok((header.total(), Some(reader.finish())));
         }
+        let taken = match self.body {
+            None => self.begin(input)?,
+            Some(_) => 0,
+        };
         let Some((reader, left)) = &mut self.body else {
             return Ok((taken, None));
         };
@@ -140,12 +132,30 @@ impl Requests {
         let piece = piece.get(..*left).unwrap_or(piece);
         reader.feed(piece);
         *left -= piece.len();
-        taken += piece.len();
+        let taken = taken + piece.len();
         if *left > 0 {
             return Ok((taken, None));
         }
         let request = self.body.take().map(|(reader, _)| reader.finish());
         Ok((taken, request))
+    }
+
+    /// Takes what is still missing of a header, and answers how many bytes; where it is whole now, its
+    /// body follows.
+    fn begin(&mut self, input: &[u8]) -> Result<usize, FrameError> {
+        let wanted = (Header::LEN - self.header_len).min(input.len());
+        let room = self.header.iter_mut().skip(self.header_len);
+        for (slot, byte) in room.zip(input) {
+            *slot = *byte;
+        }
+        self.header_len += wanted;
+        let known = self.header.get(..self.header_len).unwrap_or_default();
+        if let Some(header) = Header::parse(known)? {
+            check_length(header)?;
+            self.header_len = 0;
+            self.body = Some((BodyReader::new(header.tag, self.conforming), header.body));
+        }
+        Ok(wanted)
     }
 
     /// True when the last byte taken ended a message (or none was).
