@@ -106,6 +106,16 @@ await() {
     progress_ends
 }
 
+# outlast NAME TEXT: waits until a process has ended by itself, and shows the text meanwhile.
+outlast() {
+    while alive "$1"; do
+        progress "$2"
+        sleep 0.1
+    done
+    progress_ends
+    rm -f "$work/run/$1"
+}
+
 # send SIGNAL NAME: signals a process that still runs.
 send() {
     local process

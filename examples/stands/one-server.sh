@@ -44,6 +44,10 @@ EOF
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=one-server
 source examples/stands/parts/all.sh
+source examples/stands/parts/pair.sh
+source examples/stands/parts/page.sh
+source examples/stands/parts/story.sh
+source examples/stands/parts/loss.sh
 
 declare -A sabotages=(
     [wrong-tag]=$opens_with_its_tag
