@@ -177,6 +177,7 @@ end_all() {
     for name in "${names[@]}"; do
         case $name in
         database-*) send QUIT "$name" ;; # its data is thrown away: no need to write it out
+        patroni-*) send KILL "$name" ;;  # it would wait for its store, which ends, too
         *) send TERM "$name" ;;
         esac
     done

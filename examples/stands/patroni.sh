@@ -49,14 +49,15 @@ source examples/stands/parts/all.sh
 source examples/stands/parts/etcd.sh
 source examples/stands/parts/patroni.sh
 source examples/stands/parts/writes.sh
+source examples/stands/parts/failover.sh
 
 declare -A sabotages=(
-    [past-pgseal]="what was written through RW opens through RO"
-    [unsealed]="every node holds it sealed"
+    [past-pgseal]=$opens
+    [unsealed]=$sealed
     [checks-lie]="RW leads to the leader, RO to a replica"
     [slow-watch]="switchover: pgseal adds $allowance ms at most"
-    [paused]="the leader is lost: another node leads"
-    [stays-away]="the leader is lost: it comes back as a replica, by pg_rewind"
+    [paused]=$another_leads
+    [stays-away]=$comes_back
 )
 
 nodes=(pg-1 pg-2 pg-3)
@@ -67,6 +68,7 @@ declare -A database_port=([pg-1]=5432 [pg-2]=5432 [pg-3]=5432)
 # What applications on python-example say to write, and to read.
 rw=(--host=pgseal-connector-rw)
 ro=(--host=pgseal-connector-ro --port=9495)
+reads_at=9495
 
 needs() {
     need etcd-server "Patroni's store, and the servers' (a service of its own is left alone)" test -x /usr/bin/etcd
@@ -89,8 +91,8 @@ start_stand() {
     make_keys
     start_nodes
     detail "pg-1, pg-2, pg-3: PostgreSQL at 5432, Patroni at 8008; user postgres, password test, database test"
-    for i in "${nodes[@]}"; do
-        start_server_on "$i"
+    for i in "${!nodes[@]}"; do
+        start_server_beside "$i"
     done
     detail "pgseal-1, pgseal-2, pgseal-3: one on each of them, at 9393 and for checks at 9090; one store in etcd"
     if [[ $variant == with-haproxy ]]; then
@@ -100,6 +102,13 @@ start_stand() {
     start_connector pgseal-connector-rw 9191
     start_connector pgseal-connector-ro 9192
     detail "pgseal-connector-rw:9494, pgseal-connector-ro:9495; stats pages at 9191, 9192 on python-example"
+}
+
+# start_server_beside NUMBER: the server beside the node of that number. Sabotaged, it seldom asks Patroni.
+start_server_beside() {
+    local server=${servers[$1]} options=()
+    [[ $sabotage != slow-watch ]] || options=(--monitor-interval 10s)
+    start_server "$server" 9090 --tls-certificate "$server.crt" --tls-private-key "$server.key" "${options[@]}"
 }
 
 # make_keys: a store in etcd, beside what Patroni keeps there, to which it has a certificate, too.
@@ -122,7 +131,7 @@ start_haproxy() {
             -e '/^listen standby/,$s|option httpchk .*|option httpchk|' "$place/haproxy/haproxy.cfg"
     fi
     primary=$(leader)
-    standby=$(printf '%s\n' "${nodes[@]}" | grep -vx "$primary" | paste -sd ' ')
+    standby=$(replicas | paste -sd ' ')
     start haproxy haproxy /usr/sbin/haproxy -db -f haproxy.cfg
     if [[ $sabotage == checks-lie ]]; then
         await haproxy balances "$standby" "$primary"
@@ -149,14 +158,10 @@ tell_story() {
 
 # show_patroni: what Patroni tells of itself, by the command and by its REST API.
 show_patroni() {
-    local within
     step "What Patroni tells, $variant"
     order pg-1 list
-    at pg-1
-    show_command "exec pg-1 curl -s http://localhost:8008/patroni | python3 -m json.tool"
-    detail "$(patroni_tells pg-1 /patroni | python3 -m json.tool --compact)"
-    show_command "exec pg-1 curl -s http://localhost:8008/cluster | python3 -m json.tool"
-    detail "$(patroni_tells pg-1 /cluster | python3 -m json.tool)"
+    tell_patroni /patroni
+    tell_patroni /cluster
     proof "Patroni: one leader, two replicas" "$(lines "leader running" "replica running" "replica running")" \
         "$(members | awk '{ print $2, $3 }' | sort)"
 }
@@ -170,40 +175,13 @@ show_ways() {
     proof "${sabotages[checks-lie]}" "$(lines "$(leader), primary" "replica")" "$(lines "$writes" "${output#*, }")"
 }
 
-# show_sealing: the example application's row, from the one port to the other.
-show_sealing() {
-    local table=test_example_without_zone data="some data #1" node written found=()
-    step "Write through RW, read through RO, $variant"
-    if [[ $sabotage == unsealed ]]; then
-        query 9494 "CREATE TABLE $table (id serial, data bytea, raw_data text)"
-        query 9494 "INSERT INTO $table (data, raw_data) VALUES ('$data', '$data')"
-        output="insert data: $data"
-    else
-        application example_without_zone "${rw[@]}" --data="$data"
-    fi
-    written=$output
-    replayed
-    node=$(printf '%s\n' "${nodes[@]}" | grep -vxm1 "$(leader)")
-    [[ $sabotage != past-pgseal ]] || ro=(--host="$node" --port=5432)
-    application example_without_zone "${ro[@]}" --print
-    proof "${sabotages[past-pgseal]}" \
-        "$(lines "insert data: $data" "$(without_zone id data raw_data)" "$(without_zone 1 "$data" "$data")")" \
-        "$(lines "$written" "$output")"
-    application example_without_zone --host="$node" --port=5432 --print
-    for node in "${nodes[@]}"; do
-        found+=("$(shape "$(stored "$node" $table)")")
-    done
-    detail "stored: $(stored pg-1 $table | cut -c1-60)..."
-    proof "${sabotages[unsealed]}" "$(lines "f5706773... 92 bytes" "f5706773... 92 bytes" "f5706773... 92 bytes")" \
-        "$(lines "${found[@]}")"
-}
-
 # show_switchover: as planned, while writers write.
 show_switchover() {
     local lost
     step "A switchover while writers write, $variant"
     show_writes switchover switch_over
     proof "switchover: no accepted write is lost" 0 "$lost"
+    tell_patroni /history
     proof "switchover: Patroni's history has it" "$(leader)" "$(last_promoted)"
 }
 
@@ -222,48 +200,15 @@ history = json.load(sys.stdin)
 print(history[-1][4] if history and len(history[-1]) > 4 else "nobody")'
 }
 
-# lose: the leader's host, with all that runs on it, while writers write. It comes back.
-lose() {
-    local lost before after='' log written
-    step "Lose the leader while writers write, $variant"
-    before=$(leader)
-    log=$work/log/patroni-$before.log
-    [[ $sabotage != paused ]] || order "$before" pause --wait
-    show_writes "the leader is lost" lose_leader
-    proof "${sabotages[paused]}" "another" "${after:+another}"
-    [[ -n $after ]] || return 0
+# tell_lost: replication is asynchronous here.
+tell_lost() {
     note "the leader is lost: accepted writes lost with it" "$lost"
-
-    step "It comes back, $variant"
-    if [[ $sabotage != stays-away ]]; then
-        start_node "$before"
-        start_server_on "$before"
-        soon whole || true
-    fi
-    order "$after" list
-    detail "$(patroni_tells "$after" /history | python3 -m json.tool --compact)"
-    written=$(grep -o 'pg_rewind exit code=.*' "$log" || true)
-    detail "$before: $written"
-    proof "${sabotages[stays-away]}" "replica, pg_rewind exit code=0" \
-        "$(streams "$before" && echo replica), ${written##*$'\n'}"
-    [[ $sabotage != stays-away ]] || return 0
-    replayed
-    proof "the leader is lost: back again, it has what was written meanwhile" \
-        "$(written_on "$after")" "$(written_on "$before")"
 }
 
-lose_leader() {
-    detail "$before is lost: Patroni, PostgreSQL and pgseal-server are killed"
-    lose_host "$before"
-    if soon other_leads "$before"; then
-        after=$(leader)
-        detail "$after leads"
-    fi
-}
-
-# written_on HOST: all that writers wrote, in a word.
-written_on() {
-    sql "$1" "SELECT count(*), md5(string_agg(way || number || data::text, '' ORDER BY way, number)) FROM writes"
+# come_back HOST
+come_back() {
+    start_node "$1"
+    start_server_beside $((${1#pg-} - 1))
 }
 
 say_what_to_try() {

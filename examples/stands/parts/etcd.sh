@@ -27,21 +27,16 @@ start_etcd() {
     done
 }
 
-# new_store_in_etcd HOST...: a store there, with a client, for keymakers until `leave_store`.
+# new_store_in_etcd HOST...: the same in etcd, on these hosts.
 new_store_in_etcd() {
     local etcd=$work/keys/etcd endpoints=("${@/%/:2379}")
-    new_authority
-    PGSEAL_STORE=etcd://$(IFS=, && echo "${endpoints[*]}")/pgseal
-    export PGSEAL_STORE PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
     export PGSEAL_ETCD_CA=$etcd/etcd-ca.crt
     export PGSEAL_ETCD_CERTIFICATE=$etcd/etcd-client.crt PGSEAL_ETCD_PRIVATE_KEY=$etcd/etcd-client.key
     as_keymaker=(ip netns exec "$network-$1")
-    keymaker init
-    keymaker client add app --create-zones
-    keymaker cert client app --out-dir "$work/certs"
+    new_store "etcd://$(IFS=, && echo "${endpoints[*]}")/pgseal"
 }
 
-# admit_server SERVER: a certificate for it, and a master key and a certificate for the store.
+# admit_server SERVER: to the store in etcd, with a master key and a certificate.
 admit_server() {
     local etcd=$work/keys/etcd
     keymaker cert server "$1" --out-dir "$work/certs"
@@ -49,8 +44,4 @@ admit_server() {
     keep_environment "$1" PGSEAL_STORE="$PGSEAL_STORE" PGSEAL_MASTER_KEY_FILE=master.key \
         PGSEAL_ETCD_CA=etcd-ca.crt PGSEAL_ETCD_CERTIFICATE=etcd-client.crt \
         PGSEAL_ETCD_PRIVATE_KEY=etcd-client.key
-}
-
-leave_store() {
-    unset "${!PGSEAL_STORE@}" "${!PGSEAL_ETCD_@}" "${!PGSEAL_MASTER_@}" "${!PGSEAL_CA_@}"
 }

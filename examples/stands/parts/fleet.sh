@@ -6,7 +6,6 @@
 
 # begin_stand: a place, a network, and programs where every user may run them.
 begin_stand() {
-    changes=0
     mkdir -m 700 "$work/keys"
     new_place
     make_network
@@ -19,6 +18,27 @@ begin_stand() {
 # sql HOST QUERY [OPTION...]: asks a database past everything, at its unix socket.
 sql() {
     psql_at "$place/$1" "${database_port[$1]}" "${@:2}"
+}
+
+# new_store PLACE: a store there with a client, and all that keymakers need until `leave_store`.
+new_store() {
+    new_authority
+    export PGSEAL_STORE=$1 PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
+    keymaker init
+    keymaker client add app --create-zones
+    keymaker cert client app --out-dir "$work/certs"
+}
+
+leave_store() {
+    unset "${!PGSEAL_STORE@}" "${!PGSEAL_ETCD_@}" "${!PGSEAL_MASTER_@}" "${!PGSEAL_CA_@}"
+}
+
+# hand_over_store SERVER: has the store be a file of that server's alone.
+hand_over_store() {
+    keymaker cert server "$1" --out-dir "$work/certs"
+    install_on "$1" "$work"/keys/{store.db,master.key}
+    keep_environment "$1" PGSEAL_STORE=store.db PGSEAL_MASTER_KEY_FILE=master.key
+    leave_store
 }
 
 # new_certifier DIRECTORY/NAME WHAT: a CA of the stand's, NAME-ca, for what is not pgseal's own.
@@ -74,27 +94,4 @@ start_connector() {
     install_on "$1" "$work"/certs/app.{crt,key}
     start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration"
     await "$1" answers "$1" "$2" /v1/client
-}
-
-# set_zone_mode MODE: for all servers of the store, while they run; waits until each has taken it over.
-set_zone_mode() {
-    local within
-    at "${servers[0]}"
-    as_keymaker=("${within[@]}")
-    keymaker setting set zone_mode "$1"
-    followed
-}
-
-# followed: waits until each server has taken over a change of settings that was just made.
-followed() {
-    local server
-    changes=$((changes + 1))
-    for server in "${servers[@]}"; do
-        await "$server" has_followed "$server"
-    done
-}
-
-# has_followed SERVER: whether it has taken over the last change of settings; they are numbered.
-has_followed() {
-    grep -q "settings taken over number=$changes\b" "$work/log/$1.log"
 }

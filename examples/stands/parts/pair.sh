@@ -8,6 +8,7 @@ declare -A database_port=([pgsql-master]=5434 [pgsql-slave]=5435)
 # start_databases: a primary, its streaming replica, and who watches them.
 start_databases() {
     local within as_owner server
+    changes=0
     on pgsql-master
     as_owner=("${within[@]}")
     initialise "$place/pgsql-master/data"
@@ -71,4 +72,27 @@ replayed() {
 
 replica_has() {
     [[ $(sql pgsql-slave "SELECT pg_last_wal_replay_lsn() >= '$1'") == t ]]
+}
+
+# set_zone_mode MODE: for all servers of the store, while they run; waits until each has taken it over.
+set_zone_mode() {
+    local within
+    at "${servers[0]}"
+    as_keymaker=("${within[@]}")
+    keymaker setting set zone_mode "$1"
+    followed
+}
+
+# followed: waits until each server has taken over a change of settings that was just made.
+followed() {
+    local server
+    changes=$((changes + 1))
+    for server in "${servers[@]}"; do
+        await "$server" has_followed "$server"
+    done
+}
+
+# has_followed SERVER: whether it has taken over the last change of settings; they are numbered.
+has_followed() {
+    grep -q "settings taken over number=$changes\b" "$work/log/$1.log"
 }

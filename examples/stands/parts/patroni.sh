@@ -1,6 +1,8 @@
 # shellcheck shell=bash
-# Databases that Patroni runs, each with a server of pgseal's on its host, and what Patroni tells of them.
-# Needs fleet.sh; of the stand, `nodes`, the hosts of databases, and `servers`, in the same order.
+# Databases that Patroni runs, and what it tells of them. Needs fleet.sh; of the stand, `nodes`, the hosts of
+# databases.
+
+undo=(end_databases "${undo[@]}")
 
 # start_node HOST: Patroni, and by it its database. Where there is no directory for data, Patroni may make it
 # open to all, on the way to that of the socket.
@@ -38,8 +40,8 @@ members() {
         if answer=$(patroni_tells "$node" /cluster); then
             python3 -c 'import json, sys
 for member in json.load(sys.stdin)["members"]:
-    role = "leader" if member["role"] in ("leader", "master") else "replica"
-    print(member["name"], role, member["state"], member.get("timeline", "-"))' <<<"$answer"
+    state = member["state"].replace("streaming", "running")  # from Patroni 4.0 on
+    print(member["name"], member["role"], state, member.get("timeline", "-"))' <<<"$answer"
             return
         fi
     done
@@ -48,6 +50,11 @@ for member in json.load(sys.stdin)["members"]:
 # leader: its name, or nothing.
 leader() {
     members | awk '$2 == "leader" && $3 == "running" { print $1 }'
+}
+
+# replicas: the nodes that do not lead.
+replicas() {
+    printf '%s\n' "${nodes[@]}" | grep -vx "$(leader)"
 }
 
 # leads HOST: whether it does, and takes writes.
@@ -67,7 +74,7 @@ whole() {
     local now node
     now=$(leader)
     [[ -n $now ]] || return 1
-    [[ $(members | awk '$3 == "running" || $3 == "streaming" { print $4 }' | sort | uniq -c | awk '{ print $1 }') == "${#nodes[@]}" ]] ||
+    [[ $(members | awk '$3 == "running" { print $4 }' | sort | uniq -c | awk '{ print $1 }') == "${#nodes[@]}" ]] ||
         return 1
     for node in "${nodes[@]}"; do
         [[ $node == "$now" ]] || streams "$node" || return 1
@@ -90,32 +97,28 @@ order() {
 
 # lose_host HOST: kills all that runs there, at once.
 lose_host() {
-    local name process running=()
-    for name in "patroni-$1" "$(server_on "$1")"; do
-        read -r process _ <"$work/run/$name"
-        running+=("$process")
-    done
-    for process in $(ip netns pids "$network-$1"); do
-        kill -KILL "$process" 2>/dev/null || true
-    done
-    for process in "${running[@]}"; do
-        { wait "$process"; } 2>/dev/null || true
+    local file process running
+    mapfile -t running < <(ip netns pids "$network-$1")
+    kill -KILL "${running[@]}"
+    for file in "$work"/run/*; do
+        read -r process _ <"$file"
+        [[ " ${running[*]} " != *" $process "* ]] || { wait "$process"; } 2>/dev/null || true
     done
 }
 
-# server_on HOST: the server of pgseal's there.
-server_on() {
-    local i
-    for i in "${!nodes[@]}"; do
-        [[ ${nodes[i]} != "$1" ]] || echo "${servers[i]}"
+# end_databases: those that have outlived their Patroni, as all do that are thrown away.
+end_databases() {
+    local file process place
+    [[ -e $work/place ]] || return 0
+    place=$(<"$work/place")
+    for file in "$place"/*/data/postmaster.pid; do
+        [[ -e $file ]] || continue
+        read -r process <"$file"
+        kill -QUIT "$process" 2>/dev/null || continue
+        while [[ -n $(born "$process") ]]; do
+            sleep 0.05
+        done
     done
-}
-
-# start_server_on HOST
-start_server_on() {
-    local server
-    server=$(server_on "$1")
-    start_server "$server" 9090 --tls-certificate "$server.crt" --tls-private-key "$server.key"
 }
 
 # replayed: waits until replicas have replayed what the leader has written so far.
