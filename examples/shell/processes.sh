@@ -45,7 +45,7 @@ on_exit() {
         printf '%s: failed at "%s" (logs: %s)\n' "$program" "$current_step" "$work/log" >&2
     fi
     exec {lifeline}>&-
-    wait "$guardian" || true
+    { wait "$guardian"; } 2>/dev/null || true
 }
 
 # keep: lets what runs run on after the end of this script.
@@ -125,6 +125,14 @@ send() {
     fi
 }
 
+# slay NAME: kills it, and hears of its end, so that the shell does not tell of it.
+slay() {
+    local process
+    read -r process _ <"$work/run/$1"
+    send KILL "$1"
+    { wait "$process"; } 2>/dev/null || true
+}
+
 # alive NAME: whether it runs. The time of its start tells it from a later process of that number; it
 # has none if it ended before that could be noted.
 alive() {
@@ -177,7 +185,7 @@ end_all() {
     for name in "${names[@]}"; do
         case $name in
         database-*) send QUIT "$name" ;; # its data is thrown away: no need to write it out
-        patroni-*) send KILL "$name" ;;  # it would wait for its store, which ends, too
+        patroni-*) slay "$name" ;;       # it would wait for its store, which ends, too
         *) send TERM "$name" ;;
         esac
     done

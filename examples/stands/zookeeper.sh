@@ -88,6 +88,7 @@ start_stand() {
 
     start_zookeeper
     start_nodes
+    await patroni-pg-master synchronous
     detail "pg-master, pg-slave: PostgreSQL at 5432, Patroni at 8008; user postgres, password test, database test"
     if [[ $variant == with-haproxy ]]; then
         start_haproxy
@@ -146,7 +147,7 @@ show_patroni() {
     step "What Patroni tells, $variant"
     if [[ $sabotage == asynchronous ]]; then
         order pg-master edit-config --force --set synchronous_mode=false
-        soon is_asynchronous || true
+        soon asynchronous || true
     fi
     order pg-master list
     tell_patroni /cluster
@@ -154,8 +155,13 @@ show_patroni() {
         "$(members | awk '{ print $2, $3 }' | sort)"
 }
 
-is_asynchronous() {
-    [[ $(members) != *sync_standby* ]]
+asynchronous() {
+    ! synchronous
+}
+
+# synchronous: whether the leader waits for the replica; before that nobody is promoted in its place.
+synchronous() {
+    [[ $(members) == *sync_standby* ]]
 }
 
 # show_ways: where sessions come to; HAProxy would be told by /patroni that every node leads.
@@ -186,7 +192,7 @@ show_stop() {
     local before row
     step "Stop the leader, and start it again, $variant"
     before=$(leader)
-    show_command "exec $before kill <Patroni>"
+    detail "$before: Patroni is told to end, and ends its database"
     send TERM "patroni-$before"
     outlast "patroni-$before" "waiting for its end"
     await "patroni-$(other "$before")" other_leads "$before"
@@ -196,6 +202,7 @@ show_stop() {
     proof "the leader is stopped: writes go on" "insert data: some data #2" "$output"
     start_node "$before"
     await "patroni-$before" whole
+    await "patroni-$before" synchronous
     replayed
     row=$(sql "$before" "SELECT raw_data FROM test_example_without_zone WHERE id > 1")
     proof "the leader is stopped: started again, it has the row" \

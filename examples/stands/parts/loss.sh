@@ -57,10 +57,8 @@ lose_server() {
 
 # kill_now NAME: kills it, and tells those that connect.
 kill_now() {
-    local process name
-    read -r process _ <"$work/run/$1"
-    send KILL "$1"
-    { wait "$process"; } 2>/dev/null || true
+    local name
+    slay "$1"
     for name in "$work"/run/connects-*; do
         send USR1 "${name##*/}"
     done

@@ -102,7 +102,7 @@ lose_host() {
     kill -KILL "${running[@]}"
     for file in "$work"/run/*; do
         read -r process _ <"$file"
-        [[ " ${running[*]} " != *" $process "* ]] || { wait "$process"; } 2>/dev/null || true
+        [[ " ${running[*]} " != *" $process "* ]] || slay "${file##*/}"
     done
 }
 
