@@ -14,6 +14,7 @@ password come from libpq's variables; the table is `writes`.
 
 from __future__ import annotations
 
+import itertools
 import signal
 import sys
 import threading
@@ -90,9 +91,7 @@ class Writer(threading.Thread):
 def connect(address: str) -> Session:
     """Begin a session."""
     host, port = address.rsplit(":", 1)
-    return psycopg.connect(
-        host=host, port=port, connect_timeout=LIMIT, autocommit=True
-    )
+    return psycopg.connect(host=host, port=port, connect_timeout=LIMIT, autocommit=True)
 
 
 def clear(number: int) -> bytes:
@@ -113,7 +112,7 @@ def is_well(times: list[float], now: float) -> bool:
 
 def longest(times: list[float]) -> float:
     """Return the longest time from one to the next."""
-    pauses = (after - before for before, after in zip(times, times[1:]))
+    pauses = (after - before for before, after in itertools.pairwise(times))
     return max(pauses, default=0.0)
 
 

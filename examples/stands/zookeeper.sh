@@ -70,7 +70,6 @@ reads_at=9494
 needs() {
     need patroni "runs the databases (a service of its own is left alone)" test -x /usr/bin/patroni
     need zookeeper "Patroni's store (it brings no service)" test -e /usr/share/java/zookeeper.jar
-    need default-jre-headless "ZooKeeper runs on it" command -v java
     need python3-kazoo "by which Patroni speaks with ZooKeeper" python3 -c 'import kazoo'
 }
 
