@@ -62,7 +62,7 @@ declare -A sabotages=(
 
 nodes=(pg-1 pg-2 pg-3)
 servers=(pgseal-1 pgseal-2 pgseal-3)
-members=(etcd-1 etcd-2 etcd-3)
+etcd=(etcd-1 etcd-2 etcd-3)
 declare -A database_port=([pg-1]=5432 [pg-2]=5432 [pg-3]=5432)
 
 # What applications on python-example say to write, and to read.
@@ -81,13 +81,13 @@ start_stand() {
     begin_stand
     for i in "${!nodes[@]}"; do
         add_host "${nodes[i]}" postgres "${servers[i]}"
-        add_host "${members[i]}" $((first_user + i))
+        add_host "${etcd[i]}" $((first_user + i))
     done
     add_host haproxy $((first_user + 3))
     add_host python-example root pgseal-connector-rw pgseal-connector-ro
     names_resolve
 
-    start_etcd "${members[@]}"
+    start_etcd "${etcd[@]}"
     make_keys
     start_nodes
     detail "pg-1, pg-2, pg-3: PostgreSQL at 5432, Patroni at 8008; user postgres, password test, database test"
@@ -113,11 +113,11 @@ start_server_beside() {
 
 # make_keys: a store in etcd, beside what Patroni keeps there, to which it has a certificate, too.
 make_keys() {
-    local i etcd=$work/keys/etcd
-    new_store_in_etcd "${members[@]}"
+    local i tls=$work/keys/etcd
+    new_store_in_etcd "${etcd[@]}"
     for i in "${!nodes[@]}"; do
         admit_server "${servers[i]}"
-        install_on "${nodes[i]}" "$etcd"/{etcd-ca.crt,etcd-client.crt,etcd-client.key}
+        install_on "${nodes[i]}" "$tls"/{etcd-ca.crt,etcd-client.crt,etcd-client.key}
     done
     leave_store
 }
@@ -175,19 +175,22 @@ show_ways() {
     proof "${sabotages[checks-lie]}" "$(lines "$(leader), primary" "replica")" "$(lines "$writes" "${output#*, }")"
 }
 
-# show_switchover: as planned, while writers write.
+# show_switchover: as planned, while writers write. Who goes on with the node that he knows is turned away.
 show_switchover() {
-    local lost
+    local before lost
     step "A switchover while writers write, $variant"
+    before=$(leader)
     show_writes switchover switch_over
     proof "switchover: no accepted write is lost" 0 "$lost"
     tell_patroni /history
     proof "switchover: Patroni's history has it" "$(leader)" "$(last_promoted)"
+    output=$(sql "$before" "INSERT INTO writes VALUES ('$before')" 2>&1) || true
+    detail "$before: $output"
+    proof "switchover: the old leader takes no writes" \
+        "ERROR:  cannot execute INSERT in a read-only transaction" "$output"
 }
 
 switch_over() {
-    local before
-    before=$(leader)
     order "$before" switchover --force
     await "patroni-$before" other_leads "$before"
     await "patroni-$before" whole

@@ -95,14 +95,17 @@ order() {
     detail "$("${within[@]}" patronictl -c patroni.yaml "$@" 2>&1 || true)"
 }
 
-# lose_host HOST: kills all that runs there, at once.
+# lose_host HOST: kills all that runs there at once, and what was just being started there.
 lose_host() {
-    local file process running
-    mapfile -t running < <(ip netns pids "$network-$1")
-    kill -KILL "${running[@]}"
+    local file process running killed=()
+    while mapfile -t running < <(ip netns pids "$network-$1") && ((${#running[@]})); do
+        kill -KILL "${running[@]}" 2>/dev/null || true
+        killed+=("${running[@]}")
+        sleep 0.05
+    done
     for file in "$work"/run/*; do
         read -r process _ <"$file"
-        [[ " ${running[*]} " != *" $process "* ]] || slay "${file##*/}"
+        [[ " ${killed[*]} " != *" $process "* ]] || slay "${file##*/}"
     done
 }
 
