@@ -83,7 +83,7 @@ whole() {
 
 # streams HOST: whether it is a replica that receives.
 streams() {
-    [[ $(sql "$1" "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming'" --dbname=postgres 2>/dev/null) == 1 ]]
+    [[ $(sql "$1" "SELECT status FROM pg_stat_wal_receiver" --dbname=postgres 2>/dev/null) == streaming ]]
 }
 
 # order HOST ARGUMENT...: has patronictl do something there, and shows what it says.

@@ -12,7 +12,8 @@ allowance=200
 show_writes() {
     local what=$1 change=$2 name within promotion excess
     local accepted failed outage unopened met
-    sql "$(leader)" "SET client_min_messages = warning; DROP TABLE IF EXISTS writes; CREATE TABLE writes (way text, number int, data bytea)"
+    sql "$(leader)" "SET client_min_messages = warning; DROP TABLE IF EXISTS writes;
+        CREATE TABLE writes (way text, number int, data bytea)"
     replayed
     at python-example
     rm -f "$work"/log/writes-*.log
