@@ -95,17 +95,18 @@ order() {
     detail "$("${within[@]}" patronictl -c patroni.yaml "$@" 2>&1 || true)"
 }
 
-# lose_host HOST: kills all that runs there at once, and what was just being started there.
+# lose_host HOST: kills all that runs there: what was started by name, and then what is left of it, such as the
+# database, which is no child of Patroni's.
 lose_host() {
-    local file process running killed=()
-    while mapfile -t running < <(ip netns pids "$network-$1") && ((${#running[@]})); do
-        kill -KILL "${running[@]}" 2>/dev/null || true
-        killed+=("${running[@]}")
-        sleep 0.05
-    done
+    local file process running
+    mapfile -t running < <(ip netns pids "$network-$1")
     for file in "$work"/run/*; do
         read -r process _ <"$file"
-        [[ " ${killed[*]} " != *" $process "* ]] || slay "${file##*/}"
+        [[ " ${running[*]} " != *" $process "* ]] || slay "${file##*/}"
+    done
+    while mapfile -t running < <(ip netns pids "$network-$1") && ((${#running[@]})); do
+        kill -KILL "${running[@]}" 2>/dev/null || true
+        sleep 0.05
     done
 }
 
