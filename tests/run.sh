@@ -37,7 +37,7 @@ source examples/shell/processes.sh
 source examples/shell/packages.sh
 
 scripts=(
-    examples/demo.sh examples/stands/{one-server,two-servers}.sh
+    examples/demo.sh examples/stands/{one-server,two-servers,patroni,zookeeper}.sh
     examples/stands/docker/{make-keys,run-database}.sh
     bench/failover.sh tests/run.sh tests/fuzz.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
@@ -65,6 +65,8 @@ main() {
         run_demo
         run_stand one-server wrong-tag
         run_stand two-servers checks-lie
+        run_stand patroni slow-watch
+        run_stand zookeeper checks-lie
     fi
     summary
 }
@@ -80,6 +82,8 @@ prepare() {
     need etcd-client "stores in etcd" test -x /usr/bin/etcdctl
     # Its service begins to run when somebody configures it.
     need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
+    need zookeeper "a stand where Patroni has its store there (it brings no service)" test -e /usr/share/java/zookeeper.jar
+    need python3-kazoo "the same stand: Patroni speaks with ZooKeeper by it" python3 -c 'import kazoo'
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need g++ "libFuzzer is built from C++" command -v c++

@@ -45,7 +45,7 @@ on_exit() {
         printf '%s: failed at "%s" (logs: %s)\n' "$program" "$current_step" "$work/log" >&2
     fi
     exec {lifeline}>&-
-    wait "$guardian" || true
+    { wait "$guardian"; } 2>/dev/null || true
 }
 
 # keep: lets what runs run on after the end of this script.
@@ -106,6 +106,16 @@ await() {
     progress_ends
 }
 
+# outlast NAME TEXT: waits until a process has ended by itself, and shows the text meanwhile.
+outlast() {
+    while alive "$1"; do
+        progress "$2"
+        sleep 0.1
+    done
+    progress_ends
+    rm -f "$work/run/$1"
+}
+
 # send SIGNAL NAME: signals a process that still runs.
 send() {
     local process
@@ -113,6 +123,14 @@ send() {
         read -r process _ <"$work/run/$2"
         kill -s "$1" -- "-$process" 2>/dev/null || true
     fi
+}
+
+# slay NAME: kills it, and hears of its end, so that the shell does not tell of it.
+slay() {
+    local process
+    read -r process _ <"$work/run/$1"
+    send KILL "$1"
+    { wait "$process"; } 2>/dev/null || true
 }
 
 # alive NAME: whether it runs. The time of its start tells it from a later process of that number; it
@@ -167,6 +185,7 @@ end_all() {
     for name in "${names[@]}"; do
         case $name in
         database-*) send QUIT "$name" ;; # its data is thrown away: no need to write it out
+        patroni-*) slay "$name" ;;       # it would wait for its store, which ends, too
         *) send TERM "$name" ;;
         esac
     done

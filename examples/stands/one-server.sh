@@ -44,6 +44,10 @@ EOF
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=one-server
 source examples/stands/parts/all.sh
+source examples/stands/parts/pair.sh
+source examples/stands/parts/page.sh
+source examples/stands/parts/story.sh
+source examples/stands/parts/loss.sh
 
 declare -A sabotages=(
     [wrong-tag]=$opens_with_its_tag
@@ -92,17 +96,10 @@ start_stand() {
 
 # make_keys: a store that is the server's alone.
 make_keys() {
-    new_authority
-    export PGSEAL_STORE=$work/keys/store.db PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
     as_keymaker=()
-    keymaker init
-    keymaker client add app --create-zones
-    keymaker cert client app --out-dir "$work/certs"
+    new_store "$work/keys/store.db"
     keymaker cert admin webconfig --out-dir "$work/certs"
-    keymaker cert server pgseal-server --out-dir "$work/certs"
-    install_on pgseal-server "$work"/keys/{store.db,master.key}
-    unset PGSEAL_STORE PGSEAL_MASTER_KEY_FILE PGSEAL_CA_DIR PGSEAL_CA_PASSPHRASE_FILE
-    keep_environment pgseal-server PGSEAL_STORE=store.db PGSEAL_MASTER_KEY_FILE=master.key
+    hand_over_store pgseal-server
 }
 
 # show_particulars: where HAProxy leads to by itself.

@@ -46,6 +46,11 @@ EOF
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 program=two-servers
 source examples/stands/parts/all.sh
+source examples/stands/parts/etcd.sh
+source examples/stands/parts/pair.sh
+source examples/stands/parts/page.sh
+source examples/stands/parts/story.sh
+source examples/stands/parts/loss.sh
 
 declare -A sabotages=(
     [wrong-tag]=$opens_with_its_tag
@@ -81,7 +86,7 @@ start_stand() {
     start_databases
     detail "pgsql-master:5434, pgsql-slave:5435; user postgres, password test, database test"
 
-    start_etcd
+    start_etcd etcd
     make_keys
     start_server pgseal-server-m 9001
     start_server pgseal-server-s 9002
@@ -101,25 +106,13 @@ start_stand() {
 
 # make_keys: a store in etcd, to which every server has a certificate and a master key of its own.
 make_keys() {
-    local server etcd=$work/keys/etcd
-    local store=etcd://etcd:2379/pgseal
-    new_authority
-    export PGSEAL_STORE=$store PGSEAL_MASTER_KEY_FILE=$work/keys/master.key
-    export PGSEAL_ETCD_CA=$etcd/etcd-ca.crt
-    export PGSEAL_ETCD_CERTIFICATE=$etcd/etcd-client.crt PGSEAL_ETCD_PRIVATE_KEY=$etcd/etcd-client.key
-    as_keymaker=(ip netns exec "$network-etcd")
-    keymaker init
-    keymaker client add app --create-zones
-    keymaker cert client app --out-dir "$work/certs"
+    local server
+    new_store_in_etcd etcd
     keymaker cert admin webconfig --out-dir "$work/certs"
     for server in "${servers[@]}"; do
-        keymaker cert server "$server" --out-dir "$work/certs"
-        install_on "$server" "$work/keys/master.key" "$etcd"/{etcd-ca.crt,etcd-client.crt,etcd-client.key}
-        keep_environment "$server" PGSEAL_STORE=$store PGSEAL_MASTER_KEY_FILE=master.key \
-            PGSEAL_ETCD_CA=etcd-ca.crt PGSEAL_ETCD_CERTIFICATE=etcd-client.crt \
-            PGSEAL_ETCD_PRIVATE_KEY=etcd-client.key
+        admit_server "$server"
     done
-    unset "${!PGSEAL_STORE@}" "${!PGSEAL_ETCD_@}" "${!PGSEAL_MASTER_@}" "${!PGSEAL_CA_@}"
+    leave_store
 }
 
 # show_particulars: the servers share a store, and no file.

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What a stand is made of. Needs `program`, its name, and the repository as working directory.
+# What every stand is made of. Needs `program`, its name, and the repository as working directory.
 
 work=$(realpath --canonicalize-missing "${STAND_DIR:-.stands/$program}")
 target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
@@ -15,7 +15,5 @@ source examples/shell/programs.sh
 source examples/shell/proofs.sh
 source examples/stands/parts/network.sh
 source examples/stands/parts/fleet.sh
-source examples/stands/parts/page.sh
-source examples/stands/parts/story.sh
-source examples/stands/parts/loss.sh
+source examples/stands/parts/asking.sh
 source examples/stands/parts/command.sh

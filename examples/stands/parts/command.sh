@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # A stand's command line. The stand sets `program`, `stand` (its directory) and `sabotages` (what may
 # be sabotaged, and which proof has to fail then), and has these functions: usage, needs (what is to be
-# installed), start_stand, show_particulars (what it alone proves), lose, say_what_to_try.
+# installed), start_stand, tell_story (what it proves), lose (what it proves while something is lost),
+# say_what_to_try. Story.sh tells one of them for stands of a primary and its replica, and needs their
+# show_particulars (what one alone proves).
 
 # main COMMAND...
 main() {

@@ -18,12 +18,7 @@ show_loss() {
     done
     "$lose"
     for way; do
-        while alive "connects-$way"; do
-            progress "$what is lost; connects go on to $way"
-            sleep 0.1
-        done
-        progress_ends
-        rm -f "$work/run/connects-$way"
+        outlast "connects-$way" "$what is lost; connects go on to $way"
         tell_connects "$what is lost: connects to $way that failed" "$way"
     done
     failed=$(tail -n1 "$work/log/connects-$1.log" | cut -d' ' -f2)
@@ -62,10 +57,8 @@ lose_server() {
 
 # kill_now NAME: kills it, and tells those that connect.
 kill_now() {
-    local process name
-    read -r process _ <"$work/run/$1"
-    send KILL "$1"
-    { wait "$process"; } 2>/dev/null || true
+    local name
+    slay "$1"
     for name in "$work"/run/connects-*; do
         send USR1 "${name##*/}"
     done

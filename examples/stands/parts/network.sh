@@ -80,11 +80,6 @@ names_resolve() {
     done
 }
 
-# host_of ADDRESS: its name.
-host_of() {
-    awk -v address="$1" '$1 == address { print $2 }' "$work/hosts/names"
-}
-
 # address_of HOST: by what it is reached from this machine, too.
 address_of() {
     awk -v host="$1" '$2 == host { print $1 }' "$work/hosts/names"

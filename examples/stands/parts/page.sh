@@ -4,7 +4,7 @@
 
 # start_page: by TLS, from a CA of its own. Its account is anybody's to guess, and so a stand's alone.
 start_page() {
-    local within role=operator tls=$work/keys/page address
+    local within role=operator tls=$work/keys/page address configuration
     address=$(address_of pgseal-webconfig)
     [[ $sabotage != viewer ]] || role=viewer
     new_certifier "$tls/page" "CA of this stand's web page"
@@ -14,8 +14,8 @@ start_page() {
     install_on pgseal-webconfig "$work"/certs/webconfig.{crt,key} "$tls"/page.{crt,key}
     on pgseal-webconfig
     logged pgseal-webconfig bash -c 'echo test | "$@"' - "${within[@]}" "$place/bin/pgseal-webconfig" \
-        --config pgseal-webconfig.toml user add test --role "$role" --allow-weak-password
-    start pgseal-webconfig pgseal-webconfig "$place/bin/pgseal-webconfig" --config pgseal-webconfig.toml
+        --config "$configuration" user add test --role "$role" --allow-weak-password
+    start pgseal-webconfig pgseal-webconfig "$place/bin/pgseal-webconfig" --config "$configuration"
     await pgseal-webconfig answers_page
     detail "$(page_address) web page; user test, password test"
 }

@@ -1,43 +1,13 @@
 # shellcheck shell=bash
-# What both stands prove, in order, and in each variant. Needs fleet.sh and proofs.sh; of the stand,
-# `rw` and `ro`, the options of an example application that writes, and of one that reads.
+# What the stands of a primary and its replica prove, in order, and in each variant. Needs fleet.sh and
+# asking.sh; of the stand, `rw` and `ro`, the options of an example application that writes, and of one
+# that reads.
 
 leads_there="RW leads to the primary, RO to the replica"
 opens_through_ro="what was written through RW opens through RO"
 sealed_in_databases="both databases hold it sealed"
 switched_in_page="zone mode is switched on in the page"
 opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
-
-# application HOST EXAMPLE OPTION...: runs an example application on python-example, shows its command
-# and what it prints, and leaves that in `output`.
-application() {
-    local example=$1 within
-    shift
-    show_command "exec python-example python $example.py $(as_typed "$@")"
-    at python-example
-    output=$("${within[@]}" timeout "$patience" "$python" "$example.py" "$@" 2>&1) ||
-        output+=$'\n'"(ended with exit code $?)"
-    detail "$output"
-}
-
-# query PORT SQL: asks a connector as psql on python-example does, and leaves the answer in `output`.
-query() {
-    show_command "exec python-example psql --host=127.0.0.1 --port=$1 --command=\"$2\""
-    output=$(call python-example psql_at 127.0.0.1 "$1" "$2" 2>&1) ||
-        output+=$'\n'"(ended with exit code $?)"
-    detail "$(sed -E 's/(\\x[0-9a-f]{60})[0-9a-f]+/\1.../' <<<"$output")"
-}
-
-# database_at HOST PORT: the database that answers there, and what it is.
-database_at() {
-    local answer
-    answer=$(call python-example psql_at "$1" "$2" \
-        "SELECT host(inet_server_addr()) || ' ' || CASE WHEN pg_is_in_recovery() THEN 'replica' ELSE 'primary' END" 2>&1) ||
-        answer="${answer##*$'\n'}"
-    [[ $answer != 198.* ]] || answer="$(host_of "${answer% *}"), ${answer##* }"
-    detail "$(printf '%-24s %s' "$1:$2" "$answer")"
-    output=$answer
-}
 
 # tell_story: all of it; or, sabotaged, up to where that has shown.
 tell_story() {
@@ -94,11 +64,6 @@ show_without_zones() {
         "$(lines "$(shape "$(stored pgsql-master $table)")" "$(shape "$(stored pgsql-slave $table)")")"
     application example_without_zone --host=pgsql-slave --port=5435 --print
     proof "past pgseal it stays sealed" "$(without_zone 1 "$(still_sealed "$data")" "$data")" "$(line 2)"
-}
-
-# stored HOST TABLE: what the column `data` of its first row holds, in hex.
-stored() {
-    sql "$1" "SELECT encode(data, 'hex') FROM $2 WHERE id = 1"
 }
 
 show_with_zones() {
