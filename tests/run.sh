@@ -6,13 +6,15 @@ set -euo pipefail
 
 usage() {
     cat <<'END'
-Usage: bash tests/run.sh [--quick | --long | --help]
+Usage: bash tests/run.sh [--quick | --stands | --long | --help]
 
 Checks the sources, builds everything, and runs all tests: Rust, Python, end to end on real
 PostgreSQL, the demo, and the stands. It installs what is missing with apt-get, if it is root or sudo asks for
 no password. It stops at the first step that fails.
 
   --quick   leave out the demo and the stands
+  --stands  build the programs, and run all stands and nothing else: those of failover under Patroni too,
+            which other runs leave out but for --long
   --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1); the demo and the stands
             run what is built in release mode, not what the tests have built
   --help    print this
@@ -46,7 +48,7 @@ expected=0
 
 main() {
     case "$#:${1:-}" in
-    0: | 1:--quick) export PGSEAL_BUILD=debug ;;
+    0: | 1:--quick | 1:--stands) export PGSEAL_BUILD=debug ;;
     1:--long) export PGSEAL_TEST_LONG=1 ;;
     1:--help | 1:-h) usage && return ;;
     *) refuse "wrong usage: $*; try --help" ;;
@@ -57,14 +59,20 @@ main() {
     guard
 
     prepare
-    check_sources
-    test_rust
-    test_python
-    check "fuzz" bash tests/fuzz.sh --short
-    if [[ ${1:-} != --quick ]]; then
+    if [[ ${1:-} != --stands ]]; then
+        check_sources
+        test_rust
+        test_python
+        check "fuzz" bash tests/fuzz.sh --short
+    fi
+    if [[ ${1:-} == "" || ${1:-} == --long ]]; then
         run_demo
+    fi
+    if [[ ${1:-} != --quick ]]; then
         run_stand one-server wrong-tag
         run_stand two-servers checks-lie
+    fi
+    if [[ ${1:-} == --stands || ${1:-} == --long ]]; then
         run_stand patroni slow-watch
         run_stand zookeeper checks-lie
     fi
@@ -83,7 +91,7 @@ prepare() {
     # Its service begins to run when somebody configures it.
     need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need zookeeper "a stand where Patroni has its store there (it brings no service)" test -e /usr/share/java/zookeeper.jar
-    need python3-kazoo "the same stand: Patroni speaks with ZooKeeper by it" python3 -c 'import kazoo'
+    need python3-kazoo "the same stand: Patroni speaks with ZooKeeper by it" /usr/bin/python3 -c 'import kazoo'
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need g++ "libFuzzer is built from C++" command -v c++

@@ -70,7 +70,7 @@ reads_at=9494
 needs() {
     need patroni "runs the databases (a service of its own is left alone)" test -x /usr/bin/patroni
     need zookeeper "Patroni's store (it brings no service)" test -e /usr/share/java/zookeeper.jar
-    need python3-kazoo "by which Patroni speaks with ZooKeeper" python3 -c 'import kazoo'
+    need python3-kazoo "by which Patroni speaks with ZooKeeper" /usr/bin/python3 -c 'import kazoo'
 }
 
 start_stand() {
