@@ -161,7 +161,7 @@ proptest! {
 
 #[test]
 fn text_that_postgresql_writes_is_read() {
-    let cases: [(Form, &str, &[&str]); 24] = [
+    let cases: [(Form, &str, &[&str]); 25] = [
         (Form::Array, "{}", &[]),
         (
             Form::Array,
@@ -203,6 +203,7 @@ fn text_that_postgresql_writes_is_read() {
         (Form::Json, "false", &[]),
         (Form::Json, "{\"a\":\"b\",\"a\":\"c\"}", &["b", "c"]),
         (Form::BinaryJsonb, "\u{1}[\"a\"]", &["a"]),
+        (Form::BinaryArray, "\0\0\0\0\0\0\0\0\0\0\0\x19", &[]),
         (Form::BinaryRange, "\u{1}", &[]),
         (Form::BinaryHstore, "\0\0\0\0", &[]),
         (Form::BinaryComposite, "\0\0\0\0", &[]),

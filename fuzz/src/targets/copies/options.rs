@@ -6,7 +6,7 @@ use crate::input::Input;
 
 /// Options as PostgreSQL takes them.
 pub(super) fn any(input: &mut Input<'_>) -> Options {
-    let form = match input.below(3) {
+    let form = match input.below(5) {
         0 => Form::Text(Text {
             delimiter: *input.one_of(b"\t|;A,"),
             null: null(input),
@@ -29,7 +29,9 @@ pub(super) fn any(input: &mut Input<'_>) -> Options {
                 },
             })
         }
-        _ => Form::Binary,
+        2 => Form::Binary,
+        3 => Form::Text(Text::default()),
+        _ => Form::Csv(Csv::default()),
     };
     let encoding = input.once_in(4).then(|| b"UTF8".as_slice().into());
     Options { form, encoding }
