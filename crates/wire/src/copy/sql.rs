@@ -4,6 +4,7 @@
 //! Source: PostgreSQL documentation, "Lexical Structure"; `scan.l`.
 
 use super::text;
+use crate::value::is_space;
 
 /// A piece of SQL that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,10 +209,6 @@ impl Iterator for Tokens<'_> {
             }
         }
     }
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 fn is_of_tag(byte: u8) -> bool {
