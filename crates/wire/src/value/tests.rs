@@ -160,6 +160,20 @@ proptest! {
 }
 
 #[test]
+fn every_character_is_written_as_postgresql_would_and_read_again() {
+    let forms = Form::IN_TEXT.into_iter().chain(Form::IN_BINARY);
+    for (form, character) in forms.flat_map(|form| ('\u{1}'..='\u{80}').map(move |it| (form, it))) {
+        let around = |text: &str| write(&value(form, &[text, "x"].map(|it| Some(it.to_owned()))));
+        let text = String::from(character);
+        let mut after = Some(text.clone().into_bytes());
+        let written = rewrite(form, &around("a"), usize::MAX, &mut |_| after.take());
+        let written = written.unwrap().unwrap().unwrap();
+        assert_eq!(*written, around(&text), "{form:?} {character:?}");
+        assert_eq!(leaves(form, &written), Some(utf8(&[&text, "x"])));
+    }
+}
+
+#[test]
 fn text_that_postgresql_writes_is_read() {
     let cases: [(Form, &str, &[&str]); 25] = [
         (Form::Array, "{}", &[]),
