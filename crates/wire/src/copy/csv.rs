@@ -64,17 +64,13 @@ impl Csv {
         loop {
             let rest = piece.get(at..).unwrap_or_default();
             if std::mem::take(&mut state.escaped) {
-                match rest.first() {
-                    None => {
-                        state.escaped = true;
-                        return None;
-                    }
-                    Some(byte) if *byte == self.quote || *byte == self.escape => {
-                        at += 1;
-                        continue;
-                    }
-                    Some(_) => {}
+                // Whatever stands behind one, no quote and no escape begins with it.
+                if rest.is_empty() {
+                    state.escaped = true;
+                    return None;
                 }
+                at += 1;
+                continue;
             }
             if !state.quoted {
                 at += memchr2(b'\n', self.quote, rest)? + 1;

@@ -179,8 +179,6 @@ impl Iterator for Tokens<'_> {
         }
         if self.begins(b"u&\"") {
             self.take(2);
-        } else if self.begins(b"n'") || self.begins(b"b'") || self.begins(b"x'") {
-            self.take(1);
         }
         match self.rest.first().copied().unwrap_or(first) {
             b'\'' => {

@@ -175,7 +175,7 @@ fn every_character_is_written_as_postgresql_would_and_read_again() {
 
 #[test]
 fn text_that_postgresql_writes_is_read() {
-    let cases: [(Form, &str, &[&str]); 25] = [
+    let cases: [(Form, &str, &[&str]); 26] = [
         (Form::Array, "{}", &[]),
         (
             Form::Array,
@@ -186,6 +186,11 @@ fn text_that_postgresql_writes_is_read() {
         (Form::Array, "[0:1]={a,b}", &["a", "b"]),
         (Form::Array, "[-1:-1][2:3]={{a,b}}", &["a", "b"]),
         (Form::Array, "{{{{{{x}}}}}}", &["x"]),
+        (
+            Form::Array,
+            "[0:0][0:0][0:0][0:0][0:0][0:0]={{{{{{x}}}}}}",
+            &["x"],
+        ),
         (Form::Array, "{\"NULL\",\"\"}", &["NULL", ""]),
         (Form::Composite, "()", &[]),
         (Form::Composite, "(,)", &[]),
