@@ -433,6 +433,27 @@ fn lying_lengths_counts_and_types_are_no_value() {
 }
 
 #[test]
+fn as_many_dimensions_and_fields_as_postgresql_has_are_read_of_its_first_type() {
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|it| it.to_be_bytes()).collect() };
+    let array = |dimensions: u32| {
+        let bounds = [1, 1].repeat(dimensions as usize);
+        words(&[&[dimensions, 0, 16], &bounds[..], &[0]].concat())
+    };
+    let composite = |fields: u32| {
+        let nulls = [16, u32::MAX].repeat(fields as usize);
+        words(&[&[fields], &nulls[..]].concat())
+    };
+    assert_eq!(leaves(Form::BinaryArray, &array(6)), Some(utf8(&[""])));
+    assert_eq!(leaves(Form::BinaryArray, &array(7)), None);
+    assert_eq!(
+        leaves(Form::BinaryComposite, &composite(1664)),
+        Some(vec![])
+    );
+    assert_eq!(leaves(Form::BinaryComposite, &composite(1665)), None);
+}
+
+#[test]
 fn types_are_those_that_stand_there() {
     for form in [Form::BinaryArray, Form::BinaryComposite] {
         let bytes = write(&value(form, &[Some("a".into())]));
