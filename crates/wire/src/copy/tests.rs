@@ -493,13 +493,29 @@ fn a_heading_is_what_comes_before_the_first_row_where_there_is_one() {
     }
 }
 
-#[test]
-fn in_csv_names_alone_leave_quotes_as_they_came() {
+fn csv_that_names_b() -> Rows {
     let named = Csv {
         force_quote: ForceQuote::Names([(*b"b").into()].into()),
         ..Csv::default()
     };
-    let csv = rows(Form::Csv(named), 2);
+    rows(Form::Csv(named), 2)
+}
+
+#[test]
+fn in_csv_a_header_line_says_which_columns_are_in_quotes() {
+    let mut csv = csv_that_names_b();
+    csv.headed(b"a,b\n");
+    let row = b"\"x,y\",z\n";
+    let read = csv.read(row).unwrap();
+    let mut out = BytesMut::new();
+    let edits = [(0, Some(&b"1"[..])), (1, Some(&b"2"[..]))];
+    csv.write(row, &read, edits, &mut out);
+    assert_eq!(&out[..], b"1,\"2\"\n");
+}
+
+#[test]
+fn in_csv_names_alone_leave_quotes_as_they_came() {
+    let csv = csv_that_names_b();
     let row = b"\"x,y\",z\n";
     let read = csv.read(row).unwrap();
     let mut out = BytesMut::new();

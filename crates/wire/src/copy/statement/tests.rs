@@ -183,7 +183,7 @@ fn a_string_with_unicode_is_read_where_it_has_no_escapes() {
         ..Text::default()
     };
     says("copy t to stdout delimiter u&';'", Form::Text(text));
-    assert_eq!(only("copy t to stdout delimiter u&'\\003b'"), None);
+    assert_eq!(only("copy t to stdout null u&'\\003b'"), None);
 }
 
 #[test]
