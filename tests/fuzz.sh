@@ -88,7 +88,7 @@ choose() {
     while read -r name files; do
         parsers[$name]=$files
         (($#)) || targets+=("$name")
-    done < <(PGSEAL_FUZZ=list "$binary" 2>"$work/log/list.log")
+    done < <(PGSEAL_FUZZ=list LLVM_PROFILE_FILE=/dev/null "$binary" 2>"$work/log/list.log")
     for name in "$@"; do
         [[ -n ${parsers[$name]:-} ]] || refuse "there is no target '$name'; --list lists them"
         targets+=("$name")
@@ -190,8 +190,8 @@ minimize() {
 coverage() {
     local tools name profile
     tools=$(rustc --print sysroot)/lib/rustlib/$(rustc --print host-tuple)/bin
-    [[ -x $tools/llvm-cov ]] || complete llvm-tools rustup component add llvm-tools
     ready cover
+    [[ -x $tools/llvm-cov ]] || complete llvm-tools rustup component add llvm-tools
     choose "$@"
     mkdir -p "$work/coverage"
     printf '\n  %-16s %7s %7s %8s   %s\n' target lines missed covered file

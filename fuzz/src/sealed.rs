@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use envelope::{Candidate, Form, KeyId, Kind, Owner, PrivateKey, Verdict, open};
+use envelope::{
+    Candidate, Envelope, Form, KeyId, Kind, OpenError, Owner, Plaintext, PrivateKey, Schedule,
+    Verdict, open,
+};
 use serde::Deserialize;
 
 use crate::input::Input;
@@ -93,21 +96,40 @@ pub fn keys() -> Vec<(Owner, PrivateKey)> {
     keys.into_values().collect()
 }
 
-/// Opens what is sealed to a key of the vectors, whole and unaltered; a zone's without asking for
-/// its tag, which is removed where it stands before the envelope.
+fn of_key(id: KeyId) -> Option<&'static Opened> {
+    VALUES.iter().find(|it| it.key_id == id)
+}
+
+/// What an envelope opens to, if it is sealed to a key of the vectors, whole and unaltered.
+pub fn opened(envelope: &Envelope<'_>) -> Option<Plaintext> {
+    let it = of_key(envelope.key_id())?;
+    open(envelope, &it.sealed.owner, &it.key).ok()
+}
+
+/// What the private-key work for an envelope leaves, by the key that it states: no other does any.
+pub fn schedule(envelope: &Envelope<'_>) -> Option<Schedule> {
+    let derive = |it: &Opened| Schedule::derive(envelope, &it.sealed.owner, &it.key);
+    let stated = envelope.key_id();
+    let other = VALUES.iter().find(|it| it.key_id != stated);
+    let refused = other.and_then(|it| derive(it).err());
+    let expected = envelope.schedule_id().err().unwrap_or(OpenError::OtherKey);
+    assert_eq!(refused, Some(expected));
+    derive(of_key(stated)?).ok()
+}
+
+/// Opens what there is a key for; a zone's without asking for its tag, which is removed where it
+/// stands before the envelope.
 pub fn judge(candidate: &Candidate<'_>) -> Verdict {
-    let id = candidate.envelope.key_id();
-    let value = VALUES.iter().find(|it| it.key_id == id);
-    let opened = value.and_then(|it| {
-        let plaintext = open(&candidate.envelope, &it.sealed.owner, &it.key).ok()?;
-        let tag = match &it.sealed.owner {
-            Owner::Client(_) => None,
-            Owner::Zone(zone) => Some(zone.clone()),
-        };
-        admits(candidate.form, plaintext.expose_secret())
-            .then_some(Verdict::Opened { plaintext, tag })
-    });
-    opened.unwrap_or(Verdict::Refused)
+    let opened =
+        opened(&candidate.envelope).filter(|it| admits(candidate.form, it.expose_secret()));
+    let Some((plaintext, it)) = opened.zip(of_key(candidate.envelope.key_id())) else {
+        return Verdict::Refused;
+    };
+    let tag = match &it.sealed.owner {
+        Owner::Client(_) => None,
+        Owner::Zone(zone) => Some(zone.clone()),
+    };
+    Verdict::Opened { plaintext, tag }
 }
 
 /// Whether a value may stand where it is found in this form.

@@ -27,8 +27,13 @@ pub const TARGETS: &[Target] = &[
     },
     Target {
         name: "startup",
-        parsers: &["crates/wire/src/startup.rs", "crates/wire/src/cursor.rs"],
+        parsers: &["crates/wire/src/startup.rs"],
         run: startup::run,
+    },
+    Target {
+        name: "cursor",
+        parsers: &["crates/wire/src/cursor.rs"],
+        run: wire::fuzzing::cursor,
     },
     Target {
         name: "requests",
@@ -54,6 +59,7 @@ pub const TARGETS: &[Target] = &[
             "crates/wire/src/login.rs",
             "crates/wire/src/sasl.rs",
             "crates/wire/src/error.rs",
+            "crates/wire/src/parameter.rs",
         ],
         run: logins::run,
     },
@@ -72,6 +78,7 @@ pub const TARGETS: &[Target] = &[
         parsers: &[
             "crates/wire/src/copy/sql.rs",
             "crates/wire/src/copy/statement.rs",
+            "crates/wire/src/copy/statement/options.rs",
         ],
         run: copies::statements,
     },

@@ -1,4 +1,4 @@
-//! The envelope's layout: what stands at which offset, read and written.
+//! The envelope's layout: what stands at which offset. Here it is read, `seal` writes it.
 //!
 //! [`Envelope::at_start`] alone decides what is an envelope and what is not; everything here is
 //! judged from the header and no key is touched. Integers are big-endian.
@@ -157,14 +157,4 @@ impl<'a> Envelope<'a> {
             tag,
         })
     }
-}
-
-/// Bytes 0 to 15 of an envelope of suite 01 sealed to this key.
-pub(crate) fn bound(key_id: KeyId) -> [u8; 16] {
-    const FIXED: [u8; 8] = *b"\xF5pgs\x01\x01\0\0";
-    let mut bytes = [0; 16];
-    let (fixed, key) = bytes.split_at_mut(FIXED.len());
-    fixed.copy_from_slice(&FIXED);
-    key.copy_from_slice(key_id.as_bytes());
-    bytes
 }

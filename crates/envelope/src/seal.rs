@@ -3,7 +3,7 @@
 use crate::batch::Batch;
 use crate::cipher::{Cipher, NONCE};
 use crate::derive::{self, KeySchedule};
-use crate::envelope::{self, AROUND, HEADER, MAX_LENGTH, SINGLE_SHOT};
+use crate::envelope::{AROUND, HEADER, MAX_LENGTH, SINGLE_SHOT};
 use crate::error::{KeyError, SealError};
 use crate::key::{KeyId, PrivateKey, PublicKey};
 use crate::owner::Owner;
@@ -86,7 +86,7 @@ impl Recipient {
             .ok_or(SealError::LowOrder)?;
         let enc = ephemeral.public_key();
         let shared_secret = derive::shared_secret(&dh, enc.as_bytes(), &self.public_key);
-        let info = derive::info(&envelope::bound(self.key_id), &self.owner);
+        let info = derive::info(&bound(self.key_id), &self.owner);
         Ok(KeySchedule::new(&shared_secret, &info))
     }
 }
@@ -101,7 +101,7 @@ pub(crate) struct Encapsulation {
 impl Encapsulation {
     pub(crate) fn new(recipient: &Recipient, ephemeral: &PrivateKey, key: &[u8; 32]) -> Self {
         Encapsulation {
-            bound: envelope::bound(recipient.key_id),
+            bound: bound(recipient.key_id),
             enc: ephemeral.public_key(),
             cipher: Cipher::new(key),
         }
@@ -131,4 +131,14 @@ impl Encapsulation {
         bytes.extend(tag);
         Ok(bytes)
     }
+}
+
+/// Bytes 0 to 15 of an envelope of suite 01 sealed to this key.
+fn bound(key_id: KeyId) -> [u8; 16] {
+    const FIXED: [u8; 8] = *b"\xF5pgs\x01\x01\0\0";
+    let mut bytes = [0; 16];
+    let (fixed, key) = bytes.split_at_mut(FIXED.len());
+    fixed.copy_from_slice(&FIXED);
+    key.copy_from_slice(key_id.as_bytes());
+    bytes
 }

@@ -125,11 +125,29 @@ impl Row {
         &self.body
     }
 
-    fn begin(columns: u16) -> Self {
-        Self {
+    /// Reads a line with its end: `add_first` adds the field that begins at this place of it and is at
+    /// the front of these bytes, and answers its length as written. `None` where there are more or fewer
+    /// fields than columns.
+    fn of_line(
+        row: &[u8],
+        columns: u16,
+        mut add_first: impl FnMut(&mut Self, usize, &[u8]) -> Option<usize>,
+    ) -> Option<Self> {
+        let line = row.strip_suffix(b"\n")?;
+        let mut read = Self {
             places: Vec::new(),
             body: columns.to_be_bytes().to_vec(),
+        };
+        let mut at = 0;
+        for index in 0..columns {
+            if index > 0 {
+                // The delimiter; or there are too few fields.
+                line.get(at)?;
+                at += 1;
+            }
+            at += add_first(&mut read, at, line.get(at..)?)?;
         }
+        (at == line.len()).then_some(read)
     }
 
     /// Adds a field; `None` when it is longer than a DataRow's can be.

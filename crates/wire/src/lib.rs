@@ -16,6 +16,8 @@ pub mod copy;
 pub mod description;
 pub mod error;
 pub mod frame;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod login;
 pub mod originate;
 pub mod parameter;

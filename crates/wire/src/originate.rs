@@ -187,6 +187,8 @@ mod tests {
             b"p\0\0\0\x0fX\0\0\0\0\x05first"
         );
         assert_eq!(sasl_response(b"next"), b"p\0\0\0\x08next");
+        let in_one = password(b"secret");
+        assert_eq!(in_one.capacity(), in_one.len());
     }
 
     #[test]
@@ -205,6 +207,7 @@ mod tests {
         for len in [4, 32, 256] {
             let secret = vec![7; len];
             let bytes = cancel_request(99, &secret);
+            assert_eq!(bytes[..4], (bytes.len() as u32).to_be_bytes());
             assert_eq!(
                 startup::Packet::parse(&bytes),
                 Ok(startup::Packet::Cancel {

@@ -351,6 +351,37 @@ mod tests {
     }
 
     #[test]
+    fn result_formats_stand_behind_any_number_of_parameter_formats() {
+        for count in 0..4u16 {
+            let mut body = b"p\0s\0".to_vec();
+            body.extend(count.to_be_bytes());
+            body.extend([0, 1].repeat(count.into()));
+            body.extend([0, 0]); // no parameters
+            body.extend([0, 1, 0, 1]);
+            let requests = read_all(&message(b'B', &body), 1000);
+            let [Request::Bind { formats, .. }] = requests.as_slice() else {
+                panic!("{requests:?}")
+            };
+            assert_eq!(*formats, Some(Formats::All(Format::Binary)), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_has_begun_has_not_ended() {
+        let stream = message(b'Q', b"select 1\0");
+        for at in 1..stream.len() {
+            let mut requests = Requests::default();
+            let mut piece = &stream[..at];
+            while !piece.is_empty() {
+                let (taken, request) = requests.next(piece).unwrap();
+                assert_eq!(request, None);
+                piece = &piece[taken..];
+            }
+            assert!(!requests.between_messages(), "{at}");
+        }
+    }
+
+    #[test]
     fn long_names_are_told_apart_as_postgresql_does() {
         let long = "n".repeat(63);
         let stream = message(b'P', format!("{long}x\0select 1\0\0\0").as_bytes());
@@ -407,6 +438,14 @@ mod tests {
                 Requests::default().next(&bytes),
                 Err(FrameError { tag, length })
             );
+        }
+    }
+
+    #[test]
+    fn the_longest_messages_that_postgresql_takes_are_taken() {
+        for (tag, length) in [(b'S', MAX_SMALL_LENGTH), (b'Q', MAX_LENGTH)] {
+            let header = [&[tag], length.to_be_bytes().as_slice()].concat();
+            assert_eq!(Requests::default().next(&header), Ok((header.len(), None)));
         }
     }
 

@@ -179,6 +179,32 @@ mod tests {
     }
 
     #[test]
+    fn fields_take_the_bytes_behind_their_count() {
+        let row = write(&[None, Some(b"abc".to_vec())]);
+        assert_eq!(Fields::parse(&row[5..]).unwrap().len(), 4 + 4 + 3);
+    }
+
+    #[test]
+    fn a_row_behind_other_bytes_states_its_own_length() {
+        let mut out = BytesMut::from("before");
+        RowWriter::begin(&mut out, 0).finish().unwrap();
+        assert_eq!(out, b"beforeD\0\0\0\x06\0\0".as_slice());
+    }
+
+    #[test]
+    fn a_message_longer_than_there_may_be_is_taken_out_again() {
+        // Zeroed memory of this size is not touched but for its first page.
+        let longest = 1 + MAX_LENGTH as usize;
+        let mut out = BytesMut::zeroed(longest);
+        finish(0, &mut out).unwrap();
+        assert_eq!(out[1..5], MAX_LENGTH.to_be_bytes());
+        drop(out);
+        let mut out = BytesMut::zeroed(3 + longest + 1);
+        assert_eq!(finish(3, &mut out), Err(RowTooLong));
+        assert_eq!(out, [0; 3].as_slice());
+    }
+
+    #[test]
     fn lying_lengths_are_malformed() {
         for length in [-2i32, i32::MIN, 2, i32::MAX] {
             let mut body = vec![0, 1];

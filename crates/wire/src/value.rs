@@ -27,6 +27,8 @@ use zeroize::Zeroizing;
 
 use self::quoting::Quoting;
 
+pub(crate) use self::scan::is_space;
+
 /// How a value that is made of values is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {

@@ -1,6 +1,6 @@
 //! RowDescription: as a reader that asks for all of it at once sees it.
 
-use wire::description::{Column, Format, columns};
+use wire::description::{Column, Format, Formats, columns};
 
 use crate::input::Input;
 
@@ -19,6 +19,15 @@ pub fn run(bytes: &[u8]) {
         made.push(Column { type_oid, format });
     }
     let count = u16::try_from(made.len()).expect("there are few");
+    let formats: Vec<_> = made.iter().map(|column| column.format).collect();
+    let each = Formats::Each(formats.clone().into());
+    assert!((0..formats.len()).all(|at| each.of(at) == formats[at]));
+    assert_eq!(each.of(formats.len()), Format::Text);
+    assert!(
+        formats
+            .iter()
+            .all(|format| Formats::All(*format).of(7) == *format)
+    );
     let body = [count.to_be_bytes().as_slice(), &body].concat();
     assert_eq!(columns(&body), Ok(made));
     let spoiled = input.spoiled(body);

@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use envelope::{Form, Owner, Verdict, armor, open_field};
+use envelope::{Envelope, Form, OpenError, Owner, Verdict, armor, open_field};
 
 use crate::input::Input;
 use crate::sealed;
@@ -70,12 +70,16 @@ fn check(field: &[u8], form: Form) {
         let it = found.get(seen.len()).expect("there is an envelope").clone();
         assert_eq!(candidate.envelope.as_bytes(), it.envelope);
         assert_eq!(candidate.before, &field[before..it.start]);
+        says(&candidate.envelope, &it.envelope);
         let verdict = sealed::judge(&candidate);
         assert_eq!(candidate.form, form);
         if let Verdict::Opened { plaintext, tag } = &verdict {
-            let tag = tag.as_ref().map(|zone| format!("[{zone}]"));
-            let is_tagged = |tag: &String| candidate.before.ends_with(tag.as_bytes());
-            let tag = tag.filter(is_tagged).map_or(0, |tag| tag.len());
+            let tag = tag.as_ref().map_or(0, |zone| {
+                let tag = format!("[{zone}]");
+                let stands = candidate.before.ends_with(tag.as_bytes());
+                assert_eq!(candidate.tagged_in_field(zone), stands);
+                if stands { tag.len() } else { 0 }
+            });
             expected.extend(&field[kept..it.start - tag]);
             expected.extend(plaintext.expose_secret());
             kept = it.end;
@@ -85,11 +89,49 @@ fn check(field: &[u8], form: Form) {
         verdict
     });
     assert_eq!(seen, found);
+    scheduled(&found);
     assert_eq!((edit.opened, edit.refused), (opened, found.len() - opened));
     expected.extend(&field[kept..]);
     match edit.bytes {
         None => assert_eq!(opened, 0),
         Some(bytes) => assert_eq!(*bytes, expected),
+    }
+}
+
+/// What an envelope says of itself is what stands in it.
+fn says(envelope: &Envelope<'_>, bytes: &[u8]) {
+    assert_eq!(envelope.suite(), bytes[5]);
+    assert_eq!(envelope.flags().to_be_bytes(), bytes[6..8]);
+    assert_eq!(envelope.key_id().as_bytes()[..], bytes[8..16]);
+    let known = bytes[5..8] == [1, 0, 0];
+    let nonce = known.then(|| &bytes[20..32]);
+    assert_eq!(envelope.nonce().ok().map(|it| &it[..]), nonce);
+    let enc = known.then(|| &bytes[32..64]);
+    assert_eq!(envelope.enc().ok().map(|it| &it[..]), enc);
+    let id = envelope.schedule_id().ok();
+    assert_eq!(id.map(|id| id.key_id()), known.then(|| envelope.key_id()));
+    let is_batch = nonce.map(|nonce| *nonce != [0; 12]);
+    assert_eq!(id.map(|id| id.is_batch()), is_batch);
+}
+
+/// A schedule opens the values that name it as their own key does, and no others.
+fn scheduled(found: &[Found]) {
+    let envelopes = found.iter().map(|it| Envelope::at_start(&it.envelope));
+    let envelopes: Vec<_> = envelopes.map(|it| it.expect("it was found")).collect();
+    for one in &envelopes {
+        let Some(schedule) = sealed::schedule(one) else {
+            continue;
+        };
+        for other in &envelopes {
+            let opened = schedule.open(other).map(|it| it.into_bytes());
+            if other.schedule_id() == one.schedule_id() {
+                let alone = sealed::opened(other).map(|it| it.into_bytes());
+                assert_eq!(opened.ok(), alone);
+            } else {
+                let expected = other.schedule_id().err();
+                assert_eq!(opened.err(), expected.or(Some(OpenError::OtherSchedule)));
+            }
+        }
     }
 }
 

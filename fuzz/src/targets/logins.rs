@@ -1,10 +1,11 @@
-//! What a database asks of whoever logs in, and its errors.
+//! What a database asks of whoever logs in, what it reports of the session, and its errors.
 
-use wire::error::field;
+use wire::error::{CODE, field, is_unavailable};
 use wire::login::{Request, offers};
-use wire::{Header, sasl};
+use wire::{Header, parameter, sasl};
 
-/// The bytes are the body of an Authentication message; and, in another reading, of an ErrorResponse.
+/// The bytes are the body of an Authentication message; and, in other readings, of a ParameterStatus and
+/// of an ErrorResponse.
 pub fn run(bytes: &[u8]) {
     if let Ok(request) = Request::parse(bytes) {
         match request {
@@ -14,6 +15,12 @@ pub fn run(bytes: &[u8]) {
         assert_eq!(sasl::is_done(bytes), request == Request::Done);
     }
     without_channel_binding(bytes);
+    let mut parts = bytes.split(|byte| *byte == 0);
+    let status = match [parts.next(), parts.next(), parts.next(), parts.next()] {
+        [Some(name), Some(value), Some([]), None] => Some((name, value)),
+        _ => None,
+    };
+    assert_eq!(parameter::status(bytes), status);
     for letter in [b'V', b'C', b'M', 0, bytes.first().copied().unwrap_or(b'S')] {
         let expected = match letter {
             // No letter, and no field of none.
@@ -25,6 +32,13 @@ pub fn run(bytes: &[u8]) {
         };
         assert_eq!(field(bytes, letter), expected);
     }
+    let code = field(bytes, CODE).unwrap_or(bytes);
+    let expected = match code {
+        [b'0', b'8', b'0', b'0', last] => b"16".contains(last),
+        [b'5', b'7', b'P', b'0', last] => (b'1'..=b'3').contains(last),
+        _ => false,
+    };
+    assert_eq!(is_unavailable(code), expected);
 }
 
 fn written(request: Request<'_>) -> Vec<u8> {

@@ -8,13 +8,18 @@ use wire::request::{Name, Request, Requests};
 
 use crate::input::{Input, pieces};
 
-/// The first bytes say how the others, a stream, are cut.
+/// The first bytes say how the others, a stream, are cut, and how a backslash is read in it.
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let seed: [u8; 8] = input.any();
     let stream = input.rest();
-    let whole = read(stream, &[stream.len()]);
-    let cut = read(stream, &Input::new(&seed).cuts(stream.len()));
+    let conforming = seed[0].is_multiple_of(2);
+    let whole = read(stream, &[stream.len()], conforming);
+    let cut = read(
+        stream,
+        &Input::new(&seed[1..]).cuts(stream.len()),
+        conforming,
+    );
     assert_eq!(whole, cut);
 
     let mut rest = stream;
@@ -22,7 +27,7 @@ pub fn run(bytes: &[u8]) {
         let header = Header::parse(rest).ok().flatten().expect("it was read");
         let (message, behind) = rest.split_at(header.total());
         // A name that is no text is not compared: names are made of texts only.
-        if let Some(expected) = expected(header.tag, &message[Header::LEN..]) {
+        if let Some(expected) = expected(header.tag, &message[Header::LEN..], conforming) {
             assert_eq!(*request, expected);
         }
         rest = behind;
@@ -47,8 +52,9 @@ struct Read {
     broken: bool,
 }
 
-fn read(stream: &[u8], ends: &[usize]) -> Read {
+fn read(stream: &[u8], ends: &[usize], conforming: bool) -> Read {
     let mut requests = Requests::default();
+    requests.set_conforming(conforming);
     let mut read = Read {
         requests: Vec::new(),
         between: true,
@@ -73,15 +79,15 @@ fn read(stream: &[u8], ends: &[usize]) -> Read {
 }
 
 /// The request of a whole message, read in one go; `None` where a name is no text.
-fn expected(tag: u8, body: &[u8]) -> Option<Request> {
+fn expected(tag: u8, body: &[u8], conforming: bool) -> Option<Request> {
     let (kind, behind) = body
         .split_first()
         .map_or((0, body), |(kind, rest)| (*kind, rest));
     Some(match (tag, kind) {
-        (b'Q', _) => Request::Query(copies(body)),
+        (b'Q', _) => Request::Query(copies(body, conforming)),
         (b'P', _) => {
             let (statement, sql) = name(body)?;
-            let copies = copies(sql);
+            let copies = copies(sql, conforming);
             Request::Parse { statement, copies }
         }
         (b'B', _) => {
@@ -112,14 +118,16 @@ fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
     let end = bytes.iter().position(|byte| *byte == 0);
     let text = &bytes[..end.unwrap_or(bytes.len())];
     let rest = end.map_or([].as_slice(), |end| &bytes[end + 1..]);
-    let text = &text[..text.len().min(63)];
-    Some((Name::from(str::from_utf8(text).ok()?), rest))
+    let text = str::from_utf8(&text[..text.len().min(63)]).ok()?;
+    let name = Name::from(text);
+    assert_eq!(name.is_unnamed(), text.is_empty());
+    Some((name, rest))
 }
 
 /// What is copied by SQL that ends with a NUL.
-fn copies(bytes: &[u8]) -> Copies {
+fn copies(bytes: &[u8], conforming: bool) -> Copies {
     let end = bytes.iter().position(|byte| *byte == 0);
-    end.map_or_else(Copies::default, |end| Copies::of(&bytes[..end], true))
+    end.map_or_else(Copies::default, |end| Copies::of(&bytes[..end], conforming))
 }
 
 /// Takes an integer of so many bytes off the front.

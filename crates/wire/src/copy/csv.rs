@@ -64,17 +64,13 @@ impl Csv {
         loop {
             let rest = piece.get(at..).unwrap_or_default();
             if std::mem::take(&mut state.escaped) {
-                match rest.first() {
-                    None => {
-                        state.escaped = true;
-                        return None;
-                    }
-                    Some(byte) if *byte == self.quote || *byte == self.escape => {
-                        at += 1;
-                        continue;
-                    }
-                    Some(_) => {}
+                // Whatever stands behind one, no quote and no escape begins with it.
+                if rest.is_empty() {
+                    state.escaped = true;
+                    return None;
                 }
+                at += 1;
+                continue;
             }
             if !state.quoted {
                 at += memchr2(b'\n', self.quote, rest)? + 1;
@@ -97,25 +93,15 @@ impl Csv {
     }
 
     pub(super) fn read(&self, row: &[u8], columns: u16) -> Option<Row> {
-        let line = row.strip_suffix(b"\n")?;
-        let mut read = Row::begin(columns);
         let mut value = Vec::new();
-        let mut at = 0;
-        for index in 0..columns {
-            if index > 0 {
-                // The delimiter; or there are too few fields.
-                line.get(at)?;
-                at += 1;
-            }
+        Row::of_line(row, columns, |read, at, rest| {
             value.clear();
-            let length = self.read_first(line.get(at..)?, &mut value)?;
-            let place = at..at + length;
-            at += length;
+            let length = self.read_first(rest, &mut value)?;
             // In quotes it is longer than the value is, if it is the same.
-            let is_null = line.get(place.clone())? == &*self.null;
-            read.add(place, (!is_null).then_some(&value))?;
-        }
-        (at == line.len()).then_some(read)
+            let is_null = rest.get(..length)? == &*self.null;
+            read.add(at..at + length, (!is_null).then_some(&value))?;
+            Some(length)
+        })
     }
 
     /// Reads the field at the front of `rest` into `value`; answers its length as written.

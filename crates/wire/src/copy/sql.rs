@@ -4,6 +4,7 @@
 //! Source: PostgreSQL documentation, "Lexical Structure"; `scan.l`.
 
 use super::text;
+use crate::value::is_space;
 
 /// A piece of SQL that means something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +179,6 @@ impl Iterator for Tokens<'_> {
         }
         if self.begins(b"u&\"") {
             self.take(2);
-        } else if self.begins(b"n'") || self.begins(b"b'") || self.begins(b"x'") {
-            self.take(1);
         }
         match self.rest.first().copied().unwrap_or(first) {
             b'\'' => {
@@ -208,10 +207,6 @@ impl Iterator for Tokens<'_> {
             }
         }
     }
-}
-
-fn is_space(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }
 
 fn is_of_tag(byte: u8) -> bool {

@@ -353,14 +353,19 @@ fn binary_data_with_lying_counts_lengths_or_flags_is_lost() {
         ("another count", &[0, 2, 0, 0, 0, 0, 0, 0, 0, 0][..]),
         ("a count under -1", &[0xff, 0xfe, 0, 0]),
         ("a length under -1", &[0, 1, 0xff, 0xff, 0xff, 0xfe, 0, 1]),
+        ("no fields where there are columns", &[0, 0]),
     ] {
         let (found, place) = parts(&binary, &[header, bytes].concat(), &[]);
         assert_eq!(found.len(), 1, "{case}");
         assert!(place.is_lost(), "{case}");
     }
-    for (case, at) in [("a signature", 3), ("a critical flag", 12)] {
+    for (case, at, bit) in [
+        ("a signature", 3, 1),
+        ("a critical flag", 12, 1),
+        ("an extension's length", 15, 0x80),
+    ] {
         let mut header = *header;
-        header[at] ^= 1;
+        header[at] ^= bit;
         let (found, place) = parts(&binary, &header, &[]);
         assert!(found.is_empty() && place.is_lost(), "{case}");
     }
@@ -382,12 +387,135 @@ fn escapes_that_only_copy_from_knows_are_undone_too() {
 }
 
 #[test]
-fn in_csv_names_alone_leave_quotes_as_they_came() {
+fn an_x_without_digits_is_itself() {
+    let text = rows(Form::Text(Text::default()), 1);
+    let read = text.read(b"\\xg\\x\n").unwrap();
+    assert_eq!(fields(&read), [Some(b"xgx".to_vec())]);
+}
+
+#[test]
+fn every_byte_is_written_as_postgresql_would_and_read_again() {
+    let other_csv = Csv {
+        quote: b'\'',
+        escape: b'"',
+        ..Csv::default()
+    };
+    for form in [
+        Form::Text(Text::default()),
+        Form::Csv(Csv::default()),
+        Form::Csv(other_csv),
+        Form::Binary,
+    ] {
+        let sheet = |byte: u8| Sheet {
+            options: Options {
+                form: form.clone(),
+                encoding: None,
+            },
+            columns: 2,
+            forced: vec![false; 8],
+            rows: vec![vec![Some(vec![b'a', byte]), Some(vec![byte, b'b'])]],
+        };
+        for byte in 0..=u8::MAX {
+            let written = rewrite(&sheet(b'x'), &sheet(b'x').encode(), &[], &sheet(byte).rows);
+            assert_eq!(written, sheet(byte).encode(), "{form:?} {byte:#x}");
+            assert_eq!(
+                rewrite(&sheet(byte), &written, &[], &sheet(byte).rows),
+                written
+            );
+        }
+    }
+}
+
+#[test]
+fn in_csv_what_looks_like_the_end_is_in_quotes_where_it_is_alone() {
+    for (columns, expected) in [(1, &b"\"\\.\"\n"[..]), (2, b"\\.,x\n")] {
+        let csv = rows(Form::Csv(Csv::default()), columns);
+        let row = if columns == 1 { &b"x\n"[..] } else { b"x,x\n" };
+        let read = csv.read(row).unwrap();
+        let mut out = BytesMut::new();
+        csv.write(row, &read, [(0, Some(&b"\\."[..]))], &mut out);
+        assert_eq!(&out[..], expected);
+    }
+}
+
+#[test]
+fn binary_parts_end_with_their_last_byte_even_where_that_is_a_length() {
+    let header = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0".as_slice();
+    let none = [0, 0].as_slice();
+    let empty = [0, 1, 0, 0, 0, 0].as_slice();
+    for (columns, row) in [(0, none), (1, empty)] {
+        let binary = rows(Form::Binary, columns);
+        let mut place = binary.beginning();
+        for (bytes, part) in [(header, Part::Frame), (row, Part::Row), (row, Part::Row)] {
+            assert_eq!(binary.next(&mut place, bytes), Some((bytes.len(), part)));
+        }
+        assert_eq!(binary.next(&mut place, &[0xff; 2]), Some((2, Part::Frame)));
+        assert!(place.is_lost());
+    }
+}
+
+#[test]
+fn words_stay_whole_where_no_letter_digit_or_dot_is_a_quote_or_an_escape() {
+    for form in [Form::Text(Text::default()), Form::Binary] {
+        assert!(rows(form, 1).keep_words());
+    }
+    for (quote, escape, keeps) in [
+        (b'"', b'"', true),
+        (b'\'', b'\\', true),
+        (b'a', b'"', false),
+        (b'"', b'9', false),
+        (b'"', b'.', false),
+    ] {
+        let csv = Csv {
+            quote,
+            escape,
+            ..Csv::default()
+        };
+        assert_eq!(rows(Form::Csv(csv), 1).keep_words(), keeps);
+    }
+}
+
+#[test]
+fn a_heading_is_what_comes_before_the_first_row_where_there_is_one() {
+    for header in [true, false] {
+        let csv = Csv {
+            header,
+            ..Csv::default()
+        };
+        let csv = rows(Form::Csv(csv), 1);
+        let mut place = csv.beginning();
+        assert_eq!(place.is_in_heading(), header);
+        assert_eq!(csv.next(&mut place, b"c"), None);
+        assert_eq!(place.is_in_heading(), header);
+        let part = if header { Part::Frame } else { Part::Row };
+        assert_eq!(csv.next(&mut place, b"1\n"), Some((2, part)));
+        assert!(!place.is_in_heading());
+    }
+}
+
+fn csv_that_names_b() -> Rows {
     let named = Csv {
         force_quote: ForceQuote::Names([(*b"b").into()].into()),
         ..Csv::default()
     };
-    let csv = rows(Form::Csv(named), 2);
+    rows(Form::Csv(named), 2)
+}
+
+#[test]
+fn in_csv_a_header_line_says_which_columns_are_in_quotes() {
+    let mut csv = csv_that_names_b();
+    csv.headed(b"a,b\n");
+    let row = b"\"x,y\",z\n";
+    let read = csv.read(row).unwrap();
+    let mut out = BytesMut::new();
+    let edits = [(0, Some(&b"1"[..])), (1, Some(&b"2"[..]))];
+    csv.write(row, &read, edits, &mut out);
+    assert_eq!(&out[..], b"1,\"2\"\n");
+}
+
+#[test]
+fn in_csv_names_alone_leave_quotes_as_they_came() {
+    let csv = csv_that_names_b();
     let row = b"\"x,y\",z\n";
     let read = csv.read(row).unwrap();
     let mut out = BytesMut::new();

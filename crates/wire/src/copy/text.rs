@@ -29,20 +29,10 @@ impl Default for Text {
 
 impl Text {
     pub(super) fn read(&self, row: &[u8], columns: u16) -> Option<Row> {
-        let line = row.strip_suffix(b"\n")?;
-        let mut read = Row::begin(columns);
         let mut value = Vec::new();
-        let mut at = 0;
-        for index in 0..columns {
-            if index > 0 {
-                // The delimiter; or there are too few fields.
-                line.get(at)?;
-                at += 1;
-            }
-            let length = self.length_of_first(line.get(at..)?);
-            let place = at..at + length;
-            let written = line.get(place.clone())?;
-            at += length;
+        Row::of_line(row, columns, |read, at, rest| {
+            let length = self.length_of_first(rest);
+            let (place, written) = (at..at + length, rest.get(..length)?);
             if *written == *self.null {
                 read.add(place, None)?;
             } else if memchr(b'\\', written).is_none() {
@@ -52,8 +42,8 @@ impl Text {
                 unescape(written, &mut value)?;
                 read.add(place, Some(&value))?;
             }
-        }
-        (at == line.len()).then_some(read)
+            Some(length)
+        })
     }
 
     /// Length of the field at the front of `rest`, as written.

@@ -2,7 +2,7 @@
 //! Syntax"). A field of which nothing is written is NULL.
 
 use super::Place;
-use super::scan::{Escape, Scan, is_space};
+use super::scan::{Scan, is_space};
 
 /// Bytes that no field without quotes holds.
 pub(super) fn is_special(byte: u8) -> bool {
@@ -13,18 +13,7 @@ pub(super) fn walk(text: &[u8], show: &mut dyn FnMut(Place)) -> Option<()> {
     let mut scan = Scan::new(text, 0);
     scan.expect(b"(")?;
     loop {
-        let start = scan.at();
-        if scan.peek() == Some(b'"') {
-            scan.quoted(Escape::Doubled)?;
-        } else {
-            scan.skip(|byte| !is_special(byte));
-        }
-        if scan.at() > start {
-            show(Place {
-                range: start..scan.at(),
-                type_oid: None,
-            });
-        }
+        scan.doubled_or_bare(is_special, show)?;
         match scan.next()? {
             b',' => {}
             b')' => return scan.end(),

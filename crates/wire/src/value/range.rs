@@ -3,7 +3,7 @@
 //! leaves and so nothing to read.
 
 use super::Place;
-use super::scan::{Escape, Scan, is_space};
+use super::scan::{Scan, is_space};
 
 /// Bytes that no bound without quotes holds.
 pub(super) fn is_special(byte: u8) -> bool {
@@ -32,24 +32,8 @@ pub(super) fn walk_multi(text: &[u8], show: &mut dyn FnMut(Place)) -> Option<()>
 
 fn range(scan: &mut Scan<'_>, show: &mut dyn FnMut(Place)) -> Option<()> {
     matches!(scan.next()?, b'[' | b'(').then_some(())?;
-    bound(scan, show)?;
+    scan.doubled_or_bare(is_special, show)?;
     scan.expect(b",")?;
-    bound(scan, show)?;
+    scan.doubled_or_bare(is_special, show)?;
     matches!(scan.next()?, b']' | b')').then_some(())
-}
-
-fn bound(scan: &mut Scan<'_>, show: &mut dyn FnMut(Place)) -> Option<()> {
-    let start = scan.at();
-    if scan.peek() == Some(b'"') {
-        scan.quoted(Escape::Doubled)?;
-    } else {
-        scan.skip(|byte| !is_special(byte));
-    }
-    if scan.at() > start {
-        show(Place {
-            range: start..scan.at(),
-            type_oid: None,
-        });
-    }
-    Some(())
 }

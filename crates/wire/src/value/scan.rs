@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use super::Place;
+
 /// A text and how far it has been walked.
 pub(super) struct Scan<'a> {
     text: &'a [u8],
@@ -83,9 +85,31 @@ impl<'a> Scan<'a> {
             }
         }
     }
+
+    /// Goes over a field of a composite or a bound of a range, and shows it if anything is written: in
+    /// quotes, or without them up to a special byte.
+    pub(super) fn doubled_or_bare(
+        &mut self,
+        is_special: impl Fn(u8) -> bool,
+        show: &mut dyn FnMut(Place),
+    ) -> Option<()> {
+        let start = self.at;
+        if self.peek() == Some(b'"') {
+            self.quoted(Escape::Doubled)?;
+        } else {
+            self.skip(|byte| !is_special(byte));
+        }
+        if self.at > start {
+            show(Place {
+                range: start..self.at,
+                type_oid: None,
+            });
+        }
+        Some(())
+    }
 }
 
-/// White space as PostgreSQL's array and record functions see it.
-pub(super) fn is_space(byte: u8) -> bool {
+/// White space as PostgreSQL sees it in SQL, arrays and records.
+pub(crate) fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
 }

@@ -160,8 +160,22 @@ proptest! {
 }
 
 #[test]
+fn every_character_is_written_as_postgresql_would_and_read_again() {
+    let forms = Form::IN_TEXT.into_iter().chain(Form::IN_BINARY);
+    for (form, character) in forms.flat_map(|form| ('\u{1}'..='\u{80}').map(move |it| (form, it))) {
+        let around = |text: &str| write(&value(form, &[text, "x"].map(|it| Some(it.to_owned()))));
+        let text = String::from(character);
+        let mut after = Some(text.clone().into_bytes());
+        let written = rewrite(form, &around("a"), usize::MAX, &mut |_| after.take());
+        let written = written.unwrap().unwrap().unwrap();
+        assert_eq!(*written, around(&text), "{form:?} {character:?}");
+        assert_eq!(leaves(form, &written), Some(utf8(&[&text, "x"])));
+    }
+}
+
+#[test]
 fn text_that_postgresql_writes_is_read() {
-    let cases: [(Form, &str, &[&str]); 24] = [
+    let cases: [(Form, &str, &[&str]); 26] = [
         (Form::Array, "{}", &[]),
         (
             Form::Array,
@@ -172,6 +186,11 @@ fn text_that_postgresql_writes_is_read() {
         (Form::Array, "[0:1]={a,b}", &["a", "b"]),
         (Form::Array, "[-1:-1][2:3]={{a,b}}", &["a", "b"]),
         (Form::Array, "{{{{{{x}}}}}}", &["x"]),
+        (
+            Form::Array,
+            "[0:0][0:0][0:0][0:0][0:0][0:0]={{{{{{x}}}}}}",
+            &["x"],
+        ),
         (Form::Array, "{\"NULL\",\"\"}", &["NULL", ""]),
         (Form::Composite, "()", &[]),
         (Form::Composite, "(,)", &[]),
@@ -203,6 +222,7 @@ fn text_that_postgresql_writes_is_read() {
         (Form::Json, "false", &[]),
         (Form::Json, "{\"a\":\"b\",\"a\":\"c\"}", &["b", "c"]),
         (Form::BinaryJsonb, "\u{1}[\"a\"]", &["a"]),
+        (Form::BinaryArray, "\0\0\0\0\0\0\0\0\0\0\0\x19", &[]),
         (Form::BinaryRange, "\u{1}", &[]),
         (Form::BinaryHstore, "\0\0\0\0", &[]),
         (Form::BinaryComposite, "\0\0\0\0", &[]),
@@ -410,6 +430,27 @@ fn lying_lengths_counts_and_types_are_no_value() {
     let mut empty = vec![0, 0, 0, 6, 0, 0, 0, 1, 0, 0, 0, 25];
     empty.extend([0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 1].repeat(6));
     assert!(leaves(Form::BinaryArray, &empty).is_none());
+}
+
+#[test]
+fn as_many_dimensions_and_fields_as_postgresql_has_are_read_of_its_first_type() {
+    let words =
+        |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|it| it.to_be_bytes()).collect() };
+    let array = |dimensions: u32| {
+        let bounds = [1, 1].repeat(dimensions as usize);
+        words(&[&[dimensions, 0, 16], &bounds[..], &[0]].concat())
+    };
+    let composite = |fields: u32| {
+        let nulls = [16, u32::MAX].repeat(fields as usize);
+        words(&[&[fields], &nulls[..]].concat())
+    };
+    assert_eq!(leaves(Form::BinaryArray, &array(6)), Some(utf8(&[""])));
+    assert_eq!(leaves(Form::BinaryArray, &array(7)), None);
+    assert_eq!(
+        leaves(Form::BinaryComposite, &composite(1664)),
+        Some(vec![])
+    );
+    assert_eq!(leaves(Form::BinaryComposite, &composite(1665)), None);
 }
 
 #[test]

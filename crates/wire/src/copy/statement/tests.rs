@@ -32,6 +32,7 @@ fn every_way_to_name_what_is_copied_leads_to_the_options() {
         "s.t",
         "db.\"a \"\"b\".t",
         "\"to\"",
+        "\u{100}",
         "t (a, \"b)\", c)",
         "(select ')', 1)",
         "(select (1), ';' /* ) /* ; */ */ -- )\n from t)",
@@ -169,6 +170,40 @@ fn quoted_columns_are_known_by_a_list_of_columns() {
 }
 
 #[test]
+fn what_bears_on_reading_alone_changes_nothing() {
+    for sql in ["copy t to stdout freeze", "copy t to stdout (freeze off)"] {
+        says(sql, Form::Text(Text::default()));
+    }
+}
+
+#[test]
+fn a_string_with_unicode_is_read_where_it_has_no_escapes() {
+    let text = Text {
+        delimiter: b';',
+        ..Text::default()
+    };
+    says("copy t to stdout delimiter u&';'", Form::Text(text));
+    assert_eq!(only("copy t to stdout null u&'\\003b'"), None);
+}
+
+#[test]
+fn a_parameter_begins_no_string() {
+    says("select $1$1; copy t to stdout", Form::Text(Text::default()));
+}
+
+#[test]
+fn a_prepared_statements_only_copy_is_there_as_often_as_it_is_executed() {
+    let copies = Copies::of(b"copy t to stdout csv", true);
+    for _ in 0..2 {
+        assert_eq!(
+            copies.first().map(|it| it.form.clone()),
+            Some(Form::Csv(csv()))
+        );
+    }
+    assert_eq!(Copies::default().first(), None);
+}
+
+#[test]
 fn an_encoding_is_told() {
     let options = only("copy t to stdout (encoding 'LATIN1')").unwrap();
     assert_eq!(options.encoding.as_deref(), Some(&b"LATIN1"[..]));
@@ -180,7 +215,7 @@ fn an_encoding_is_told() {
 fn of_several_statements_those_that_copy_to_the_application_are_found_in_order() {
     let sql = "select 'copy x to stdout;'; copy a to stdout; copy b from stdin; -- copy c to stdout\n\
                copy d to '/tmp/d' csv; copy (select 1;) to program 'x'; ;\
-               create rule r as on insert to t do also (select 1; select 2); COPY e TO STDOUT CSV;\
+               create rule r as on insert to t do also (select 1; copy x to stdout); COPY e TO STDOUT CSV;\
                copy f to stdout (format parquet); copy g to stdout (format binary)";
     let mut copies = Copies::of(sql.as_bytes(), true);
     let text = Form::Text(Text::default());
