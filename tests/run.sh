@@ -61,6 +61,7 @@ main() {
     test_rust
     test_python
     check "fuzz" bash tests/fuzz.sh --short
+    [[ -z ${PGSEAL_TEST_LONG:-} ]] || check "fuzz, coverage" bash tests/fuzz.sh --coverage
     if [[ ${1:-} != --quick ]]; then
         run_demo
         run_stand one-server wrong-tag
