@@ -3,7 +3,7 @@
 
 mod server;
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::cell::RefCell;
 
 use control::{
     AuditPage, AuditVerified, CancelOutcome, CancelRequest, ClientChange, ClientCreation,
@@ -21,21 +21,25 @@ use server::Server;
 
 /// Requests, a NUL between two: a line `ROLE METHOD TARGET [USER]`, and the body behind it.
 pub fn run(bytes: &[u8]) {
-    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut has_changed = false;
-    for request in bytes.split(|byte| *byte == 0).take(MOST) {
-        has_changed |= check(&server, request).unwrap_or(false);
-    }
-    // An input means the same whatever came before it.
-    if has_changed {
-        server.renew();
-    }
+    SERVER.with_borrow_mut(|server| {
+        let mut has_changed = false;
+        for request in bytes.split(|byte| *byte == 0).take(MOST) {
+            has_changed |= check(server, request).unwrap_or(false);
+        }
+        // An input means the same whatever came before it.
+        if has_changed {
+            server.renew();
+        }
+    });
 }
 
 /// Requests of an input: what comes of a dozen comes of these.
 const MOST: usize = 6;
 
-static SERVER: LazyLock<Mutex<Server>> = LazyLock::new(|| Mutex::new(Server::new()));
+thread_local! {
+    // Unlike what is static it is dropped in the end, and its files with it.
+    static SERVER: RefCell<Server> = RefCell::new(Server::new());
+}
 
 /// The answer to a request is one that the document has for it. True if it may have changed something;
 /// nothing where it is no request.

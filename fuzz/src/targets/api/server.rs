@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Command;
 use daemon::Layers;
@@ -104,7 +105,7 @@ impl Server {
     pub fn filled_in(&self, body: &[u8]) -> Vec<u8> {
         let mut body = body.to_vec();
         for (word, text) in &self.words {
-            if let Some(at) = body.windows(word.len()).position(|it| it == *word) {
+            while let Some(at) = body.windows(word.len()).position(|it| it == *word) {
                 body.splice(at..at + word.len(), text.bytes());
             }
         }
@@ -194,22 +195,29 @@ fn fill(dir: &Path) -> Vec<(&'static [u8], String)> {
         };
         by.add_zone(&zone).expect(done);
     }
-    let [zone, _, going] = zones;
-    let day = std::time::Duration::from_secs(86_400);
-    by.order_destruction(&going, day).expect(done);
     let sealed = |owner: Owner| {
         let key = store.active_key(&owner).expect("an owner has a key");
         let sealed = Recipient::new(owner, key.public_key).seal(b"a value");
-        let sealed = sealed.expect("a short value can be sealed");
-        sealed
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
+        sealed.expect("a short value can be sealed")
     };
-    vec![
-        (b"SEALED-APP", sealed(Owner::Client(app))),
-        (b"SEALED-ZONE", sealed(Owner::Zone(zone))),
-    ]
+    let [zone, _, going] = zones;
+    let of_app = sealed(Owner::Client(app));
+    let mut altered = of_app.clone();
+    *altered.last_mut().expect("an envelope is not empty") ^= 1;
+    let words = vec![
+        (b"ARMOR-APP".as_slice(), envelope::armor(&of_app)),
+        (b"ALTERED-APP", hex(&altered)),
+        (b"SEALED-APP", hex(&of_app)),
+        (b"SEALED-ZONE", hex(&sealed(Owner::Zone(zone)))),
+        (b"SEALED-GOING", hex(&sealed(Owner::Zone(going.clone())))),
+    ];
+    let day = Duration::from_secs(86_400);
+    by.order_destruction(&going, day).expect(done);
+    words
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn start(dir: &Path) -> ControlApi {

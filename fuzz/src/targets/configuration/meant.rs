@@ -45,6 +45,11 @@ pub fn server(config: &pgseal_server::config::Config, table: &Table) {
         }
         assert_eq!(at[last].as_str(), Some(setting.read(&live).as_str()));
     }
+    let sslmode = config.database.sslmode.to_string();
+    assert_eq!(
+        table["database"]["sslmode"].as_str(),
+        Some(sslmode.as_str())
+    );
     let place = config.place();
     assert_eq!(place.address, config.store);
     assert_eq!(config.tuning().keepalive, config.tcp_keepalive.0);
