@@ -78,6 +78,7 @@ fn login(has_password: bool) -> Login {
         let made = OpenOptions::new()
             .write(true)
             .create(true)
+            .truncate(true)
             .mode(0o600)
             .open(file);
         let written = made.and_then(|mut file| file.write_all(PASSWORD.as_bytes()));
