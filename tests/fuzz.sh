@@ -8,7 +8,7 @@ usage() {
     cat <<'END'
 Usage: bash tests/fuzz.sh [MINUTES] [TARGET...]
        bash tests/fuzz.sh --short
-       bash tests/fuzz.sh --coverage [TARGET...]
+       bash tests/fuzz.sh --coverage [--write | TARGET...]
        bash tests/fuzz.sh --minimize [TARGET...]
        bash tests/fuzz.sh --again FILE
        bash tests/fuzz.sh --list | --help
@@ -17,7 +17,8 @@ Builds the targets and runs each, or those named, for so many minutes (default: 
 there are processors. Begins with the inputs in fuzz/corpus and with what earlier runs have found.
 
   --short      a second or two of each from fuzz/corpus alone, as tests/run.sh does
-  --coverage   run the inputs there are, and report the lines of each parser that they come by
+  --coverage   run the inputs in fuzz/corpus, and report the lines of each parser that they come by; too few
+               are a finding. With --write the report is put into docs/fuzzing-coverage.md
   --minimize   put what is worth keeping of all inputs found into fuzz/corpus
   --again      run one input, such as that of a finding
   --list       the targets, and the files that each is about
@@ -41,11 +42,12 @@ source examples/shell/packages.sh
 main() {
     local seconds=60 short=
     case ${1:-} in
-    --help | -h) usage && return ;;
-    --list) ready explore && PGSEAL_FUZZ=list "$binary" && return ;;
-    --again) again "${@:2}" && return ;;
-    --coverage) coverage "${@:2}" && return ;;
-    --minimize) minimize "${@:2}" && return ;;
+    # One after the other, not by `&&`: a function on the left of that goes on where something fails.
+    --help | -h) usage; return ;;
+    --list) ready explore; PGSEAL_FUZZ=list "$binary"; return ;;
+    --again) again "${@:2}"; return ;;
+    --coverage) coverage "${@:2}"; return ;;
+    --minimize) minimize "${@:2}"; return ;;
     --short)
         seconds=2 short=yes
         shift
@@ -186,40 +188,47 @@ minimize() {
     done
 }
 
-# coverage [TARGET...]: which lines of its parsers the inputs of each target come by.
+# coverage [--write] [TARGET...]: which lines of its parsers the corpus of each target comes by.
 coverage() {
-    local tools name profile
-    tools=$(rustc --print sysroot)/lib/rustlib/$(rustc --print host-tuple)/bin
+    local tools name write='' reports=()
+    if [[ ${1:-} == --write ]]; then
+        shift
+        (($# == 0)) || refuse "the document is of all targets; try --help"
+        write=yes
+    fi
     ready cover
+    tools=$(rustc --print sysroot)/lib/rustlib/$(rustc --print host-tuple)/bin
     [[ -x $tools/llvm-cov ]] || complete llvm-tools rustup component add llvm-tools
     choose "$@"
+    step "run the corpora of ${#targets[@]} targets"
     mkdir -p "$work/coverage"
-    printf '\n  %-16s %7s %7s %8s   %s\n' target lines missed covered file
     for name in "${targets[@]}"; do
-        profile=$work/coverage/$name
-        mkdir -p "$work/$name"
-        rm -f "$profile".*
-        PGSEAL_FUZZ=$name LLVM_PROFILE_FILE=$profile.profraw "$binary" -runs=0 -max_len="$longest" \
-            "fuzz/corpus/$name" "$work/$name" >"$profile.log" 2>&1 ||
-            refuse "$name does not hold for the inputs there are (log: $profile.log)"
-        "$tools/llvm-profdata" merge -sparse "$profile.profraw" -o "$profile.profdata"
-        # shellcheck disable=SC2086 # several paths
-        "$tools/llvm-cov" show "$binary" -instr-profile "$profile.profdata" ${parsers[$name]} >"$profile.txt"
-        # shellcheck disable=SC2086
-        "$tools/llvm-cov" export "$binary" -instr-profile "$profile.profdata" --summary-only --format=text \
-            ${parsers[$name]} >"$profile.json"
-        python3 - "$name" "$PWD/" "$profile.json" <<'END'
-import json, sys
-target, root, report = sys.argv[1:]
-for file in json.load(open(report))["data"][0]["files"]:
-    lines = file["summary"]["lines"]
-    print("  %-16s %7d %7d %7.1f%%   %s" % (
-        target, lines["count"], lines["count"] - lines["covered"], lines["percent"],
-        file["filename"].removeprefix(root)))
-END
+        until_fewer "$(nproc)"
+        progress "$name"
+        measure "$name" &
+        reports+=("$name=$work/coverage/$name.json")
     done
-    printf '\n'
+    until_fewer 1
+    progress_ends
+    for name in "${targets[@]}"; do
+        [[ -s $work/coverage/$name.json ]] || refuse "$name does not hold for its corpus (log: $work/coverage/$name.log)"
+    done
+    python3 fuzz/coverage.py "$write" "${reports[@]}" || fail "a target comes by too little of a file"
     detail "line by line: $work/coverage/TARGET.txt"
+}
+
+# measure TARGET: runs its corpus, and leaves a report, and the lines, in $work/coverage.
+measure() {
+    local profile=$work/coverage/$1
+    rm -f "$profile".*
+    PGSEAL_FUZZ=$1 LLVM_PROFILE_FILE=$profile.profraw "$binary" -runs=0 -max_len="$longest" \
+        "fuzz/corpus/$1" >"$profile.log" 2>&1
+    "$tools/llvm-profdata" merge -sparse "$profile.profraw" -o "$profile.profdata"
+    # shellcheck disable=SC2086 # several paths
+    "$tools/llvm-cov" show "$binary" -instr-profile "$profile.profdata" ${parsers[$1]} >"$profile.txt"
+    # shellcheck disable=SC2086
+    "$tools/llvm-cov" export "$binary" -instr-profile "$profile.profdata" --summary-only --format=text \
+        ${parsers[$1]} >"$profile.json"
 }
 
 main "$@"

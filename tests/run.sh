@@ -64,6 +64,7 @@ main() {
         test_rust
         test_python
         check "fuzz" bash tests/fuzz.sh --short
+        [[ -z ${PGSEAL_TEST_LONG:-} ]] || check "fuzz, coverage" bash tests/fuzz.sh --coverage
     fi
     if [[ ${1:-} == "" || ${1:-} == --long ]]; then
         run_demo

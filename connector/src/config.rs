@@ -220,95 +220,65 @@ impl Config {
     }
 }
 
-const fn text(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind: Kind::Text,
-        value,
-        default,
-        help,
-    }
-}
-
-const fn list(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind: Kind::List,
-        value,
-        default,
-        help,
-    }
-}
-
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &daemon::join::<{ OWN.len() + settings::KEYS.len() }>(OWN, settings::KEYS);
 
 const OWN: &[Key] = &[
-    list(
+    Key::list(
         "listen",
         "ADDRESSES",
         "127.0.0.1:9494",
         "Where applications connect, in clear: a loopback address, the path of a unix socket such as /run/pgseal/.s.PGSQL.5432 (host=/run/pgseal), or several of them. Behind each may stand what its sessions need: target=, policy=, max_lag=, fallback_to_primary, on_role_change=, as in 127.0.0.1:9495 target=replica; what is not said there holds as below.",
     ),
-    list(
+    Key::list(
         "api_listen",
         "ADDRESSES",
         "127.0.0.1:9191",
         "Where the local HTTP API, /health and /metrics are served: loopback addresses, paths of unix sockets.",
     ),
-    list(
+    Key::list(
         "allow_users",
         "USERS",
         "the connector's own user",
         "Users of this host, by name or number, that may connect to a unix socket. Connections by TCP are not checked.",
     ),
-    text(
+    Key::text(
         "server",
         "ADDRESS",
         "set this or servers",
         "The pgseal server, or the balancer before several: host:port.",
     ),
-    list(
+    Key::list(
         "servers",
         "ADDRESSES",
         "set this or server",
         "Several pgseal servers, host:port each, between which the connector chooses: docs/balancing.md. Behind each may stand weight= (0 to 256, 1 by default), backup, max_connections= and control=, its own address for the control API. Applied on SIGHUP: sessions of a server that is not listed any more go on.",
     ),
-    text(
+    Key::text(
         "control",
         "ADDRESS",
         "the value of server",
         "The server's own address for the control API, where a balancer stands before its data port.",
     ),
-    list(
+    Key::list(
         "server_ids",
         "IDS",
         "any",
         "Ids of the servers to accept, from their certificates; any server of the CA when not set. Applied on SIGHUP.",
     ),
-    text(
+    Key::text(
         "tls.certificate",
         "FILE",
         "",
         "This connector's certificate, PEM, with the URI name pgseal://client/ID: whose values it may see. Read again on SIGHUP, as its key and the CA are.",
     ),
-    text(
+    Key::text(
         "tls.private_key",
         "FILE",
         "",
         "Its private key, PEM, mode 0600.",
     ),
-    text(
+    Key::text(
         "tls.ca",
         "FILE",
         "",
@@ -321,67 +291,67 @@ const OWN: &[Key] = &[
         default: "false",
         help: "Whether applications may create zones through the local API.",
     },
-    text(
+    Key::text(
         "warm_tunnels",
         "COUNT",
         "4; 0 where nothing is checked",
         "Tunnels to each server that are kept open for sessions to come, so that these wait for no handshake. 0: none, as it is by default with one server of which nothing is known: something that balances may stand there, and what it chose a while ago need not be right now.",
     ),
-    text(
+    Key::text(
         "connect_timeout",
         "PERIOD",
         "5s",
         "How long a tunnel to the server may take to open.",
     ),
-    text(
+    Key::text(
         "answer_timeout",
         "PERIOD",
         "2m",
         "How long the first answer to a session's start-up message may take, or the end of a cancel request. Longer than the server's database.connect_timeout and database.answer_timeout together, which know better what is wrong.",
     ),
-    text(
+    Key::text(
         "startup_timeout",
         "PERIOD",
         "10s",
         "How long an application may take from connecting to its start-up message.",
     ),
-    text(
+    Key::text(
         "max_starting",
         "COUNT",
         "4096",
         "Connections of applications that have not sent their start-up message yet, cancel requests included, at once; and no more than a quarter of the files that may be open. When there are more, the user (by TCP: the address) that has most of them loses its oldest.",
     ),
-    text(
+    Key::text(
         "tcp_keepalive",
         "PERIOD",
         "1m",
         "A connection this long without a byte is asked whether its peer's host is still there, and given up after as long again without an answer. In whole seconds; 0s: never asked.",
     ),
-    text(
+    Key::text(
         "tcp_user_timeout",
         "PERIOD",
         "0s",
         "Bytes that a peer does not acknowledge, or does not take, for this long end the connection: for peers that vanish while something is on its way to them, and that never let anything wait. 0s: the system's own limit, some 15 minutes, for what is not acknowledged.",
     ),
-    text(
+    Key::text(
         "drain_timeout",
         "PERIOD",
         "30s",
         "How long running sessions may take to end after SIGTERM.",
     ),
-    text(
+    Key::text(
         "max_crl_age",
         "PERIOD",
         "1h",
         "How long ago the server may have last confirmed the list of revoked certificates; past it there are no new sessions. Applied on SIGHUP.",
     ),
-    text(
+    Key::text(
         "log.level",
         "LEVEL",
         "info",
         "Least severe events to log: error, warn, info or debug. Applied on SIGHUP.",
     ),
-    text(
+    Key::text(
         "log.format",
         "FORMAT",
         "text",

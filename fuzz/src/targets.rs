@@ -1,5 +1,6 @@
 //! The list of targets. Each stands in the file of its name, or of what it has in common with others.
 
+mod api;
 mod bytea;
 mod configuration;
 mod control;
@@ -160,8 +161,51 @@ pub const TARGETS: &[Target] = &[
             "crates/chooser/src/settings/needs.rs",
             "crates/chooser/src/settings/share.rs",
             "crates/chooser/src/settings/written.rs",
+            "crates/control/src/units.rs",
+            "server/src/config.rs",
+            "server/src/config/database.rs",
+            "server/src/config/patroni.rs",
+            "server/src/databases/listed.rs",
+            "connector/src/address.rs",
+            "connector/src/config.rs",
+            "connector/src/servers/listed.rs",
+            "webconfig/src/config.rs",
         ],
         run: configuration::run,
+    },
+    Target {
+        name: "api",
+        parsers: &[
+            "server/src/control.rs",
+            "server/src/control/admin.rs",
+            "server/src/control/api.rs",
+            "server/src/control/drain.rs",
+            "server/src/control/owners.rs",
+            "server/src/control/owners/clients.rs",
+            "server/src/control/owners/zones.rs",
+            "server/src/control/sessions.rs",
+            "server/src/control/settings.rs",
+            "server/src/control/why.rs",
+            "server/src/control/why/told.rs",
+        ],
+        run: api::run,
+    },
+    Target {
+        name: "watch",
+        parsers: &[
+            "crates/control/src/standing.rs",
+            "crates/control/src/watch/lines.rs",
+        ],
+        run: ::control::fuzzing::watch,
+    },
+    Target {
+        name: "monitor",
+        parsers: &[
+            "server/src/monitor/problem.rs",
+            "server/src/monitor/question.rs",
+            "server/src/monitor/session.rs",
+        ],
+        run: pgseal_server::fuzzing::monitor,
     },
     Target {
         name: "addresses",
@@ -177,8 +221,11 @@ pub const TARGETS: &[Target] = &[
             "crates/keystore/src/record/audit.rs",
             "crates/keystore/src/record/certificate.rs",
             "crates/keystore/src/record/key.rs",
+            "crates/keystore/src/record/owner.rs",
             "crates/keystore/src/record/permitted.rs",
+            "crates/keystore/src/record/receipt.rs",
             "crates/keystore/src/record/setting.rs",
+            "crates/keystore/src/record/time.rs",
         ],
         run: keystore::fuzzing::record,
     },

@@ -4,6 +4,7 @@ mod admin;
 mod api;
 mod audit;
 mod drain;
+pub(crate) mod fuzzing;
 mod owners;
 mod sessions;
 mod settings;

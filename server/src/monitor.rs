@@ -5,6 +5,7 @@
 //! `monitor/session`; of Patroni `monitor/patroni`. Who is told what was found: `standing` and `ops`.
 
 mod export;
+pub(crate) mod fuzzing;
 mod login;
 pub(crate) mod patroni;
 mod problem;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use control::Period;
-use daemon::{HostPort, Key, Kind, Listen, LogSettings};
+use daemon::{HostPort, Key, Listen, LogSettings};
 use serde::{Deserialize, Serialize};
 
 /// Where the configuration is looked for when no `--config` is given.
@@ -133,97 +133,81 @@ impl Config {
     }
 }
 
-const fn text(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind: Kind::Text,
-        value,
-        default,
-        help,
-    }
-}
-
 /// Every key, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    text(
+    Key::text(
         "listen",
         "ADDRESS",
         "127.0.0.1:8000",
         "Where the page is served. Another than a loopback address needs https.certificate.",
     ),
-    Key {
-        name: "servers",
-        kind: Kind::List,
-        value: "ADDRESSES",
-        default: "",
-        help: "The servers of the fleet, each by its own address for the control API, host:port: all that share a store.",
-    },
-    text(
+    Key::list(
+        "servers",
+        "ADDRESSES",
+        "",
+        "The servers of the fleet, each by its own address for the control API, host:port: all that share a store.",
+    ),
+    Key::text(
         "tls.certificate",
         "FILE",
         "",
         "The certificate shown to servers, PEM, of the role admin: pgseal-keymaker cert admin. Read again on SIGHUP, as its key and the CA are.",
     ),
-    text(
+    Key::text(
         "tls.private_key",
         "FILE",
         "",
         "Its private key, PEM, mode 0600.",
     ),
-    text(
+    Key::text(
         "tls.ca",
         "FILE",
         "",
         "CA certificates that servers are checked against, PEM; two of them while a CA is exchanged.",
     ),
-    text(
+    Key::text(
         "https.certificate",
         "FILE",
         "none: in clear",
         "The certificate shown to browsers, PEM, with those between it and a CA that they trust. Read again on SIGHUP, as its key is.",
     ),
-    text(
+    Key::text(
         "https.private_key",
         "FILE",
         "none",
         "Its private key, PEM, mode 0600.",
     ),
-    text(
+    Key::text(
         "users_file",
         "FILE",
         "/var/lib/pgseal-webconfig/users",
         "Who may sign in, written by pgseal-webconfig user, mode 0600. A change holds at once.",
     ),
-    text(
+    Key::text(
         "session_timeout",
         "PERIOD",
         "30m",
         "How long somebody stays signed in who asks for no page. A page that shows itself anew does not count.",
     ),
-    text(
+    Key::text(
         "session_lifetime",
         "PERIOD",
         "12h",
         "How long somebody stays signed in at most.",
     ),
-    text(
+    Key::text(
         "answer_timeout",
         "PERIOD",
         "3s",
         "How long a server may take to answer.",
     ),
-    text(
+    Key::text(
         "log.level",
         "LEVEL",
         "info",
         "Least severe events to log: error, warn, info or debug. Applied on SIGHUP.",
     ),
-    text(
+    Key::text(
         "log.format",
         "FORMAT",
         "text",

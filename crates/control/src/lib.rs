@@ -8,6 +8,8 @@ mod certificates;
 mod choices;
 mod client;
 mod connectors;
+#[doc(hidden)]
+pub mod fuzzing;
 mod live;
 pub mod openapi;
 mod owners;

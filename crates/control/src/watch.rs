@@ -1,8 +1,9 @@
 //! What a server tells of itself for as long as somebody listens: JSON, one object a line.
 
+mod lines;
+
 use std::time::Duration;
 
-use bytes::BytesMut;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::task::JoinHandle;
@@ -10,6 +11,8 @@ use tunnel::PeerCertificate;
 
 use crate::News;
 use crate::client::{ClientError, Connection};
+
+pub(crate) use lines::{Lines, TooLong};
 
 /// A server says something at least this often: a listener that hears it need not ask whether it is
 /// still there.
@@ -28,10 +31,7 @@ pub struct Watch {
     /// Who tells it.
     pub server: PeerCertificate,
     body: Incoming,
-    /// What has come and is not yet a line.
-    input: BytesMut,
-    /// How much of that has been searched for a line's end.
-    searched: usize,
+    lines: Lines,
     _connection: Running,
 }
 
@@ -46,8 +46,7 @@ impl Watch {
             address,
             server,
             body,
-            input: BytesMut::new(),
-            searched: 0,
+            lines: Lines::new(MAX_LINE),
             _connection: connection,
         }
     }
@@ -59,11 +58,9 @@ impl Watch {
     pub async fn next(&mut self) -> Result<News, ClientError> {
         let end = tokio::time::Instant::now() + SILENCE;
         loop {
-            if let Some(line) = self.line() {
+            let line = self.lines.next().map_err(|TooLong| self.unreadable())?;
+            if let Some(line) = line {
                 return serde_json::from_slice(&line).map_err(|_| self.unreadable());
-            }
-            if self.input.len() > MAX_LINE {
-                return Err(self.unreadable());
             }
             let frame = tokio::time::timeout_at(end, self.body.frame()).await;
             let frame = frame.map_err(|_| ClientError::Timeout {
@@ -73,7 +70,7 @@ impl Watch {
             match frame {
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
-                        self.input.extend_from_slice(&data);
+                        self.lines.push(&data);
                     }
                 }
                 Some(Err(cause)) => {
@@ -83,22 +80,6 @@ impl Watch {
                     });
                 }
                 None => return Err(self.unreadable()),
-            }
-        }
-    }
-
-    /// The line at the front, if all of it has come.
-    fn line(&mut self) -> Option<BytesMut> {
-        let unsearched = self.input.get(self.searched..)?;
-        match unsearched.iter().position(|byte| *byte == b'\n') {
-            Some(end) => {
-                let length = self.searched + end + 1;
-                self.searched = 0;
-                Some(self.input.split_to(length))
-            }
-            None => {
-                self.searched = self.input.len();
-                None
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Addresses as configurations name them.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,11 +61,16 @@ impl TryFrom<String> for HostPort {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let (host, port) = text.rsplit_once(':').unwrap_or_default();
-        let bracketed = host.starts_with('[') && host.ends_with(']');
-        let fine = !host.is_empty()
-            && (bracketed || !host.contains(':'))
-            && port.parse::<u16>().is_ok_and(|port| port > 0);
-        if fine {
+        let is_host = match host.strip_prefix('[') {
+            Some(rest) => rest
+                .strip_suffix(']')
+                .is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok()),
+            None => {
+                let is_odd = |c: char| ":[]".contains(c) || c.is_whitespace() || c.is_control();
+                !host.is_empty() && !host.contains(is_odd)
+            }
+        };
+        if is_host && port.parse::<u16>().is_ok_and(|port| port > 0) {
             Ok(Self(text))
         } else {
             Err(format!(
@@ -128,6 +133,12 @@ impl TryFrom<String> for Subnet {
             None => (text.as_str(), None),
         };
         let first: IpAddr = first.parse().map_err(|_| wrong())?;
+        // Those addresses are looked for as what they are, so such a network would hold none.
+        if first.to_canonical() != first {
+            return Err(format!(
+                "`{text}` is an IPv4 network; write it as one, like 10.0.0.0/24"
+            ));
+        }
         let all = match first {
             IpAddr::V4(_) => 32,
             IpAddr::V6(_) => 128,
@@ -175,6 +186,12 @@ mod tests {
             ("db:0", false),
             ("db:99999", false),
             ("::1:5432", false),
+            ("[::1:5432", false),
+            ("[[::1]]:5432", false),
+            ("[db]:5432", false),
+            ("a]:5432", false),
+            ("a b:5432", false),
+            ("a\n:5432", false),
             ("", false),
         ] {
             assert_eq!(HostPort::try_from(text.to_owned()).is_ok(), fine, "{text}");
@@ -229,6 +246,11 @@ mod tests {
             let error = subnet(text).unwrap_err();
             assert!(error.contains("write it like 10.0.0.5,"), "{error}");
         }
+        let error = subnet("::ffff:10.0.0.0/120").unwrap_err();
+        assert!(
+            error.contains("write it as one, like 10.0.0.0/24"),
+            "{error}"
+        );
         let error = subnet("10.0.0.5/24").unwrap_err();
         assert!(error.contains("write 10.0.0.5 for the one"), "{error}");
         assert_eq!(String::from(subnet("::1").unwrap()), "::1/128");

@@ -28,6 +28,38 @@ pub struct Key {
 }
 
 impl Key {
+    /// A key whose value is text.
+    #[must_use]
+    pub const fn text(
+        name: &'static str,
+        value: &'static str,
+        default: &'static str,
+        help: &'static str,
+    ) -> Self {
+        let kind = Kind::Text;
+        Self {
+            name,
+            kind,
+            value,
+            default,
+            help,
+        }
+    }
+
+    /// A key whose value is a list.
+    #[must_use]
+    pub const fn list(
+        name: &'static str,
+        value: &'static str,
+        default: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self {
+            kind: Kind::List,
+            ..Self::text(name, value, default, help)
+        }
+    }
+
     /// The key as a long flag, without the dashes.
     #[must_use]
     pub fn flag(&self) -> String {

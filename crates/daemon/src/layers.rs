@@ -132,23 +132,29 @@ impl Layers {
             let line = text.get(..at).unwrap_or(text).matches('\n').count() + 1;
             format!("{}:{line}", path.display())
         };
-        let parsed = DeTable::parse(text).map_err(|error| {
+        let wrong = |error: toml::de::Error| {
             let at = error.span().map_or(0, |span| span.start);
             Failure::Usage(format!("{}: {}", place(at), error.message()))
-        })?;
+        };
+        let parsed = DeTable::parse(text).map_err(wrong)?;
         let mut found = Vec::new();
         leaves("", parsed.get_ref(), &mut found);
-        for (name, at) in found {
+        for Leaf { name, at, is_table } in found {
             let place = place(at);
-            if !self.keys.iter().any(|key| key.name == name) {
+            let is_key = self.keys.iter().any(|key| key.name == name);
+            let holds_keys = |key: &Key| {
+                let rest = key.name.strip_prefix(&name);
+                is_table && rest.is_some_and(|rest| rest.starts_with('.'))
+            };
+            if is_key {
+                origins.note(&name, Source::File, place);
+            } else if !self.keys.iter().any(holds_keys) {
                 return Err(Failure::Usage(format!(
                     "{place}: unknown key `{name}`; --help lists the keys there are"
                 )));
             }
-            origins.note(&name, Source::File, place);
         }
-        *table =
-            toml::from_str(text).map_err(|error| Failure::Usage(error.message().to_owned()))?;
+        *table = toml::from_str(text).map_err(wrong)?;
         Ok(())
     }
 
@@ -289,13 +295,27 @@ fn insert(table: &mut Table, name: &str, value: Value) {
     }
 }
 
-/// Every key of a parsed file with the byte it stands at.
-fn leaves(prefix: &str, table: &DeTable<'_>, found: &mut Vec<(String, usize)>) {
+/// A key of a parsed file.
+struct Leaf {
+    name: String,
+    /// The byte it stands at.
+    at: usize,
+    /// It has a table for a value, and that is empty.
+    is_table: bool,
+}
+
+fn leaves(prefix: &str, table: &DeTable<'_>, found: &mut Vec<Leaf>) {
     for (key, value) in table {
         let name = format!("{prefix}{}", key.get_ref());
         match Spanned::get_ref(value) {
-            DeValue::Table(inner) => leaves(&format!("{name}."), inner, found),
-            _ => found.push((name, key.span().start)),
+            DeValue::Table(inner) if !inner.is_empty() => {
+                leaves(&format!("{name}."), inner, found);
+            }
+            value => found.push(Leaf {
+                name,
+                at: key.span().start,
+                is_table: matches!(value, DeValue::Table(_)),
+            }),
         }
     }
 }
@@ -434,6 +454,28 @@ mod tests {
             error,
             "FILE:5: unknown key `tls.zertifikat`; --help lists the keys there are"
         );
+    }
+
+    #[test]
+    fn a_number_that_is_too_large_to_be_read_is_named_with_its_line() {
+        let error = load("mode = 'on'\nlisten = 99999999999999999999\n", &[]).unwrap_err();
+        assert!(error.starts_with("FILE:2: "), "{error}");
+    }
+
+    #[test]
+    fn an_empty_table_is_fine_where_keys_could_stand_in_it_and_nowhere_else() {
+        let tls = "[tls]\ncertificate = 'c'\n";
+        assert!(load(&format!("{tls}[local_api]\n"), &[]).is_ok());
+        let unset = load("[tls]\n", &[]).unwrap_err();
+        assert!(unset.starts_with("`tls.certificate` is not set"), "{unset}");
+        for (table, says) in [
+            ("[log]", "FILE:3: unknown key `log`"),
+            ("[tls.more]", "FILE:3: unknown key `tls.more`"),
+            ("[listen]", "FILE:3: listen: invalid type: map"),
+        ] {
+            let error = load(&format!("{tls}{table}\n"), &[]).unwrap_err();
+            assert!(error.starts_with(says), "{error}");
+        }
     }
 
     #[test]

@@ -2,21 +2,21 @@
 //! workspace's fuzz targets (`fuzz/`), and no part of the crate's interface. Each panics where it
 //! does not hold.
 
+mod records;
+
+use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use envelope::{Owner, PrivateKey};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use envelope::{Kind, Owner, PrivateKey};
 
 use crate::cache::{OpenKey, Use};
 use crate::name::RecordName;
-use crate::record::{
-    AuditBody, CertificateBody, ClientBody, ClockBody, Entry, HeadBody, HeaderBody, KeyBody,
-    KeyIdBody, Permitted, ReceiptBody, RevocationsBody, Settings, UsageBody, UsedBody, ZoneBody,
-};
+use crate::record::Permitted;
+use crate::{Endpoint, StoreAddress};
 
 pub use crate::etcd::fuzzing::etcd;
 pub use crate::store::backup::fuzzing::backup;
+pub use records::record;
 
 /// A key that no store holds: a client's own, or a zone's for every client.
 #[must_use]
@@ -34,62 +34,74 @@ pub fn open_key(owner: Owner, private: PrivateKey) -> OpenKey {
     }
 }
 
-/// Names of records: each is written as it is read.
+/// Names of records: each is written as it is read, and is found among those that begin like it.
 pub fn name(text: &str) {
-    if let Ok(name) = text.parse::<RecordName>() {
-        assert_eq!(name.to_string(), text);
-        if let Some(owner) = name.owner() {
-            assert!(text.contains(owner.id()));
+    let Ok(name) = text.parse::<RecordName>() else {
+        return;
+    };
+    assert_eq!(name.to_string(), text);
+    if let Some(owner) = name.owner() {
+        assert!(text.contains(owner.id()));
+    }
+    let listed_under = match &name {
+        RecordName::Owner(owner) => {
+            let other = match owner.kind() {
+                Kind::Client => Kind::Zone,
+                Kind::Zone => Kind::Client,
+            };
+            assert!(!text.starts_with(&RecordName::owners(other)));
+            RecordName::owners(owner.kind())
+        }
+        RecordName::Key(owner, _) => {
+            assert!(text.starts_with(&RecordName::keys(None)));
+            RecordName::keys(Some(owner))
+        }
+        RecordName::Pending(..) => RecordName::PENDING.into(),
+        RecordName::Certificate(_) => RecordName::CERTIFICATES.into(),
+        RecordName::Audit(_) => RecordName::AUDIT.into(),
+        RecordName::Receipt(..) => RecordName::RECEIPTS.into(),
+        RecordName::Master(_) => RecordName::MASTERS.into(),
+        _ => return,
+    };
+    let rest = text.strip_prefix(&listed_under);
+    assert!(rest.is_some_and(|rest| !rest.is_empty()), "{text}");
+}
+
+/// Addresses of stores: what is shown of one is read as it.
+pub fn address(text: &str) {
+    let Ok(address) = text.parse::<StoreAddress>() else {
+        return;
+    };
+    let shown = address.to_string();
+    assert_eq!(shown.parse().as_ref(), Ok(&address));
+    assert_eq!(address.place(), Path::new(&shown));
+    let json = serde_json::to_value(&address).expect("an address can be written");
+    assert_eq!(json, shown);
+    assert_eq!(serde_json::from_value(json).ok().as_ref(), Some(&address));
+    match &address {
+        StoreAddress::File(path) => {
+            assert_eq!(path.as_os_str(), text);
+            assert_eq!(address.file(), Some(path.as_path()));
+            assert_eq!(StoreAddress::from(path.clone()), address);
+        }
+        StoreAddress::Etcd(etcd) => {
+            assert_eq!(address.file(), None);
+            assert!(etcd.prefix().starts_with('/') && etcd.prefix().ends_with('/'));
+            assert!(shown.ends_with(etcd.prefix().trim_end_matches('/')));
+            assert!(!etcd.endpoints().is_empty());
+            etcd.endpoints().iter().for_each(endpoint);
         }
     }
 }
 
-/// A record's name, a NUL, and its body: what is read is written and read again as the same.
-pub fn record(bytes: &[u8]) {
-    let Some(end) = bytes.iter().position(|byte| *byte == 0) else {
-        return;
+/// Whether it is this host's is what the standard library says, or the name.
+fn endpoint(endpoint: &Endpoint) {
+    let shown = endpoint.to_string();
+    let is_loopback = match shown.parse::<std::net::SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => shown
+            .rsplit_once(':')
+            .is_some_and(|(host, _)| host.eq_ignore_ascii_case("localhost")),
     };
-    let (name, body) = (&bytes[..end], &bytes[end + 1..]);
-    let name = str::from_utf8(name).ok().and_then(|name| name.parse().ok());
-    match name {
-        Some(RecordName::Header) => body_of::<HeaderBody>(body),
-        Some(RecordName::Owner(Owner::Client(_))) => body_of::<ClientBody>(body),
-        Some(RecordName::Owner(Owner::Zone(_))) => body_of::<ZoneBody>(body),
-        Some(RecordName::Key(owner, version)) => {
-            body_of::<KeyBody>(body);
-            if let Ok(read) = serde_json::from_slice::<KeyBody>(body)
-                && let Ok(key) = read.key(owner, version)
-            {
-                let again = KeyBody::from(&key).key(key.owner.clone(), version);
-                assert_eq!(again.as_ref(), Ok(&key));
-            }
-        }
-        Some(RecordName::KeyId(_)) => body_of::<KeyIdBody>(body),
-        Some(RecordName::Used(..)) => body_of::<UsedBody>(body),
-        Some(RecordName::Usage(_)) => body_of::<UsageBody>(body),
-        Some(RecordName::Clock) => body_of::<ClockBody>(body),
-        Some(RecordName::Receipt(..)) => body_of::<ReceiptBody>(body),
-        Some(RecordName::Certificate(_)) => body_of::<CertificateBody>(body),
-        Some(RecordName::Revocations) => body_of::<RevocationsBody>(body),
-        Some(RecordName::Settings) => body_of::<Settings>(body),
-        Some(RecordName::AuditHead) => body_of::<HeadBody>(body),
-        Some(RecordName::Audit(_)) => {
-            body_of::<AuditBody>(body);
-            if let Ok(entry) = Entry::from_body(body) {
-                assert_eq!(entry.body.as_bytes(), body);
-                assert_eq!(entry.hash, Entry::hash_of(body));
-            }
-        }
-        Some(_) | None => {}
-    }
-}
-
-fn body_of<T: Serialize + DeserializeOwned>(body: &[u8]) {
-    let Ok(read) = serde_json::from_slice::<T>(body) else {
-        return;
-    };
-    let written = serde_json::to_vec(&read).expect("what was read can be written");
-    let again: T = serde_json::from_slice(&written).expect("what was written can be read");
-    let again = serde_json::to_vec(&again).expect("it can be written again");
-    assert_eq!(again, written);
+    assert_eq!(endpoint.is_loopback(), is_loopback, "{shown}");
 }

@@ -31,7 +31,7 @@ pub fn run(bytes: &[u8]) {
         b'l' => word::<LogLevel>(text),
         b'p' => word::<Period>(text),
         b's' => word::<ByteSize>(text),
-        b'u' => word::<UserName>(text),
+        b'u' => user(text),
         _ => settings(text),
     }
 }
@@ -69,6 +69,7 @@ const BODIES: &[fn(&[u8])] = &[
     body::<Count>,
     body::<CountOrNone>,
     body::<ByteSize>,
+    body::<Period>,
 ];
 
 fn body<T: DeserializeOwned + Serialize + PartialEq + Debug>(json: &[u8]) {
@@ -95,6 +96,16 @@ fn word<T: FromStr + Display + PartialEq + Debug>(text: &str) {
     }
 }
 
+fn user(text: &str) {
+    word::<UserName>(text);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
+    let is_name = (1..=64).contains(&text.len()) && text.bytes().all(plain);
+    match text.parse::<UserName>() {
+        Ok(name) => assert!(is_name && name.as_str() == text),
+        Err(_) => assert!(!is_name),
+    }
+}
+
 /// Lines of `name = value`.
 fn settings(text: &str) {
     let lines = text.lines().filter_map(|line| line.split_once('='));
@@ -115,6 +126,11 @@ fn settings(text: &str) {
         let canonical = setting.canonical(value).expect("it was set");
         assert_eq!(canonical, setting.read(&live));
         assert_eq!(setting.canonical(&canonical).ok(), Some(canonical));
+    }
+    for setting in LIVE_SETTINGS {
+        if !pairs.iter().any(|(name, _)| *name == setting.name) {
+            assert_eq!(setting.read(&live), setting.default());
+        }
     }
     // Of the two that bound each other one alone is not held to the other's default.
     let both = ["max_open_row", "open_memory"].map(|name| pairs.iter().any(|(it, _)| *it == name));

@@ -50,7 +50,7 @@ pub enum Problem {
     )]
     Method,
     /// It does not know the password either, or does not keep to SCRAM.
-    #[error("it did not prove that it knows the password: {0}")]
+    #[error("it did not prove that it knows the password: {}", bounded(&.0.to_string()))]
     Scram(io::Error),
     /// What it sends is not what PostgreSQL would.
     #[error("it does not speak as PostgreSQL does; is database.address right?")]
@@ -153,6 +153,17 @@ mod tests {
         assert!(text.len() < 320 && !text.contains('\n'), "{text}");
         assert!(text.contains("(28P01); correct the password in"), "{text}");
         assert!(!said.is_absence());
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_databases_scram_quotes_it_in_one_line_of_bounded_length() {
+        let quoted = format!("SCRAM error: \u{1b}[2J\n{}", "x".repeat(1000));
+        let text = Problem::Scram(io::Error::other(quoted)).to_string();
+        assert!(text.contains("the password: SCRAM error: [2Jxxx"), "{text}");
+        assert!(
+            text.len() < 320 && !text.contains(char::is_control),
+            "{text}"
+        );
     }
 
     #[test]

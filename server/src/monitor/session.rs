@@ -33,6 +33,15 @@ impl Session {
     /// The database is not reached, or does not let this user in; or wants more of it than is safe.
     pub async fn open(database: &Database, login: &Login) -> Result<Self, Problem> {
         let (stream, readers) = database.reach().await?;
+        Self::begin(stream, readers, login).await
+    }
+
+    /// Logs in on a connection on which nothing was said.
+    pub(super) async fn begin(
+        stream: Box<dyn Stream>,
+        readers: Readers,
+        login: &Login,
+    ) -> Result<Self, Problem> {
         let mut session = Self {
             stream,
             readers,

@@ -2,36 +2,21 @@
 
 use daemon::{Key, Kind};
 
-const fn text(
-    name: &'static str,
-    value: &'static str,
-    default: &'static str,
-    help: &'static str,
-) -> Key {
-    Key {
-        name,
-        kind: Kind::Text,
-        value,
-        default,
-        help,
-    }
-}
-
 /// One row for each, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    text(
+    Key::text(
         "balance.target",
         "ROLE",
         "any",
         "What the database of a session must be: primary, replica or any.",
     ),
-    text(
+    Key::text(
         "balance.policy",
         "POLICY",
         "round-robin",
         "How one of those that serve is chosen: round-robin, least-connections or peak-ewma.",
     ),
-    text(
+    Key::text(
         "balance.max_lag",
         "SIZE",
         "no limit",
@@ -44,67 +29,67 @@ pub const KEYS: &[Key] = &[
         default: "false",
         help: "Whether a primary serves where the target is replica and no replica does.",
     },
-    text(
+    Key::text(
         "balance.wait_for_primary",
         "PERIOD",
         "10s",
         "How long a new session waits where the target is primary and none is known; and how long the last word of one that is silent counts for a max_lag in bytes.",
     ),
-    text(
+    Key::text(
         "balance.on_role_change",
         "POLICY",
         "close",
         "What becomes of sessions whose database has become something else than their target: close ends them with an error, keep leaves them. One that does not answer any more loses its sessions in either case, where there is another.",
     ),
-    text(
+    Key::text(
         "balance.max_connections",
         "COUNT",
         "no limit",
         "Sessions that one of the list may have from here; further ones wait.",
     ),
-    text(
+    Key::text(
         "balance.max_queue",
         "COUNT",
         "100",
         "Sessions that wait while all that serve have max_connections.",
     ),
-    text(
+    Key::text(
         "balance.queue_timeout",
         "PERIOD",
         "10s",
         "How long they wait.",
     ),
-    text(
+    Key::text(
         "checks.interval",
         "PERIOD",
         "500ms",
         "From the start of one check of a member of the list to the next, while it says nothing by itself.",
     ),
-    text(
+    Key::text(
         "checks.down_interval",
         "PERIOD",
         "500ms",
         "The same of one that is down, or has begun to fail.",
     ),
-    text(
+    Key::text(
         "checks.timeout",
         "PERIOD",
         "500ms",
         "A check without an answer for so long has failed.",
     ),
-    text(
+    Key::text(
         "checks.fall",
         "COUNT",
         "2",
         "So many failures in a row put it down.",
     ),
-    text(
+    Key::text(
         "checks.rise",
         "COUNT",
         "2",
         "So many successes in a row bring it up.",
     ),
-    text(
+    Key::text(
         "checks.slow_start",
         "PERIOD",
         "10s",

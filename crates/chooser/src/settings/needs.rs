@@ -56,7 +56,8 @@ impl fmt::Display for Needs {
         ];
         for (word, value) in words {
             if let Some(value) = value {
-                write!(f, " {word}={value}")?;
+                // A word ends at a space, and periods have some between their parts.
+                write!(f, " {word}={}", value.replace(' ', ""))?;
             }
         }
         match self.fallback_to_primary {
@@ -135,6 +136,7 @@ mod tests {
             " target=replica policy=peak-ewma max_lag=16MiB on_role_change=keep \
              fallback_to_primary",
             " fallback_to_primary=false",
+            " max_lag=1m30s",
         ] {
             assert_eq!(read(text).unwrap().to_string(), text);
         }

@@ -1,14 +1,19 @@
 //! What holds for etcd's answers and the mark, whatever bytes they are.
 
-use serde_json::Value;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::{Value, json};
 
-use super::mark::Mark;
+use super::mark::{CommitId, FORMAT, Mark, NoMark};
 use super::messages::{
-    Answer, AuthenticateResponse, ErrorResponse, HeaderResponse, KeyValue, MemberListResponse,
-    RangeResponse, TxnResponse, WatchMessage,
+    Answer, AuthenticateRequest, AuthenticateResponse, Base64, CompactionRequest, Compare, Empty,
+    ErrorResponse, HeaderResponse, KeyValue, MemberListResponse, Operation, RangeRequest,
+    RangeResponse, TxnRequest, TxnResponse, WatchCreateRequest, WatchMessage, WatchRequest,
 };
 
-/// The first byte says what the others are: an answer is what its JSON says, read as any other.
+/// The first byte says what the others are: an answer is what its JSON says, read as any other; a
+/// question is the JSON that etcd's documentation has for it.
 pub fn etcd(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else {
         return;
@@ -39,6 +44,7 @@ pub fn etcd(bytes: &[u8]) {
         }),
         b'a' => both::<AuthenticateResponse>(bytes, |read, json| {
             assert_eq!(Some(read.token.as_str()), json["token"].as_str());
+            assert!(read.header().is_none());
         }),
         b'h' => both::<HeaderResponse>(bytes, |read, json| {
             assert_eq!(read.header().is_none(), json["header"].is_null());
@@ -57,12 +63,118 @@ pub fn etcd(bytes: &[u8]) {
                 json["code"].as_u64().unwrap_or_default()
             );
         }),
-        _ => {
-            if let Ok(mark) = Mark::parse(bytes) {
-                assert_eq!(mark.value().as_bytes(), bytes);
+        b'q' => {
+            if let Ok(text) = str::from_utf8(bytes) {
+                questions(text);
             }
         }
+        _ => mark(bytes),
     }
+}
+
+/// A mark is written as it is read; of one that is none it is said whether it is another form's.
+fn mark(bytes: &[u8]) {
+    match Mark::parse(bytes) {
+        Ok(mark) => assert_eq!(mark.value().as_bytes(), bytes),
+        Err(NoMark::Format(other)) => {
+            assert_ne!(other, FORMAT);
+            assert!(bytes.starts_with(b"pgseal-store "));
+        }
+        Err(NoMark::Other) => {
+            let Ok(text) = str::from_utf8(bytes) else {
+                return;
+            };
+            // As names of a commit it can be written and read.
+            let mark = Mark {
+                commit: CommitId::draw().expect("there is randomness"),
+                names: text.split('\n').map(str::to_owned).collect(),
+            };
+            assert_eq!(Mark::parse(mark.value().as_bytes()), Ok(mark));
+        }
+    }
+}
+
+/// Lines: a key, the end of its range, a revision, and any text.
+fn questions(text: &str) {
+    let mut lines = text.splitn(4, '\n');
+    let mut line = || lines.next().unwrap_or_default();
+    let (key, end, revision, text) = (line(), line(), line(), line());
+    let revision: i64 = revision.parse().unwrap_or_default();
+    let base64 = |text: &str| STANDARD.encode(text);
+    let range_end = (!end.is_empty()).then_some(end);
+    let range = RangeRequest {
+        key: key.into(),
+        range_end: range_end.map(Base64::from),
+        limit: text.len(),
+        revision,
+        keys_only: end.is_empty(),
+    };
+    let mut ranged = json!({
+        "key": base64(key), "limit": text.len(), "revision": revision, "keys_only": end.is_empty(),
+    });
+    let mut made = json!({
+        "key": base64(key), "result": "EQUAL", "target": "CREATE", "create_revision": revision,
+    });
+    if let Some(end) = range_end {
+        ranged["range_end"] = base64(end).into();
+        made["range_end"] = base64(end).into();
+    }
+    is(&range, &ranged);
+    let transaction = TxnRequest {
+        compare: vec![
+            Compare::changed_at(key.to_owned(), revision),
+            Compare::made_at(key, range_end, revision),
+        ],
+        success: vec![
+            Operation::Put {
+                key: key.into(),
+                value: text.into(),
+            },
+            Operation::Delete { key: end.into() },
+        ],
+        failure: vec![Operation::Range(range)],
+    };
+    let changed = json!({
+        "key": base64(key), "result": "EQUAL", "target": "MOD", "mod_revision": revision,
+    });
+    is(
+        &transaction,
+        &json!({
+            "compare": [changed, made],
+            "success": [
+                { "request_put": { "key": base64(key), "value": base64(text) } },
+                { "request_delete_range": { "key": base64(end) } },
+            ],
+            "failure": [{ "request_range": ranged }],
+        }),
+    );
+    let watch = WatchRequest {
+        create_request: WatchCreateRequest {
+            key: key.into(),
+            start_revision: revision,
+        },
+    };
+    let watched = json!({ "key": base64(key), "start_revision": revision });
+    is(&watch, &json!({ "create_request": watched }));
+    let login = AuthenticateRequest {
+        name: key,
+        password: text,
+    };
+    is(&login, &json!({ "name": key, "password": text }));
+    let compaction = CompactionRequest {
+        revision,
+        physical: end.is_empty(),
+    };
+    is(
+        &compaction,
+        &json!({ "revision": revision, "physical": end.is_empty() }),
+    );
+    is(&Empty {}, &json!({}));
+}
+
+fn is(question: &impl Serialize, json: &Value) {
+    let written = serde_json::to_value(question).expect("a question can be written");
+    assert_eq!(written, *json);
 }
 
 /// Reads the bytes twice. Arrays in the place of objects, and fields that are said twice, are the

@@ -188,7 +188,7 @@ impl Settings {
                 self.set.remove(name);
             }
         }
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         self.last = Some(LastChange { by: by.into(), at });
         Some(Before(before))
     }
@@ -236,5 +236,17 @@ mod tests {
         let last = settings.last.unwrap();
         assert_eq!((settings.number, last.by.as_str()), (2, "b"));
         assert!(settings.set.is_empty());
+    }
+
+    #[test]
+    fn a_count_that_is_at_its_end_stays_there() {
+        let mut settings = Settings {
+            number: u64::MAX,
+            ..Settings::default()
+        };
+        let (name, on) = ("mode".parse().unwrap(), "on".parse().unwrap());
+        let at = Timestamp::from_seconds(1).unwrap();
+        assert!(settings.change(&name, Some(&on), "a", at).is_some());
+        assert_eq!(settings.number, u64::MAX);
     }
 }
