@@ -190,8 +190,8 @@ minimize() {
 coverage() {
     local tools name profile
     tools=$(rustc --print sysroot)/lib/rustlib/$(rustc --print host-tuple)/bin
-    [[ -x $tools/llvm-cov ]] || complete llvm-tools rustup component add llvm-tools
     ready cover
+    [[ -x $tools/llvm-cov ]] || complete llvm-tools rustup component add llvm-tools
     choose "$@"
     mkdir -p "$work/coverage"
     printf '\n  %-16s %7s %7s %8s   %s\n' target lines missed covered file

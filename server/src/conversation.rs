@@ -186,11 +186,11 @@ impl Conversation {
         match self.pending.front() {
             Some(Pending::Query(_)) => self.result = shape,
             Some(Pending::DescribeStatement(name)) => {
-                remember(&mut self.statements, name.clone(), shape);
+                remember(&mut self.statements, MAX_REMEMBERED, name.clone(), shape);
                 self.pending.pop_front();
             }
             Some(Pending::DescribePortal(name)) => {
-                remember(&mut self.portals, name.clone(), shape);
+                remember(&mut self.portals, MAX_REMEMBERED, name.clone(), shape);
                 self.pending.pop_front();
             }
             _ => {}
@@ -267,11 +267,8 @@ impl Conversation {
             self.prepared.bound(portal.clone(), &statement);
             let formats = formats.unwrap_or(Formats::All(Format::Text));
             let shape = self.statements.get(&statement).unwrap_or(&self.untyped);
-            remember(
-                &mut self.portals,
-                portal,
-                Arc::new(shape.with_formats(&formats)),
-            );
+            let shape = Arc::new(shape.with_formats(&formats));
+            remember(&mut self.portals, MAX_REMEMBERED, portal, shape);
         }
     }
 
@@ -412,12 +409,13 @@ impl Conversation {
     }
 }
 
-fn remember(shapes: &mut HashMap<Name, Arc<Shape>>, name: Name, shape: Arc<Shape>) {
-    if shapes.len() >= MAX_REMEMBERED {
+/// Keeps what is known of a name, of `most` names.
+fn remember<T>(known: &mut HashMap<Name, Arc<T>>, most: usize, name: Name, it: Arc<T>) {
+    if known.len() >= most {
         // Names that SQL has dropped, most likely. What is forgotten is read without types.
-        shapes.clear();
+        known.clear();
     }
-    shapes.insert(name, shape);
+    known.insert(name, it);
 }
 
 #[cfg(test)]
