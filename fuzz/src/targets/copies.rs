@@ -130,7 +130,7 @@ fn values(read: &Row) -> Vec<Value> {
 }
 
 /// Options as PostgreSQL takes them. Names of columns are for statements: `named`.
-fn options(input: &mut Input<'_>, named: bool) -> Options {
+pub(super) fn options(input: &mut Input<'_>, named: bool) -> Options {
     let form = match input.below(3) {
         0 => Form::Text(Text {
             delimiter: *input.one_of(b"\t|;A,"),
@@ -166,7 +166,7 @@ fn null(input: &mut Input<'_>) -> Box<[u8]> {
 }
 
 /// A COPY with these options, in one of the ways there are to write it.
-fn statement(options: &Options, input: &mut Input<'_>) -> Vec<u8> {
+pub(super) fn statement(options: &Options, input: &mut Input<'_>) -> Vec<u8> {
     let what = *input.one_of(&[
         "t",
         "\"a \"\"b\".\"to\"",
@@ -236,10 +236,10 @@ fn head(options: &Options, input: &mut Input<'_>) -> Vec<u8> {
 }
 
 /// A table, and how it is written.
-struct Sheet {
-    options: Options,
-    columns: u16,
-    rows: Vec<Vec<Value>>,
+pub(super) struct Sheet {
+    pub(super) options: Options,
+    pub(super) columns: u16,
+    pub(super) rows: Vec<Vec<Value>>,
 }
 
 impl Sheet {
@@ -281,7 +281,7 @@ impl Sheet {
         Rows::new(Arc::new(self.options.clone()), self.columns)
     }
 
-    fn written(&self) -> Vec<u8> {
+    pub(super) fn written(&self) -> Vec<u8> {
         let names = (1..=self.columns).map(|at| Some(format!("c{at}").into_bytes()));
         let names = names.collect::<Vec<_>>();
         let mut out = Vec::new();
