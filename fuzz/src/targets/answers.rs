@@ -70,14 +70,12 @@ fn carry(
     ends_behind: Option<usize>,
 ) -> (Vec<u8>, bool) {
     let pieces: Vec<_> = pieces(came, ends).collect();
-    server::REPLIES.with(|replies| {
-        replies.carry(&Carried {
-            live: &script.live,
-            startup: script.startup(),
-            asked: &script.asked,
-            pieces: &pieces,
-            ends_behind,
-        })
+    server::REPLIES.carry(&Carried {
+        live: &script.live,
+        startup: script.startup(),
+        asked: &script.asked,
+        pieces: &pieces,
+        ends_behind,
     })
 }
 

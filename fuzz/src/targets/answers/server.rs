@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use keystore::{MasterKey, Store};
 use pgseal_server::config::Config;
@@ -14,9 +15,8 @@ use rcgen::{
 
 use crate::sealed::{self, CLIENT};
 
-thread_local! {
-    pub static REPLIES: Replies = replies();
-}
+/// One for all, and for as long as the process runs: a runtime must not end with a thread.
+pub static REPLIES: LazyLock<Replies> = LazyLock::new(replies);
 
 /// Its files are there while it begins.
 fn replies() -> Replies {
