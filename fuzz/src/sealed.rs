@@ -6,8 +6,10 @@ use std::sync::LazyLock;
 
 use envelope::{
     Candidate, Envelope, Form, KeyId, Kind, OpenError, Owner, Plaintext, PrivateKey, Schedule,
-    Verdict, open,
+    Verdict, ZoneId, open,
 };
+use keystore::fuzzing::open_key;
+use keystore::{OpenKey, Permitted, Use, Withheld};
 use serde::Deserialize;
 
 use crate::input::Input;
@@ -20,6 +22,40 @@ pub struct Sealed {
     pub plaintext: Vec<u8>,
     /// Whom it is sealed to.
     pub owner: Owner,
+    /// What becomes of it in a session of [`CLIENT`].
+    pub fate: Fate,
+}
+
+/// What becomes of a value, by its key alone.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It opens.
+    Opens,
+    /// It is sealed to somebody else, or to a zone that does not let the client open.
+    NotPermitted,
+    /// Its key is not in the store.
+    Unknown,
+    /// Its key has been destroyed.
+    Destroyed,
+}
+
+/// The client for which values open.
+pub const CLIENT: &str = "app";
+
+/// A zone whose list of clients is empty.
+const CLOSED: &str = "zone:eu-west.";
+
+/// A client whose key no store has.
+const UNKNOWN: &str = "a";
+
+impl Sealed {
+    /// The zone it is sealed to, if it is one.
+    pub fn zone(&self) -> Option<&ZoneId> {
+        match &self.owner {
+            Owner::Zone(zone) => Some(zone),
+            Owner::Client(_) => None,
+        }
+    }
 }
 
 struct Opened {
@@ -51,6 +87,13 @@ static VALUES: LazyLock<Vec<Opened>> = LazyLock::new(|| {
                 envelope: hex(&vector.envelope),
                 plaintext: hex(&vector.plaintext),
                 owner: Owner::new(kind, &vector.owner).expect("the vector's owner is one"),
+                fate: match (kind, vector.owner.as_str()) {
+                    _ if vector.name.contains("second_version") => Fate::Destroyed,
+                    (Kind::Client, CLIENT) => Fate::Opens,
+                    (Kind::Client, UNKNOWN) => Fate::Unknown,
+                    (Kind::Zone, zone) if !zone.starts_with(CLOSED) => Fate::Opens,
+                    _ => Fate::NotPermitted,
+                },
             },
         }
     });
@@ -66,6 +109,7 @@ struct Vectors {
 
 #[derive(Deserialize)]
 struct Vector {
+    name: String,
     kind: String,
     owner: String,
     private_key: String,
@@ -86,14 +130,30 @@ pub fn any(input: &mut Input<'_>) -> &'static Sealed {
     &input.one_of(&VALUES).sealed
 }
 
-/// Every key that something is sealed to, and whose it is.
-pub fn keys() -> Vec<(Owner, PrivateKey)> {
+/// The keys that a server has of those that something is sealed to.
+pub fn keys() -> Vec<(KeyId, OpenKey)> {
     let mut keys = HashMap::new();
-    for value in VALUES.iter() {
-        let key = PrivateKey::from_bytes(*value.key.expose_secret());
-        keys.insert(value.key_id, (value.sealed.owner.clone(), key));
+    for Opened {
+        sealed,
+        key,
+        key_id,
+    } in VALUES.iter()
+    {
+        let owner = sealed.owner.clone();
+        let private = PrivateKey::from_bytes(*key.expose_secret());
+        let clients = match (&owner, sealed.fate) {
+            (_, Fate::Unknown) => continue,
+            (Owner::Client(client), _) => Permitted::Only([client.clone()].into()),
+            (Owner::Zone(_), Fate::NotPermitted) => Permitted::Only([].into()),
+            (Owner::Zone(_), _) => Permitted::All,
+        };
+        let private = match sealed.fate {
+            Fate::Destroyed => Use::Withheld(Withheld::Destroyed),
+            _ => Use::Opens(private),
+        };
+        keys.insert(*key_id, open_key(owner, clients, private));
     }
-    keys.into_values().collect()
+    keys.into_iter().collect()
 }
 
 fn of_key(id: KeyId) -> Option<&'static Opened> {
@@ -135,4 +195,10 @@ pub fn judge(candidate: &Candidate<'_>) -> Verdict {
 /// Whether a value may stand where it is found in this form.
 pub fn admits(form: Form, plaintext: &[u8]) -> bool {
     form == Form::Bytes || str::from_utf8(plaintext).is_ok_and(|text| !text.contains('\0'))
+}
+
+/// What is sealed to keys that open nothing in a session of [`CLIENT`].
+pub fn strange() -> impl Iterator<Item = &'static [u8]> {
+    let closed = VALUES.iter().filter(|it| it.sealed.fate != Fate::Opens);
+    closed.map(|it| it.sealed.plaintext.as_slice())
 }

@@ -1,9 +1,12 @@
 //! The list of targets. Each stands in the file of its name, or of what it has in common with others.
 
+mod answers;
 mod api;
 mod bytea;
 mod configuration;
+mod content;
 mod control;
+mod conversations;
 mod copies;
 mod descriptions;
 mod fields;
@@ -137,9 +140,31 @@ pub const TARGETS: &[Target] = &[
             "server/src/encoding.rs",
             "server/src/field/tag.rs",
             "server/src/shape.rs",
-            "server/src/shape/ahead.rs",
         ],
         run: opener::run,
+    },
+    Target {
+        name: "answers",
+        parsers: &[
+            "server/src/copy_out.rs",
+            "server/src/db_to_app.rs",
+            "server/src/db_to_app/copying.rs",
+            "server/src/db_to_app/replies.rs",
+            "server/src/db_to_app/rows.rs",
+            "server/src/edits.rs",
+            "server/src/shape/ahead.rs",
+        ],
+        run: answers::run,
+    },
+    Target {
+        name: "conversations",
+        parsers: &[
+            "server/src/conversation.rs",
+            "server/src/conversation/copies.rs",
+            "server/src/conversation/refusal.rs",
+            "server/src/conversation/replies.rs",
+        ],
+        run: conversations::run,
     },
     Target {
         name: "control",

@@ -3,9 +3,10 @@
 //!
 //! A chunk in which nothing changes leaves in one write from the buffer it came into. The beginning of
 //! a short message at its end waits for the rest. What becomes of a row is in `rows`, of COPY's data
-//! in `copying`.
+//! in `copying`, of other messages that are looked at in `replies`.
 
 mod copying;
+mod replies;
 mod rows;
 
 use std::io;
@@ -18,7 +19,7 @@ use chooser::Chosen;
 use daemon::OnWake;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use wire::originate::Refusal;
-use wire::{Header, error, frame, originate, sasl};
+use wire::{Header, frame};
 
 use crate::conversation::Reply;
 use crate::copy_out::CopyOut;
@@ -366,79 +367,6 @@ impl<'a> DbToApp<'a> {
         }
     }
 
-    /// Looks at a message that is not a row.
-    fn read(
-        &mut self,
-        tag: u8,
-        body: &[u8],
-        place: Range<usize>,
-        edits: &mut Edits<'_>,
-    ) -> Result<(), Ended> {
-        (self.rows, self.copy) = (None, None);
-        if tag == b'E' && is_fatal(body) && !is_unavailable(body) {
-            self.session.flow.dismiss();
-        }
-        let mut conversation = self.session.flow.conversation();
-        let reply = match tag {
-            b'T' => conversation.described(body),
-            b'C' => conversation.completed(body),
-            b'H' => {
-                let (reply, options) = conversation.copy_out_begins();
-                self.copy = Some(CopyOut::begin(body, options, self.session.encoding()));
-                reply
-            }
-            b'Z' => {
-                let reply = conversation.reply(tag, body.first().copied());
-                // A Query's own is dropped where the application waits for that of its Sync.
-                self.dropping &= reply == Reply::Drop;
-                reply
-            }
-            b'E' if self.binding_withheld && is_about_binding(body) => {
-                let error = refusals::CHANNEL_BINDING.to_message();
-                edits.replace(place.clone()).extend_from_slice(&error);
-                Reply::Pass
-            }
-            b'E' => match conversation.reply(tag, None) {
-                // PostgreSQL's last words are not kept back.
-                Reply::Drop | Reply::BlockFailed if is_fatal(body) => Reply::Pass,
-                reply => reply,
-            },
-            b'K' => {
-                self.session.key_data(body);
-                Reply::Pass
-            }
-            _ => {
-                let edited = sasl::without_channel_binding(body).map_err(Ended::Malformed)?;
-                if let Some(edited) = edited {
-                    edits.replace(place.clone()).extend_from_slice(&edited);
-                    self.binding_withheld = true;
-                } else if sasl::is_done(body) {
-                    self.binding_withheld = false;
-                }
-                Reply::Pass
-            }
-        };
-        match reply {
-            Reply::Pass => {}
-            Reply::Drop => {
-                edits.replace(place);
-                return Ok(());
-            }
-            Reply::Ready(status) => {
-                edits
-                    .replace(place)
-                    .extend_from_slice(&originate::ready_for_query(status));
-            }
-            Reply::BlockFailed => {
-                edits
-                    .replace(place)
-                    .extend_from_slice(&refusals::BLOCK_FAILED.to_message());
-            }
-        }
-        self.last_tag = tag;
-        Ok(())
-    }
-
     /// Puts an error into a row's place; what follows is dropped up to ReadyForQuery.
     fn refuse(&mut self, place: Range<usize>, why: &Refusal<'_>, edits: &mut Edits<'_>) {
         (self.rows, self.copy) = (None, None);
@@ -460,24 +388,4 @@ async fn write(app: &mut (impl AsyncWrite + Unpin), bytes: &[u8], holds: bool) -
         app.write_all(bytes).await?;
     }
     app.flush().await
-}
-
-/// True for an ErrorResponse that ends the session, by its severity in fixed words.
-fn is_fatal(body: &[u8]) -> bool {
-    matches!(
-        error::field(body, error::SEVERITY),
-        Some(b"FATAL" | b"PANIC")
-    )
-}
-
-/// True for the error of a database that cannot be had, for any session.
-fn is_unavailable(body: &[u8]) -> bool {
-    error::field(body, error::CODE).is_some_and(error::is_unavailable)
-}
-
-/// True for the error with which PostgreSQL ends a SCRAM login whose client says something else of
-/// channel binding than PostgreSQL knows (`invalid_authorization_specification`). A wrong password
-/// has another SQLSTATE, as have messages that break the mechanism's rules.
-fn is_about_binding(body: &[u8]) -> bool {
-    error::field(body, error::CODE) == Some(b"28000")
 }

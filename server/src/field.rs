@@ -37,8 +37,9 @@ static ESCAPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(IN_ESCAP
 /// escapes and in armor.
 const IN_ANY: [&[u8]; 4] = [IN_BINARY, IN_HEX, b"365pgs", b"pgs1."];
 
-/// False when no envelope is in bytes of which nothing is known.
-pub fn may_hold_envelopes(bytes: &[u8]) -> bool {
+/// Whether an envelope seems to begin in bytes that cannot be read: a closer look than that for
+/// [`Markers`], which only says where to look at all.
+pub fn seems_sealed(bytes: &[u8]) -> bool {
     IN_ANY
         .iter()
         .any(|start| memchr::memmem::find(bytes, start).is_some())
@@ -132,16 +133,17 @@ impl Opening<'_> {
     }
 
     fn untyped_binary(&mut self, value: &[u8]) -> Changed {
-        if self.is_hidden(value) {
-            return None;
-        }
+        // What is none of text is what it is, whatever a part of it looks like in text.
         if let Some(structure) = self.structure(value, &Structured::IN_BINARY) {
             return self.leaves(&structure, Kind::Untyped, Format::Binary);
         }
-        match BINARY.find(value) {
-            Some(_) => self.envelopes(value, Form::Bytes),
-            None => self.envelopes(value, Form::Text),
+        if BINARY.find(value).is_some() {
+            return self.envelopes(value, Form::Bytes);
         }
+        if self.is_hidden(value) {
+            return None;
+        }
+        self.envelopes(value, Form::Text)
     }
 
     fn binary(&mut self, value: &[u8]) -> Changed {

@@ -1,5 +1,7 @@
 //! One application's session: the connection to the database behind it, and both directions.
 
+pub mod fuzzing;
+
 use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

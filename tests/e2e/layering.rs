@@ -64,9 +64,10 @@ const PROGRAMS: &[&str] = &[
     "pgseal-webconfig",
 ];
 
-/// Makes certificates, so only the keymaker links it, and the tests for their hostile ones.
+/// Makes certificates, so only the keymaker links it, the tests for their hostile ones, and the fuzz
+/// targets for a server of their own.
 const CERTIFICATE_MAKER: &str = "rcgen";
-const MAY_MAKE_CERTIFICATES: &[&str] = &["pgseal-keymaker", "pgseal-tests"];
+const MAY_MAKE_CERTIFICATES: &[&str] = &["pgseal-keymaker", "pgseal-tests", "pgseal-fuzz"];
 
 /// One package's import of another.
 #[derive(Clone, Debug, PartialEq, Eq)]

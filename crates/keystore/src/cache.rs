@@ -252,7 +252,7 @@ impl KeyCache {
     }
 
     /// Puts in what was read in this generation; `false` if another has begun.
-    fn put(&self, generation: u64, ids: &[KeyId], loaded: &Loaded) -> bool {
+    pub(crate) fn put(&self, generation: u64, ids: &[KeyId], loaded: &Loaded) -> bool {
         let mut state = self.lock();
         if state.generation != generation {
             return false;

@@ -5,11 +5,12 @@
 mod records;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use envelope::{Kind, Owner, PrivateKey};
+use envelope::{KeyId, Kind, Owner};
 
-use crate::cache::{OpenKey, Use};
+use crate::cache::{KeyCache, Loaded, OpenKey, Use};
 use crate::name::RecordName;
 use crate::record::Permitted;
 use crate::{Endpoint, StoreAddress};
@@ -18,20 +19,27 @@ pub use crate::etcd::fuzzing::etcd;
 pub use crate::store::backup::fuzzing::backup;
 pub use records::record;
 
-/// A key that no store holds: a client's own, or a zone's for every client.
+/// A key that no store holds, of version 1.
 #[must_use]
-pub fn open_key(owner: Owner, private: PrivateKey) -> OpenKey {
-    let clients = match &owner {
-        Owner::Client(client) => Permitted::Only([client.clone()].into()),
-        Owner::Zone(_) => Permitted::All,
-    };
+pub fn open_key(owner: Owner, clients: Permitted, private: Use) -> OpenKey {
     OpenKey {
         owner,
         version: 1,
         clients,
-        private: Use::Opens(private),
+        private,
         noted: AtomicU64::default(),
     }
+}
+
+/// Puts keys into a new cache, as if a store had had them.
+pub fn load(cache: &KeyCache, keys: Vec<(KeyId, OpenKey)>) {
+    let ids: Vec<_> = keys.iter().map(|(id, _)| *id).collect();
+    let keys = keys.into_iter().map(|(id, key)| (id, Arc::new(key)));
+    let loaded = Loaded {
+        keys: keys.collect(),
+        failed: Vec::new(),
+    };
+    assert!(cache.put(0, &ids, &loaded), "it is new");
 }
 
 /// Names of records: each is written as it is read, and is found among those that begin like it.

@@ -11,8 +11,9 @@ use wire::copy::{Copies, Form, Options, Part, Response, Row, Rows};
 use wire::description::Format;
 use wire::row::Fields;
 
-use self::options::statement;
-use self::sheet::{Sheet, Value, ambiguous};
+pub(super) use self::options::{any as options, statement};
+pub(super) use self::sheet::Sheet;
+use self::sheet::{Value, ambiguous};
 use crate::input::{Input, pieces};
 
 /// The bytes are SQL; and, in another reading, options.
@@ -26,7 +27,7 @@ pub fn statements(bytes: &[u8]) {
     }
 
     let mut input = Input::new(bytes);
-    let options = options::any(&mut input);
+    let options = options(&mut input);
     let sql = statement(&options, &mut input);
     let mut copies = Copies::of(&sql, true);
     assert_eq!(copies.first().as_deref(), Some(&options));
@@ -39,7 +40,7 @@ pub fn statements(bytes: &[u8]) {
 pub fn rows(bytes: &[u8]) {
     assert_eq!(Response::parse(bytes).ok(), response(bytes));
     let mut input = Input::new(bytes);
-    let options = options::any(&mut input);
+    let options = options(&mut input);
     let columns = 1 + input.below(4) as u16;
     let seed: [u8; 8] = input.any();
     if input.any() {

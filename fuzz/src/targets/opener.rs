@@ -1,22 +1,20 @@
 //! The server's opener on rows that are made of sealed values, in every form and type that they may
-//! stand in: what comes out is the same row made of what was sealed.
+//! stand in: what comes out is the same row made of what was sealed, as far as the session may see it.
+
+use std::cell::Cell;
 
 use bytes::BytesMut;
-use control::OnRefused;
-use envelope::{Form as Written, Owner, ZoneId, armor};
-use pgseal_server::fuzzing::{Became, RowOpener};
+use control::{OnRefused, ZoneMode};
+use envelope::ZoneId;
+use pgseal_server::fuzzing::{Became, RowOpener, Setting};
 use wire::Header;
 use wire::bytea::TextForm;
 use wire::description::{Column, Format};
 use wire::row::{Fields, RowWriter};
-use wire::value::{Form, Structure};
 
-use super::values::{Shape, text_of};
+use super::content::{Content, ENCODINGS, Leaving, TYPES};
 use crate::input::Input;
-use crate::sealed::{self, Sealed};
-
-/// Whose session it is.
-const CLIENT: &str = "app";
+use crate::sealed::{self, CLIENT};
 
 thread_local! {
     static OPENER: RowOpener = RowOpener::new(
@@ -29,18 +27,12 @@ thread_local! {
 pub fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
     let is_typed = input.any();
-    let tag = input.any::<bool>().then(|| zone(&mut input));
     let mut columns = Vec::new();
-    let (mut row, mut expected) = (Vec::new(), Vec::new());
-    if let Some(tag) = &tag {
-        let format = *input.one_of(&[Format::Text, Format::Binary]);
-        let type_oid = *input.one_of(&[19, 25, 705, 1042, 1043]);
-        columns.push(Column { type_oid, format });
-        row.push(Some(tag.as_str().as_bytes().to_vec()));
-        expected.push(row[0].clone());
-    }
+    let tag = input.any::<bool>().then(|| Tag::new(is_typed, &mut input));
+    let place = input.below(2);
+    let mut contents = Vec::new();
     for _ in 0..1 + input.below(3) {
-        let format = *input.one_of(&[Format::Text, Format::Binary]);
+        let format = format(&mut input);
         let type_oid = *input.one_of(&TYPES);
         columns.push(Column { type_oid, format });
         let kind = if is_typed { type_oid } else { 0 };
@@ -48,43 +40,96 @@ pub fn run(bytes: &[u8]) {
         if !content.is_clear() {
             return;
         }
-        row.push(content.render(&Seen::Sealed));
-        expected.push(content.render(&Seen::Opened(tag.as_ref())));
+        contents.push(content);
     }
-    let body = written(&row);
-    let became = open(&body, &columns, is_typed, OnRefused::Ciphertext);
-    match became {
-        Became::Unchanged => assert_eq!(row, expected),
-        Became::Changed(opened) => assert_eq!(
-            opened.escape_ascii().to_string(),
-            written(&expected).escape_ascii().to_string(),
-            "of {}",
-            body.escape_ascii()
-        ),
-        Became::Refused => panic!("nothing is refused so"),
-    }
+    let (told, spelled, text) = *input.one_of(&ENCODINGS);
+    let is_named_by_sql = input.any();
+    let zone_mode = *input.one_of(&[ZoneMode::Mixed, ZoneMode::Off, ZoneMode::On]);
+    let on_refused = *input.one_of(&POLICIES);
 
-    let spoiled = input.spoiled(body);
-    let Ok(fields) = Fields::parse(&spoiled) else {
+    let refused = Cell::default();
+    let seen = contents.iter().enumerate().map(|(index, content)| {
+        let before = tag.as_ref().filter(|it| it.counts && place <= index);
+        let (refused_before, _) = refused.get();
+        let opened = content.opened(&Leaving {
+            tag: before.map(|it| &it.zone),
+            zone_mode,
+            text,
+            refused: &refused,
+        });
+        match on_refused {
+            OnRefused::Null if refused.get().0 > refused_before => None,
+            _ => opened,
+        }
+    });
+    let mut expected: Vec<_> = seen.collect();
+    let mut row: Vec<_> = contents.iter().map(Content::stored).collect();
+    if let Some(tag) = &tag {
+        columns.insert(place, tag.column);
+        row.insert(place, Some(tag.value.clone()));
+        expected.insert(place, Some(tag.value.clone()));
+    }
+    let formats: Vec<_> = columns.iter().map(|column| column.format).collect();
+    // One that is described with other columns than there are has no types, either.
+    let others = [&columns[..], &columns[..1]].concat();
+    let setting = Setting {
+        described: match (is_typed, input.any()) {
+            (true, _) => Some(&columns),
+            (false, true) => Some(&others),
+            (false, false) => None,
+        },
+        formats: &formats,
+        encoding: if is_named_by_sql { spelled } else { told }.as_bytes(),
+        is_named_by_sql,
+        zone_mode,
+        on_refused,
+    };
+    let body = written(&row);
+    let expected = match refused.get() {
+        (1.., _) if on_refused == OnRefused::Error => {
+            let (refused, for_ever) = refused.get();
+            let shredded = refused == for_ever;
+            Became::Refused { shredded }
+        }
+        _ if expected == row => Became::Unchanged,
+        _ => Became::Changed(written(&expected)),
+    };
+    let became = open(&body, &setting);
+    assert!(
+        became == expected,
+        "{setting:?}\n of {}\n is {}\nnot {}",
+        body.escape_ascii(),
+        shown(&became),
+        shown(&expected)
+    );
+    spoiled(&input.spoiled(body), &setting);
+}
+
+const POLICIES: [OnRefused; 3] = [OnRefused::Ciphertext, OnRefused::Null, OnRefused::Error];
+
+/// Whatever a row is: as many fields leave as came.
+fn spoiled(body: &[u8], setting: &Setting<'_>) {
+    let Ok(fields) = Fields::parse(body) else {
         return;
     };
-    let on_refused = [OnRefused::Ciphertext, OnRefused::Null, OnRefused::Error];
-    let on_refused = *input.one_of(&on_refused);
-    if let Became::Changed(body) = open(&spoiled, &columns, is_typed, on_refused) {
+    if let Became::Changed(body) = open(body, setting) {
         let changed = Fields::parse(&body).expect("it is a DataRow's body");
         assert_eq!(changed.count(), fields.count());
         assert!(!changed.iter().eq(fields.iter()));
         let nulls = |fields: Fields<'_>| fields.iter().filter(Option::is_none).count();
-        assert!(on_refused == OnRefused::Null || nulls(changed) == nulls(fields));
+        assert!(setting.on_refused == OnRefused::Null || nulls(changed) == nulls(fields));
     }
 }
 
-/// Types whose values are looked into, one of which nothing is known, and one that holds nothing.
-const TYPES: [u32; 11] = [17, 25, 114, 1001, 1009, 2249, 3802, 70_000, 2287, 1043, 23];
+fn open(body: &[u8], setting: &Setting<'_>) -> Became {
+    OPENER.with(|opener| opener.open(body, setting))
+}
 
-fn open(body: &[u8], columns: &[Column], is_typed: bool, on_refused: OnRefused) -> Became {
-    let fields = Fields::parse(body).expect("it is a DataRow's body");
-    OPENER.with(|opener| opener.open(fields, columns, is_typed, on_refused))
+fn shown(became: &Became) -> String {
+    match became {
+        Became::Changed(body) => body.escape_ascii().to_string(),
+        other => format!("{other:?}"),
+    }
 }
 
 fn written(fields: &[Option<Vec<u8>>]) -> Vec<u8> {
@@ -97,9 +142,70 @@ fn written(fields: &[Option<Vec<u8>>]) -> Vec<u8> {
     out[Header::LEN..].to_vec()
 }
 
+fn format(input: &mut Input<'_>) -> Format {
+    *input.one_of(&[Format::Text, Format::Binary])
+}
+
+/// A field that is a zone's tag, or resembles one.
+struct Tag {
+    zone: ZoneId,
+    column: Column,
+    value: Vec<u8>,
+    counts: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Spelling {
+    Itself,
+    Padded,
+    Hex,
+    /// The bytes of a `uuid`.
+    Uuid,
+    /// Of no type.
+    Upper,
+}
+
+impl Tag {
+    fn new(is_typed: bool, input: &mut Input<'_>) -> Self {
+        use Spelling::{Hex, Itself, Padded, Upper, Uuid};
+        let zone = zone(input);
+        let format = format(input);
+        let types = [25, 19, 705, 1042, 1043, 17, 2950, 23, 114, 2249, 70_000];
+        let type_oid = *input.one_of(&types);
+        let spelling = *input.one_of(&[Itself, Padded, Hex, Uuid, Upper]);
+        let id = zone.as_str();
+        let value = match spelling {
+            Itself => id.as_bytes().to_vec(),
+            Padded => format!("{id}  ").into_bytes(),
+            Upper => id.to_ascii_uppercase().into_bytes(),
+            Uuid => uuid(id).unwrap_or_default(),
+            Hex => {
+                let mut text = Vec::new();
+                TextForm::Hex.encode(id.as_bytes(), &mut text);
+                text
+            }
+        };
+        let counts = match (if is_typed { type_oid } else { 0 }, format) {
+            (0, Format::Text) => matches!(spelling, Itself | Padded | Hex),
+            (0, Format::Binary) => matches!(spelling, Itself | Uuid),
+            (1042, _) => matches!(spelling, Itself | Padded),
+            (17, Format::Text) => matches!(spelling, Itself | Hex),
+            (2950, Format::Binary) => matches!(spelling, Uuid),
+            (19 | 25 | 705 | 1043, _) | (17 | 2950, _) => matches!(spelling, Itself),
+            _ => false,
+        };
+        Self {
+            counts: counts && !value.is_empty(),
+            column: Column { type_oid, format },
+            zone,
+            value,
+        }
+    }
+}
+
 fn zone(input: &mut Input<'_>) -> ZoneId {
     loop {
-        if let Owner::Zone(zone) = &sealed::any(input).owner {
+        if let Some(zone) = sealed::any(input).zone() {
             return zone.clone();
         }
         // Where the bytes have come to their end, it would be the same one for ever.
@@ -109,177 +215,10 @@ fn zone(input: &mut Input<'_>) -> ZoneId {
     }
 }
 
-/// How a row is seen: as it is stored, or with what opens, where there may be an earlier tag.
-enum Seen<'a> {
-    Sealed,
-    Opened(Option<&'a ZoneId>),
-}
-
-/// What a value is made of.
-enum Content {
-    Null,
-    Plain(Vec<u8>),
-    Value(Value),
-    Nested(Shape, Vec<Content>),
-}
-
-/// One sealed value, with letters around it.
-struct Value {
-    sealed: &'static Sealed,
-    is_tagged: bool,
-    before: Vec<u8>,
-    behind: Vec<u8>,
-    how: How,
-}
-
-/// How a sealed value stands in its field.
-#[derive(Clone, Copy, PartialEq)]
-enum How {
-    /// As it is.
-    Binary,
-    /// In `bytea`'s text, in either form.
-    Hex,
-    Escape,
-    /// In text armor.
-    Armor,
-}
-
-impl Content {
-    /// Of a type, or of none (0).
-    fn of(type_oid: u32, format: Format, depth: usize, input: &mut Input<'_>) -> Self {
-        let text = format == Format::Text;
-        match type_oid {
-            17 if text => Self::leaf(&[How::Hex, How::Escape], input),
-            17 => Self::leaf(&[How::Binary], input),
-            25 | 1043 => Self::leaf(&[How::Armor], input),
-            114 => Self::nested(Form::Json, 0, Format::Text, depth, input),
-            3802 if text => Self::nested(Form::Json, 0, Format::Text, depth, input),
-            3802 => Self::nested(Form::BinaryJsonb, 0, Format::Text, depth, input),
-            1001 if text => Self::nested(Form::Array, 17, format, depth, input),
-            1009 if text => Self::nested(Form::Array, 25, format, depth, input),
-            2249 if text => Self::nested(Form::Composite, 0, format, depth, input),
-            2287 if text => Self::nested(Form::Array, 2249, format, depth, input),
-            // What it holds is said there.
-            1001 | 1009 | 2287 => Self::nested(Form::BinaryArray, 0, format, depth, input),
-            2249 => Self::nested(Form::BinaryComposite, 0, format, depth, input),
-            23 => Self::Plain(text_of(input)),
-            _ if depth == 0 || input.any() => {
-                let ways: &[How] = match format {
-                    Format::Text => &[How::Hex, How::Escape, How::Armor],
-                    Format::Binary => &[How::Binary, How::Armor],
-                };
-                Self::leaf(ways, input)
-            }
-            _ => {
-                let form = match format {
-                    Format::Text => *input.one_of(&Form::IN_TEXT),
-                    Format::Binary => *input.one_of(&Form::IN_BINARY),
-                };
-                Self::nested(form, 0, format, depth, input)
-            }
-        }
-    }
-
-    fn nested(
-        form: Form,
-        type_oid: u32,
-        format: Format,
-        depth: usize,
-        input: &mut Input<'_>,
-    ) -> Self {
-        let shape = Shape::new(form, input);
-        // What they hold is text in binary, too.
-        let format = match form {
-            Form::Json | Form::BinaryJsonb | Form::BinaryHstore => Format::Text,
-            _ => format,
-        };
-        let type_oid = shape.type_oid().unwrap_or(type_oid);
-        let depth = depth.saturating_sub(1);
-        let inner = (0..shape.count()).map(|_| match form {
-            Form::BinaryMultirange => Self::nested(Form::BinaryRange, 0, format, depth, input),
-            _ => Self::of(type_oid, format, depth, input),
-        });
-        let inner = inner.collect();
-        Self::Nested(shape, inner)
-    }
-
-    fn leaf(ways: &[How], input: &mut Input<'_>) -> Self {
-        let letters = |input: &mut Input<'_>| {
-            let bytes = input.bytes(6).iter();
-            bytes.map(|byte| b'a' + byte % 26).collect::<Vec<_>>()
-        };
-        match input.below(6) {
-            0 => Self::Null,
-            1 => Self::Plain(text_of(input)),
-            _ => Self::Value(Value {
-                sealed: sealed::any(input),
-                is_tagged: input.any(),
-                before: letters(input),
-                behind: letters(input),
-                how: *input.one_of(ways),
-            }),
-        }
-    }
-
-    /// False where a value can be taken for one of another form: without types nobody could tell.
-    fn is_clear(&self) -> bool {
-        let Self::Nested(shape, inner) = self else {
-            return true;
-        };
-        let value = self.render(&Seen::Sealed).unwrap_or_default();
-        let others = Form::IN_TEXT.iter().chain(&Form::IN_BINARY);
-        let mut others = others.filter(|form| **form != shape.form());
-        !others.any(|form| Structure::parse(*form, &value).is_some())
-            && inner.iter().all(Self::is_clear)
-    }
-
-    fn render(&self, seen: &Seen<'_>) -> Option<Vec<u8>> {
-        match self {
-            Self::Null => None,
-            Self::Plain(text) => Some(text.clone()),
-            Self::Value(value) => Some(value.render(seen)),
-            Self::Nested(shape, inner) => {
-                let leaves: Vec<_> = inner.iter().map(|it| it.render(seen)).collect();
-                Some(shape.render(&leaves))
-            }
-        }
-    }
-}
-
-impl Value {
-    fn render(&self, seen: &Seen<'_>) -> Vec<u8> {
-        let zone = match &self.sealed.owner {
-            Owner::Zone(zone) => Some(zone),
-            Owner::Client(_) => None,
-        };
-        let opens = match (seen, zone) {
-            (Seen::Sealed, _) => false,
-            (Seen::Opened(tag), Some(zone)) => self.is_tagged || *tag == Some(zone),
-            (Seen::Opened(_), None) => self.sealed.owner.id() == CLIENT,
-        };
-        let form = match self.how {
-            How::Armor => Written::Text,
-            _ => Written::Bytes,
-        };
-        let tag = zone
-            .filter(|_| self.is_tagged)
-            .map(|zone| format!("[{zone}]"));
-        let tag = tag.unwrap_or_default().into_bytes();
-        let middle = match (
-            opens && sealed::admits(form, &self.sealed.plaintext),
-            self.how,
-        ) {
-            (true, _) => self.sealed.plaintext.clone(),
-            (false, How::Armor) => [tag, armor(&self.sealed.envelope).into_bytes()].concat(),
-            (false, _) => [tag, self.sealed.envelope.clone()].concat(),
-        };
-        let bytes = [self.before.as_slice(), &middle, &self.behind].concat();
-        let mut text = Vec::new();
-        match self.how {
-            How::Binary | How::Armor => return bytes,
-            How::Hex => TextForm::Hex.encode(&bytes, &mut text),
-            How::Escape => TextForm::Escape.encode(&bytes, &mut text),
-        }
-        text
-    }
+/// The bytes of a `uuid` of this text.
+fn uuid(text: &str) -> Option<Vec<u8>> {
+    let digits = text.replace('-', "");
+    let is_one = text.len() == 36 && digits.len() == 32;
+    let byte = |at| u8::from_str_radix(digits.get(at..at + 2)?, 16).ok();
+    (0..32).step_by(2).filter(|_| is_one).map(byte).collect()
 }

@@ -48,15 +48,12 @@ impl Prepared {
     }
 }
 
+/// Of a name that is no COPY nothing is known.
 fn remember(copies: &mut HashMap<Name, Arc<Options>>, name: Name, options: Option<Arc<Options>>) {
-    let Some(options) = options else {
-        copies.remove(&name);
-        return;
-    };
-    if copies.len() >= MAX_REMEMBERED {
-        copies.clear();
+    match options {
+        None => drop(copies.remove(&name)),
+        Some(options) => super::remember(copies, MAX_REMEMBERED, name, options),
     }
-    copies.insert(name, options);
 }
 
 impl Conversation {

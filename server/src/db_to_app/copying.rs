@@ -85,7 +85,7 @@ impl DbToApp<'_> {
         at: usize,
         front: &mut Front<'_, '_>,
     ) -> Option<&'static Refusal<'static>> {
-        if !field::may_hold_envelopes(data) {
+        if !field::seems_sealed(data) {
             return None;
         }
         self.session.opener().count_refused(Reason::CopyUnread);

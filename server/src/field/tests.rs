@@ -433,6 +433,42 @@ fn where_a_quote_may_be_half_a_character_no_structure_is_looked_for() {
 }
 
 #[test]
+fn where_bytes_of_ascii_are_halves_of_characters_binary_values_are_what_they_are() {
+    let armored = armor(&seal(0, "clear"));
+    // Fields of a composite, whose first length is a brace, a bracket or a quote.
+    for length in b"{[(\"" {
+        let field = |text: &str| {
+            let text = [text, &"x".repeat(usize::from(*length) - 5)].concat();
+            [&(text.len() as u32).to_be_bytes(), text.as_bytes()].concat()
+        };
+        let type_oid = 25u32.to_be_bytes();
+        let composite = |last: &str| {
+            let last = [&(last.len() as u32).to_be_bytes(), last.as_bytes()].concat();
+            [
+                &[0, 0, 0, 2],
+                &type_oid[..],
+                &field("clear"),
+                &type_oid,
+                &last,
+            ]
+            .concat()
+        };
+        let came = composite(&armored);
+        for kind in [Kind::Untyped, Kind::UserDefined] {
+            let opened = opened(&came, kind, Format::Binary, Encoding::Mixed);
+            let bytes = opened.bytes.map(|bytes| bytes.to_vec());
+            assert_eq!(bytes, Some(composite("clear")));
+        }
+    }
+    let tagged = [b"[tenant-1]".as_slice(), &seal(1, "clear")].concat();
+    let opened = opened(&tagged, Kind::Untyped, Format::Binary, Encoding::Mixed);
+    assert_eq!(
+        opened.bytes.map(|bytes| bytes.to_vec()),
+        Some(b"clear".to_vec())
+    );
+}
+
+#[test]
 fn the_start_of_an_envelope_reads_the_same_in_every_form() {
     for (form, start) in [(TextForm::Hex, IN_HEX), (TextForm::Escape, IN_ESCAPE)] {
         let mut text = Vec::new();

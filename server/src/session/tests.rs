@@ -1,12 +1,5 @@
 //! Both directions of a session in memory: however what comes is cut, the same leaves.
 
-use std::collections::VecDeque;
-use std::io;
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Instant;
-
-use daemon::{LogHandle, Origins, Shutdown};
 use envelope::{Owner, Recipient};
 use keystore::{MasterKey, Store};
 use rcgen::{
@@ -14,50 +7,17 @@ use rcgen::{
     SanType,
 };
 use tempfile::TempDir;
-use tokio::io::ReadBuf;
-use tunnel::{ClientTls, Revoked, ServerTls};
-use wire::request::Requests;
 
 mod copies;
 
+use super::fuzzing::Pieces;
 use super::*;
-use crate::Prepared;
-use crate::certificates;
 use crate::config::Config;
-use crate::contact::Contact;
-use crate::databases::Databases;
-use crate::keys::{Keys, Opened};
-use crate::listen::ListenerNumber;
-use crate::metrics::Metrics;
-use crate::peers::Peers;
-use crate::settings::{Configured, Settings};
 
-/// Bytes that are read one piece at a time, and then the end.
-struct Pieces(VecDeque<Vec<u8>>);
-
-impl Pieces {
-    fn new<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        Self(pieces.into_iter().map(<[u8]>::to_vec).collect())
-    }
-
-    /// In two, of which the first has so many bytes.
-    fn two(bytes: &[u8], at: usize) -> Self {
-        let (first, second) = bytes.split_at(at);
-        Self::new([first, second].into_iter().filter(|it| !it.is_empty()))
-    }
-}
-
-impl AsyncRead for Pieces {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if let Some(piece) = self.0.pop_front() {
-            buffer.put_slice(&piece);
-        }
-        Poll::Ready(Ok(()))
-    }
+/// In two, of which the first has so many bytes.
+fn two(bytes: &[u8], at: usize) -> Pieces {
+    let (first, second) = bytes.split_at(at);
+    Pieces::new([first, second])
 }
 
 /// A server that is not listening, with a client that values are sealed to.
@@ -89,25 +49,8 @@ impl Fixture {
         store.by("a test").add_client(&app, false, None).unwrap();
         let owner = Owner::from(app.clone());
         let recipient = Recipient::new(owner.clone(), store.active_key(&owner).unwrap().public_key);
-        let (now, place) = (Instant::now(), config.place());
-        let revoked = Revoked::new(config.max_crl_age.0, now);
-        let setups = certificates::read(&config, &revoked).unwrap();
-        let configured = Configured::new(&config, Origins::default()).unwrap();
-        let settings = Settings::new(configured, store.settings()).unwrap();
-        let serial = setups.server.certificates.serial.clone();
-        let contact = Contact::new(now, config.max_stale.0);
-        let mut metrics = Metrics::new();
-        let prepared = Prepared {
-            keys: Keys::new(Opened { store, place }, "s", contact),
-            databases: Databases::new(&config, &mut metrics).unwrap(),
-            metrics,
-            tls: ServerTls::new(setups.server),
-            peers: Peers::new(&[], Arc::new(ClientTls::new(setups.client))),
-            revoked,
-            settings,
-        };
-        let (ending, _) = Shutdown::new();
-        let shared = Shared::new(&config, prepared, LogHandle::default(), ending);
+        let (shared, _) = fuzzing::shared(&config, store);
+        let serial = shared.tls.setup().certificates.serial.clone();
         Self {
             shared: Arc::new(shared),
             _dir: dir,
@@ -119,20 +62,7 @@ impl Fixture {
 
     fn session(&self) -> Session {
         let startup = b"\0\0\0\x12\0\x03\0\0user\0app\0\0";
-        let Ok(wire::startup::Packet::Startup { parameters }) =
-            wire::startup::Packet::parse(startup)
-        else {
-            panic!("it is a start-up message")
-        };
-        let serial = self.serial.clone();
-        let number = ListenerNumber(0);
-        Session::new(
-            self.shared.clone(),
-            self.app.clone(),
-            serial,
-            number,
-            parameters,
-        )
+        fuzzing::session(&self.shared, &self.app, &self.serial, startup)
     }
 
     /// What leaves to the application when this comes from the database, after all that was asked.
@@ -142,14 +72,7 @@ impl Fixture {
             .flow
             .conversation()
             .ask(Request::Query(Copies::default()));
-        let (mut requests, mut rest) = (Requests::default(), asked);
-        while !rest.is_empty() {
-            let (taken, request) = requests.next(rest).unwrap();
-            rest = &rest[taken..];
-            if let Some(request) = request {
-                session.flow.conversation().ask(request);
-            }
-        }
+        fuzzing::asked(&session, asked);
         // So it has nothing to say of its own in the end.
         session.flow.terminate();
         let mut left = Vec::new();
@@ -286,7 +209,7 @@ async fn what_an_application_says_leaves_the_same_wherever_it_is_cut() {
     let fixture = Fixture::new("ciphertext");
     let said = requests();
     for at in 0..=said.len() {
-        let left = fixture.app_to_db(Pieces::two(&said, at)).await;
+        let left = fixture.app_to_db(two(&said, at)).await;
         assert_eq!(left, said, "cut at {at}");
     }
     for size in 1..100 {
@@ -303,7 +226,7 @@ async fn what_a_database_says_leaves_the_same_and_opened_wherever_it_is_cut() {
     let came = replies(&hexadecimal(&sealed), &sealed);
     let leaves = replies(&hexadecimal(plain), plain);
     for at in 0..=came.len() {
-        let left = fixture.db_to_app(&asked, Pieces::two(&came, at)).await;
+        let left = fixture.db_to_app(&asked, two(&came, at)).await;
         assert!(left == leaves, "cut at {at}: {}", left.escape_ascii());
     }
     for size in 1..100 {
@@ -339,7 +262,7 @@ async fn an_error_stands_in_a_refused_rows_place_wherever_the_result_is_cut() {
     let leaves = [before.as_slice(), &error, &notice, &message(b'Z', b"I")].concat();
     let asked = message(b'Q', b"select s from t\0");
     for at in 0..=came.len() {
-        let left = fixture.db_to_app(&asked, Pieces::two(&came, at)).await;
+        let left = fixture.db_to_app(&asked, two(&came, at)).await;
         assert!(left == leaves, "cut at {at}: {}", left.escape_ascii());
     }
     let pieces = Pieces::new(came.chunks(1));

@@ -5,7 +5,7 @@ use wire::copy::{Csv, ForceQuote, Form, Options, Text};
 use crate::input::Input;
 
 /// Options as PostgreSQL takes them.
-pub(super) fn any(input: &mut Input<'_>) -> Options {
+pub(in crate::targets) fn any(input: &mut Input<'_>) -> Options {
     let form = match input.below(5) {
         0 => Form::Text(Text {
             delimiter: *input.one_of(b"\t|;A,"),
@@ -42,7 +42,7 @@ fn null(input: &mut Input<'_>) -> Box<[u8]> {
 }
 
 /// A COPY with these options, in one of the ways there are to write it.
-pub(super) fn statement(options: &Options, input: &mut Input<'_>) -> Vec<u8> {
+pub(in crate::targets) fn statement(options: &Options, input: &mut Input<'_>) -> Vec<u8> {
     let what = match &options.form {
         // Which columns have the names, the statement says too.
         Form::Csv(Csv {

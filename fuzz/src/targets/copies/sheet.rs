@@ -22,7 +22,7 @@ pub(super) fn ambiguous(options: &Options, values: &[Value]) -> bool {
 }
 
 /// A table, and how it is written.
-pub(super) struct Sheet {
+pub(in crate::targets) struct Sheet {
     options: Options,
     columns: u16,
     /// Its values.
@@ -34,29 +34,37 @@ pub(super) struct Sheet {
 impl Sheet {
     /// Any table of a COPY with these options.
     pub(super) fn new(options: Options, columns: u16, input: &mut Input<'_>) -> Self {
-        let forced = match &options.form {
-            Form::Csv(csv) => (0..columns)
-                .map(|index| match csv.force_quote {
-                    ForceQuote::None => false,
-                    ForceQuote::All => true,
-                    // The first and the third, in either way of saying it.
-                    ForceQuote::Columns(_) | ForceQuote::Names(_) => index == 0 || index == 2,
-                })
-                .collect(),
-            Form::Text(_) | Form::Binary => Vec::new(),
-        };
-        let count = input.below(4);
-        let mut sheet = Self {
-            options,
-            columns,
-            rows: vec![Vec::new(); count],
-            forced: vec![forced; count],
-        };
-        for number in 0..sheet.rows.len() {
+        let mut sheet = Self::without_rows(options, columns);
+        for _ in 0..input.below(4) {
             let values = (0..columns).map(|_| sheet.value(input)).collect();
-            sheet.rows[number] = values;
+            sheet.push(values);
         }
         sheet
+    }
+
+    /// The table that has no rows yet.
+    pub(in crate::targets) fn without_rows(options: Options, columns: u16) -> Self {
+        Self {
+            options,
+            columns,
+            rows: Vec::new(),
+            forced: Vec::new(),
+        }
+    }
+
+    /// Another row.
+    pub(in crate::targets) fn push(&mut self, row: Vec<Value>) {
+        let forced = |index| match &self.options.form {
+            Form::Csv(csv) => match csv.force_quote {
+                ForceQuote::None => false,
+                ForceQuote::All => true,
+                // The first and the third, in either way of saying it.
+                ForceQuote::Columns(_) | ForceQuote::Names(_) => index == 0 || index == 2,
+            },
+            Form::Text(_) | Form::Binary => false,
+        };
+        self.forced.push((0..row.len()).map(forced).collect());
+        self.rows.push(row);
     }
 
     fn value(&self, input: &mut Input<'_>) -> Value {
@@ -103,7 +111,7 @@ impl Sheet {
     }
 
     /// As PostgreSQL writes it.
-    pub(super) fn written(&self) -> Vec<u8> {
+    pub(in crate::targets) fn written(&self) -> Vec<u8> {
         let names = (1..=self.columns).map(|at| Some(format!("c{at}").into_bytes()));
         let names = names.collect::<Vec<_>>();
         let mut out = Vec::new();

@@ -269,7 +269,7 @@ async fn an_error_stands_where_a_refused_value_was_copied() {
             let (first, second) = bad.split_at(at);
             let came = copy.said(&[copy_data(first), copy_data(second)].concat());
             let left = fixture
-                .db_to_app(&copy.asked(), Pieces::two(&came, came.len() / 2))
+                .db_to_app(&copy.asked(), two(&came, came.len() / 2))
                 .await;
             if at == before {
                 // Then it is in the second message.
@@ -344,7 +344,7 @@ async fn a_functions_result_opens_in_the_format_that_was_asked_for() {
         let call = message(b'F', &[0, 0, 4, 210, 0, 0, 0, 0, 0, format]);
         let (came, leaves) = (said(&came), said(&leaves));
         for at in 0..=came.len() {
-            let pieces = Pieces::two(&came, at);
+            let pieces = two(&came, at);
             let left = fixture.db_to_app(&call.repeat(2), pieces).await;
             assert!(left == leaves, "{format} at {at}: {}", left.escape_ascii());
         }
