@@ -1,7 +1,7 @@
 //! Addresses as configurations name them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 use serde::{Deserialize, Serialize};
 
@@ -61,14 +61,10 @@ impl TryFrom<String> for HostPort {
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let (host, port) = text.rsplit_once(':').unwrap_or_default();
-        let is_host = match host.strip_prefix('[') {
-            Some(rest) => rest
-                .strip_suffix(']')
-                .is_some_and(|ip| ip.parse::<Ipv6Addr>().is_ok()),
-            None => {
-                let is_odd = |c: char| ":[]".contains(c) || c.is_whitespace() || c.is_control();
-                !host.is_empty() && !host.contains(is_odd)
-            }
+        let is_odd = |c: char| ":[]".contains(c) || c.is_whitespace() || c.is_control();
+        let is_host = match host.starts_with('[') {
+            true => text.parse::<SocketAddrV6>().is_ok(),
+            false => !host.is_empty() && !host.contains(is_odd),
         };
         if is_host && port.parse::<u16>().is_ok_and(|port| port > 0) {
             Ok(Self(text))
@@ -186,6 +182,7 @@ mod tests {
             ("db:0", false),
             ("db:99999", false),
             ("::1:5432", false),
+            ("[fe80::1%3]:5432", true),
             ("[::1:5432", false),
             ("[[::1]]:5432", false),
             ("[db]:5432", false),
