@@ -11,7 +11,7 @@ use envelope::armor;
 use harness::{Chain, Keys, Link, Process, TestDir};
 use tokio_postgres::Client;
 
-/// Queries of the short run: enough for every path to have been taken.
+/// Queries of the run with few: enough for every path to have been taken.
 const FEW: u32 = 100;
 
 /// A kind of query, as an application asks it.

@@ -19,14 +19,15 @@ struct Arguments {
 enum Command {
     /// Count the instructions of connector and server for one more query, with valgrind.
     ///
-    /// The same on a busy machine and an idle one, so two states of the code can be compared. Each
-    /// workload is run twice, short and long; the difference is the price of a query without that of
-    /// starting, connecting and stopping. `--keep` keeps callgrind's files, for callgrind_annotate.
+    /// Nearly the same on a busy machine and an idle one: runs of one program differ by up to three
+    /// percent. Each workload is run twice over the same time, with few queries and with many; the
+    /// difference is the price of a query without that of starting, connecting and stopping. `--keep`
+    /// keeps callgrind's files, for callgrind_annotate.
     Instructions {
         /// Keep callgrind's files in this directory.
         #[arg(long, value_name = "DIR")]
         keep: Option<std::path::PathBuf>,
-        /// Queries of the long run.
+        /// Queries of the run with many, beyond those of the other.
         #[arg(long, value_name = "N", default_value_t = 2000)]
         queries: u32,
     },
