@@ -6,6 +6,8 @@ target=$(realpath --canonicalize-missing "${CARGO_TARGET_DIR:-target}")
 python=$target/demo-venv/bin/python
 stand=examples/stands/$program
 sabotage='' variant=''
+# The ways in which it is run, side by side.
+variants=(with-haproxy without-haproxy)
 
 source examples/shell/terminal.sh
 source examples/shell/processes.sh

@@ -8,10 +8,10 @@
 # main COMMAND...
 main() {
     case "$#:${1:-}" in
-    0:) run prove_both ;;
-    1:up) variant=with-haproxy && run leave_running ;;
+    0:) run prove_all ;;
+    1:up) variant=${left_running:-${variants[0]}} && run leave_running ;;
     2:up)
-        [[ $2 == with-haproxy || $2 == without-haproxy ]] || refuse "up $2: say with-haproxy or without-haproxy"
+        [[ " ${variants[*]} " == *" $2 "* ]] || refuse "up $2: it knows ${variants[*]}"
         variant=$2 && run leave_running
         ;;
     1:down) be_root && stop ;;
@@ -60,9 +60,9 @@ prepare() {
     build_all
 }
 
-# prove_both: the whole story with HAProxy and without, side by side.
-prove_both() {
-    columns=(with-haproxy without-haproxy)
+# prove_all: the whole story in each variant, side by side.
+prove_all() {
+    columns=("${variants[@]}")
     for variant in "${columns[@]}"; do
         prove
         lose
@@ -83,8 +83,8 @@ prove() {
 # prove_sabotaged: the proof that has to fail fails.
 prove_sabotaged() {
     local fails=${sabotages[$sabotage]}
-    variant=without-haproxy
-    [[ $sabotage != checks-lie ]] || variant=with-haproxy
+    variant=${variants[-1]}
+    [[ $sabotage != checks-lie ]] || variant=${variants[0]}
     columns=("$variant")
     prove
     [[ $fails != *"is lost"* ]] || lose

@@ -83,7 +83,7 @@ start_server() {
     await "$1" answers "$1" "$2" /health
 }
 
-# start_connector NAME API_PORT. Sabotaged, it knows one server.
+# start_connector NAME API_PORT [OPTION...]. Sabotaged, it knows one server.
 start_connector() {
     local configuration
     configured "$1"
@@ -92,6 +92,6 @@ start_connector() {
             -e '/^listen.*=replica/,/^servers/s/"pgseal-server-m:9393", //' "$place/$1/$configuration"
     fi
     install_on "$1" "$work"/certs/app.{crt,key}
-    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration"
+    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration" "${@:3}"
     await "$1" answers "$1" "$2" /v1/client
 }
