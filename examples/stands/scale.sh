@@ -160,7 +160,7 @@ lose() {
         proof "a server is lost: no connect fails" 0 "$refused"
     else
         proof "$only_its_own" "$held" "$lost"
-        proof "the only server is started again: work goes on" yes "$([[ $(figure last) != 0 ]] && echo yes)"
+        proof "the only server is started again: work goes on" yes "$([[ $(figure last) != 0.0 ]] && echo yes)"
     fi
     proof "a server is lost: still every value is its own row's" 0 "$wrong"
     draw

@@ -38,8 +38,6 @@ class Load:
                     ended = int(seconds) + int(micros) / 1e6 - self.begun
                     self.done[worker].append((ended, int(took) / 1e3))
         self.all = sorted(itertools.chain.from_iterable(self.done.values()))
-        if not self.all:
-            sys.exit(f"no transaction was done: {place}")
 
     def rate(self, begin: float, end: float) -> float:
         """Return transactions a second in between."""
@@ -47,8 +45,8 @@ class Load:
 
     def tell(self) -> dict[str, str]:
         """Return all figures by their names."""
-        took = sorted(latency for _, latency in self.all)
-        last = self.all[-1][0]
+        took = sorted(latency for _, latency in self.all) or [0.0]
+        last = self.all[-1][0] if self.all else self.half * 2
         told = [json.loads(file.read_text()) for file in self.place.glob("*.json")]
         used = self.processor_time()
         values = self.values()
@@ -56,9 +54,9 @@ class Load:
         met = [one["met"] for one in told if one["met"]]
         return {
             "transactions/s": f"{count / last:,.0f}",
-            "latency, ms: mean": f"{sum(took) / count:.2f}",
-            "latency, ms: 95 %": f"{took[count * 95 // 100]:.2f}",
-            "latency, ms: 99 %": f"{took[count * 99 // 100]:.2f}",
+            "latency, ms: mean": f"{sum(took) / len(took):.2f}",
+            "latency, ms: 95 %": f"{took[len(took) * 95 // 100]:.2f}",
+            "latency, ms: 99 %": f"{took[len(took) * 99 // 100]:.2f}",
             "values opened": f"{values:,}",
             "CPU of servers, µs a value": each(used["servers"], values),
             "CPU of servers, µs a transaction": each(used["servers"], count),
@@ -66,7 +64,7 @@ class Load:
             "CPU of PostgreSQL, µs a transaction": each(used["database"], count),
             "before": f"{self.rate(0, self.half):,.0f}",
             "after": f"{self.rate(self.half, last):,.0f}",
-            "last": f"{self.rate(last - 1, last + 0.001):.0f}",
+            "last": f"{self.rate(2 * self.half - 2, 2 * self.half + 1):.1f}",
             "pause": f"{self.pause():.2f}",
             "met": " ".join(met[-1].split()) if met else "",
             **{

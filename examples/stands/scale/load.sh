@@ -97,7 +97,7 @@ sessions_of() {
 sessions_told() {
     local i
     for i in "${!connectors[@]}"; do
-        call "${apps[i]}" http 9191 /v1/sessions | grep -o '"server":"[^"]*"' | sort | uniq -c |
+        call "${apps[i]}" http 9191 /v1/sessions | { grep -o '"server":"[^"]*"' || true; } | sort | uniq -c |
             awk -v servers="$count" 'NR == 1 || $1 < least { least = $1 } $1 > most { most = $1 }
                 END { print (NR < servers ? 0 : least), most + 0 }'
     done
