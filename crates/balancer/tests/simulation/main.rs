@@ -1,9 +1,10 @@
 //! A day of fifty servers and a hundred thousand sessions, with servers that die, vanish, hang and slow
 //! down, and a clock that leaps: what the balancer promises is asserted of it, and what it was is drawn
-//! into docs/balancer-simulation.svg.
+//! into docs/balancer-simulation.svg. What more servers bring is modelled in `growth`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod agenda;
+mod growth;
 mod plot;
 mod run;
 mod seen;

@@ -13,7 +13,7 @@ use crate::until_up;
 use crate::world::Fault;
 
 pub(crate) fn draw(run: &Run) -> String {
-    let mut svg = Svg::new();
+    let mut svg = Svg::new("A simulated day of the balancer", 880.0);
     let title = format!(
         "A simulated day: {SERVERS} servers, {SESSIONS} sessions, {} faults, {} leaps of the clock, {} stalls",
         run.outages.len(),
@@ -25,7 +25,7 @@ pub(crate) fn draw(run: &Run) -> String {
     noticed(&mut svg, run);
     returned(&mut svg, run);
     shares(&mut svg, &run.seen[0]);
-    svg.0 + "</svg>\n"
+    svg.end()
 }
 
 pub(crate) fn name(fault: Fault) -> &'static str {
@@ -46,9 +46,8 @@ pub(crate) fn policy(policy: Policy) -> &'static str {
 }
 
 const WIDTH: f64 = 960.0;
-const HEIGHT: f64 = 880.0;
-const LEFT: f64 = 56.0;
-const RIGHT: f64 = 860.0;
+pub(crate) const LEFT: f64 = 56.0;
+pub(crate) const RIGHT: f64 = 860.0;
 /// Of the day, for what is averaged.
 const BUCKETS: u32 = 144;
 
@@ -57,50 +56,53 @@ const STYLE: &str = "
 text{font:12px system-ui,sans-serif;fill:#1f2328}.small{font-size:11px;fill:#59636e}
 .axis{stroke:#8c959f;fill:none}.bound{stroke:#8c959f;stroke-dasharray:5 4}
 .truth{fill:#b6bfc9}.known{stroke:#0969da;fill:none;stroke-width:1.5}
+.other{stroke:#9a6700;fill:none;stroke-width:1.5;stroke-dasharray:2 3}
 .killed{fill:#cf222e}.dropped{fill:#0969da}.hung{fill:#9a6700}.stall{fill:#8c959f;opacity:.35}
 .bar{fill:#0969da;opacity:.75}.due{stroke:#1f2328;stroke-width:2}
 @media (prefers-color-scheme:dark){
 .paper{fill:#0d1117}text{fill:#e6edf3}.small{fill:#9198a1}
-.truth{fill:#3d444d}.known{stroke:#58a6ff}
+.truth{fill:#3d444d}.known{stroke:#58a6ff}.other{stroke:#e3b341}
 .killed{fill:#ff7b72}.dropped{fill:#58a6ff}.hung{fill:#e3b341}
 .bar{fill:#58a6ff}.due{stroke:#e6edf3}}
 ";
 
-struct Svg(String);
+pub(crate) struct Svg(String);
 
 impl Svg {
-    fn new() -> Self {
+    pub(crate) fn new(title: &str, height: f64) -> Self {
         let mut svg = Self(String::new());
         svg.add(format_args!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">"
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">"
         ));
+        svg.add(format_args!("<title>{title}</title><style>{STYLE}</style>"));
         svg.add(format_args!(
-            "<title>A simulated day of the balancer</title><style>{STYLE}</style>"
-        ));
-        svg.add(format_args!(
-            "<rect class=\"paper\" width=\"{WIDTH}\" height=\"{HEIGHT}\"/>"
+            "<rect class=\"paper\" width=\"{WIDTH}\" height=\"{height}\"/>"
         ));
         svg
+    }
+
+    pub(crate) fn end(self) -> String {
+        self.0 + "</svg>\n"
     }
 
     fn add(&mut self, what: std::fmt::Arguments<'_>) {
         writeln!(self.0, "{what}").unwrap();
     }
 
-    fn text(&mut self, class: &str, x: f64, y: f64, anchor: &str, text: &str) {
+    pub(crate) fn text(&mut self, class: &str, x: f64, y: f64, anchor: &str, text: &str) {
         self.add(format_args!(
             "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{text}</text>"
         ));
     }
 
-    fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
+    pub(crate) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         self.add(format_args!(
             "<path class=\"{class}\" d=\"M{:.1} {:.1}L{:.1} {:.1}\"/>",
             from.0, from.1, to.0, to.1
         ));
     }
 
-    fn path(&mut self, class: &str, points: &[(f64, f64)], close: &str) {
+    pub(crate) fn path(&mut self, class: &str, points: &[(f64, f64)], close: &str) {
         let mut d = String::new();
         for (n, (x, y)) in points.iter().enumerate() {
             write!(d, "{}{x:.1} {y:.1}", if n == 0 { 'M' } else { 'L' }).unwrap();
@@ -128,14 +130,19 @@ impl Svg {
 }
 
 /// A panel with the day from left to right, or what else fills it.
-struct Panel {
+pub(crate) struct Panel {
     top: f64,
     bottom: f64,
     most: f64,
 }
 
 impl Panel {
-    fn new(svg: &mut Svg, (top, bottom): (f64, f64), head: &str, (most, step): (f64, f64)) -> Self {
+    pub(crate) fn new(
+        svg: &mut Svg,
+        (top, bottom): (f64, f64),
+        head: &str,
+        (most, step): (f64, f64),
+    ) -> Self {
         let panel = Self { top, bottom, most };
         svg.text("head", LEFT, top - 12.0, "start", head);
         svg.path("axis", &[(LEFT, top), (LEFT, bottom), (RIGHT, bottom)], "");
@@ -153,7 +160,7 @@ impl Panel {
         panel
     }
 
-    fn y(&self, value: f64) -> f64 {
+    pub(crate) fn y(&self, value: f64) -> f64 {
         let part = (value / self.most).min(1.0);
         self.bottom - part * (self.bottom - self.top)
     }
