@@ -73,7 +73,8 @@ class Session:
     def tell(self, now: float, lost: float) -> str:
         """Say what became of it."""
         if self.met is not None:
-            return f"lost after {round((self.ended - lost) * 1000)} ms: {self.met}"
+            after = max(0, round((self.ended - lost) * 1000))
+            return f"lost after {after} ms: {self.met}"
         silent = now - self.answered
         return "went on" if silent < 1.0 else f"no answer for {silent:.1f} s"
 

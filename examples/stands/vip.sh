@@ -201,10 +201,9 @@ It is left running, $variant. To try:
 EOT
     [[ $variant == without-haproxy ]] || cat <<EOT
 
-  # who has the addresses; keepalived is stopped, and started
+  # who has the addresses; keepalived is stopped (docs/operations.md says how it is started again)
   $try exec balancer-1 ip -brief address show eth0
   $try exec balancer-1 sh -c 'kill \$(cat keepalived.pid)'
-  $try exec balancer-1 keepalived --vrrp --config-id=balancer-1 --use-file=keepalived.conf --pid=keepalived.pid --vrrp_pid=vrrp.pid
 
   http://$(address_of pgseal-vip):8404/    HAProxy's page, of whoever has the address
 EOT

@@ -24,7 +24,7 @@ start_balancers() {
     for host in "${balancers[@]}"; do
         install_on "$(haproxy_on "$host")" "$stand/haproxy.cfg"
         if [[ $sabotage == slow-checks ]]; then
-            sed -i 's/inter 400ms fastinter 200ms/inter 30s/' "$place/$(haproxy_on "$host")/haproxy.cfg"
+            sed -i 's/inter 300ms fastinter 200ms/inter 30s/' "$place/$(haproxy_on "$host")/haproxy.cfg"
         fi
         start_haproxy_on "$host"
         await "$(haproxy_on "$host")" knows_databases "$host"
