@@ -13,8 +13,8 @@ PostgreSQL, the demo, and the stands. It installs what is missing with apt-get, 
 no password. It stops at the first step that fails.
 
   --quick   leave out the demo and the stands
-  --stands  build the programs, and run all stands and nothing else: those of failover under Patroni too,
-            which other runs leave out but for --long
+  --stands  build the programs, and run all stands and nothing else: those of failover under Patroni, of
+            balancers and of load, too, which other runs leave out but for --long
   --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1); the demo and the stands
             run what is built in release mode, not what the tests have built
   --help    print this
@@ -39,7 +39,7 @@ source examples/shell/processes.sh
 source examples/shell/packages.sh
 
 scripts=(
-    examples/demo.sh examples/stands/{one-server,two-servers,patroni,zookeeper}.sh
+    examples/demo.sh examples/stands/{one-server,two-servers,patroni,zookeeper,vip,scale}.sh examples/stands/vip/check_haproxy.sh
     examples/stands/docker/{make-keys,run-database}.sh
     bench/failover.sh tests/run.sh tests/fuzz.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
@@ -76,6 +76,8 @@ main() {
     if [[ ${1:-} == --stands || ${1:-} == --long ]]; then
         run_stand patroni slow-watch
         run_stand zookeeper checks-lie
+        run_stand vip no-track
+        run_stand scale one-known
     fi
     summary
 }
@@ -93,6 +95,7 @@ prepare() {
     need patroni "servers that ask Patroni (a service of its own is left alone)" test -x /usr/bin/patroni
     need zookeeper "a stand where Patroni has its store there (it brings no service)" test -e /usr/share/java/zookeeper.jar
     need python3-kazoo "the same stand: Patroni speaks with ZooKeeper by it" /usr/bin/python3 -c 'import kazoo'
+    need keepalived "a stand of two balancers (its service begins to run when somebody configures it)" test -x /usr/sbin/keepalived
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need g++ "libFuzzer is built from C++" command -v c++

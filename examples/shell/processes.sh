@@ -106,6 +106,17 @@ await() {
     progress_ends
 }
 
+# soon COMMAND...: whether it succeeds within the time that a process has to be ready.
+soon() {
+    local deadline=$((SECONDS + patience))
+    until "$@"; do
+        ((SECONDS < deadline)) || return 1
+        progress "waiting for: $*"
+        sleep 0.1
+    done
+    progress_ends
+}
+
 # outlast NAME TEXT: waits until a process has ended by itself, and shows the text meanwhile.
 outlast() {
     while alive "$1"; do

@@ -47,6 +47,7 @@ source examples/stands/parts/all.sh
 source examples/stands/parts/pair.sh
 source examples/stands/parts/page.sh
 source examples/stands/parts/story.sh
+source examples/stands/parts/sessions.sh
 source examples/stands/parts/loss.sh
 
 declare -A sabotages=(

@@ -70,6 +70,8 @@ rw=(--host=pgseal-connector-rw)
 ro=(--host=pgseal-connector-ro --port=9495)
 reads_at=9495
 
+story=(show_patroni show_ways show_sealing show_switchover)
+
 needs() {
     need etcd-server "Patroni's store, and the servers' (a service of its own is left alone)" test -x /usr/bin/etcd
     need patroni "runs the databases (a service of its own is left alone)" test -x /usr/bin/patroni
@@ -143,17 +145,6 @@ start_haproxy() {
 # balances PRIMARY STANDBY: whether HAProxy has these behind its two ports.
 balances() {
     [[ $(serve 7000 primary) == "$1" && $(serve 7000 standby) == "$2" ]]
-}
-
-# tell_story: all of it but what a lost leader needs; or, sabotaged, up to where that has shown.
-tell_story() {
-    local part
-    for part in show_patroni show_ways show_sealing show_switchover; do
-        "$part"
-        if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
-            break
-        fi
-    done
 }
 
 # show_patroni: what Patroni tells of itself, by the command and by its REST API.

@@ -63,6 +63,7 @@ declare -A sabotages=(
 )
 
 declare -A database_port=([pgsql]=5432)
+story=(show_load)
 seconds=${SCALE_SECONDS:-12}
 # Sessions of all applications together.
 workers=16
@@ -75,15 +76,17 @@ needs() {
 start_stand() {
     local i within as_owner
     count=${variant%-*}
-    servers=() connectors=() apps=()
+    servers=(pgseal-1 pgseal-2 pgseal-3 pgseal-4)
+    connectors=(pgseal-connector-1 pgseal-connector-2 pgseal-connector-3 pgseal-connector-4)
+    apps=(app-1 app-2 app-3 app-4)
+    servers=("${servers[@]:0:count}") connectors=("${connectors[@]:0:count}") apps=("${apps[@]:0:count}")
     step "Start $count of pgseal-server, and as many connectors"
     begin_stand
     add_host pgsql postgres
     add_host etcd $((first_user + 1))
-    for ((i = 1; i <= count; i++)); do
-        servers+=("pgseal-$i") connectors+=("pgseal-connector-$i") apps+=("app-$i")
-        add_host "pgseal-$i" $((first_user + 1 + i))
-        add_host "app-$i" root "pgseal-connector-$i"
+    for i in "${!servers[@]}"; do
+        add_host "${servers[i]}" $((first_user + 2 + i))
+        add_host "${apps[i]}" root "${connectors[i]}"
     done
     names_resolve
 
@@ -133,7 +136,7 @@ fill() {
         2>"$work/log/people.log") || fail "$(reason "$work/log/people.log")"
 }
 
-tell_story() {
+show_load() {
     local load
     step "Load in peace, $variant"
     measure calm

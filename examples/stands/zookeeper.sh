@@ -67,6 +67,8 @@ rw=()
 ro=()
 reads_at=9494
 
+story=(show_patroni show_ways show_sealing show_stop)
+
 needs() {
     need patroni "runs the databases (a service of its own is left alone)" test -x /usr/bin/patroni
     need zookeeper "Patroni's store (it brings no service)" test -e /usr/share/java/zookeeper.jar
@@ -129,17 +131,6 @@ leads_to() {
     local names=("${@//-/_}")
     names=("${names[@]/#/postgresql_}")
     [[ $(serve 7007 postgres) == "${names[*]/%/_5432}" ]]
-}
-
-# tell_story: all of it but what a lost leader needs; or, sabotaged, up to where that has shown.
-tell_story() {
-    local part
-    for part in show_patroni show_ways show_sealing show_stop; do
-        "$part"
-        if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
-            break
-        fi
-    done
 }
 
 show_patroni() {

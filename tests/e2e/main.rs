@@ -47,6 +47,7 @@ mod seed_examples;
 mod settings;
 mod several;
 mod sockets;
+mod stands;
 mod systemd;
 mod tampered;
 mod timeouts;

@@ -2,7 +2,7 @@
 //! a database, and the two configuration files that the document takes for granted.
 //!
 //! A block of commands is fenced as `sh`. One that cannot run here is fenced as `sh not-run`, and may
-//! begin its lines with few programs only.
+//! begin its lines with few programs only; one that is for a stand of `examples/stands` as `sh stand=NAME`.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -18,13 +18,15 @@ const NOT_RUN: [&str; 4] = ["systemctl", "apt-get", "etcdctl", "journalctl"];
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A block of commands, and the line of the document that it begins after.
-struct Block {
-    line: usize,
-    text: String,
+pub struct Block {
+    pub line: usize,
+    pub text: String,
     is_run: bool,
+    /// The stand that it is for.
+    pub stand: Option<String>,
 }
 
-fn blocks(document: &str) -> Vec<Block> {
+pub fn blocks(document: &str) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut open = false;
     for (number, line) in document.lines().enumerate() {
@@ -36,8 +38,9 @@ fn blocks(document: &str) -> Vec<Block> {
                 block.text.push('\n');
             }
             (false, Some(kind)) if kind.split(' ').next() == Some("sh") => {
+                let for_stand = kind.strip_prefix("sh stand=");
                 assert!(
-                    matches!(kind, "sh" | "sh not-run"),
+                    matches!(kind, "sh" | "sh not-run") || for_stand.is_some(),
                     "line {}: {kind}",
                     number + 1
                 );
@@ -46,6 +49,7 @@ fn blocks(document: &str) -> Vec<Block> {
                     line: number + 1,
                     text: String::new(),
                     is_run: kind == "sh",
+                    stand: for_stand.map(ToOwned::to_owned),
                 });
             }
             // Another block, such as a log, ends with the same three marks.
@@ -107,6 +111,10 @@ fn every_command_of_the_document_works_as_it_stands() {
     for block in &blocks {
         if !block.is_run {
             for line in block.text.lines() {
+                if block.stand.is_some() {
+                    assert!(line.starts_with("stand "), "line {}: {line}", block.line);
+                    continue;
+                }
                 let program = line.split(' ').next().unwrap_or_default();
                 assert!(NOT_RUN.contains(&program), "line {}: {line}", block.line);
             }
@@ -156,17 +164,18 @@ fn every_command_of_the_document_works_as_it_stands() {
 
 #[test]
 fn blocks_are_found_with_their_lines_and_marks() {
-    let document =
-        "text\n```sh\none\ntwo\n```\n```text\nno\n```\n```sh not-run\nsystemctl x\n```\n";
+    let document = "text\n```sh\none\ntwo\n```\n```text\nno\n```\n```sh not-run\nsystemctl x\n```\n\
+         ```sh stand=vip\nstand down\n```\n";
     let found: Vec<_> = blocks(document)
         .into_iter()
-        .map(|block| (block.line, block.text, block.is_run))
+        .map(|block| (block.line, block.text, block.is_run, block.stand))
         .collect();
     assert_eq!(
         found,
         [
-            (2, "one\ntwo\n".to_owned(), true),
-            (9, "systemctl x\n".to_owned(), false)
+            (2, "one\ntwo\n".to_owned(), true, None),
+            (9, "systemctl x\n".to_owned(), false, None),
+            (12, "stand down\n".to_owned(), false, Some("vip".to_owned()))
         ]
     );
 }

@@ -1,9 +1,12 @@
 # shellcheck shell=bash
 # A stand's command line. The stand sets `program`, `stand` (its directory) and `sabotages` (what may
 # be sabotaged, and which proof has to fail then), and has these functions: usage, needs (what is to be
-# installed), start_stand, tell_story (what it proves), lose (what it proves while something is lost),
-# say_what_to_try. Story.sh tells one of them for stands of a primary and its replica, and needs their
-# show_particulars (what one alone proves).
+# installed), start_stand, lose (what it proves while something is lost), say_what_to_try; and those that
+# `story` names, which prove all else, in order. Story.sh has many of these for stands of a primary and its
+# replica.
+
+# Sabotages of HAProxy, which has to be there.
+of_haproxy=(checks-lie)
 
 # main COMMAND...
 main() {
@@ -80,11 +83,25 @@ prove() {
     tell_story
 }
 
+# tell_story: all of it; or, sabotaged, up to where that has shown.
+tell_story() {
+    local part
+    for part in "${story[@]}"; do
+        "$part"
+        ! has_shown || break
+    done
+}
+
+# has_shown: whether the sabotage has made its proof fail.
+has_shown() {
+    [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"
+}
+
 # prove_sabotaged: the proof that has to fail fails.
 prove_sabotaged() {
     local fails=${sabotages[$sabotage]}
     variant=${variants[-1]}
-    [[ $sabotage != checks-lie ]] || variant=${variants[0]}
+    [[ " ${of_haproxy[*]} " != *" $sabotage "* ]] || variant=${variants[0]}
     columns=("$variant")
     prove
     [[ $fails != *"is lost"* ]] || lose

@@ -57,17 +57,18 @@ certify() {
         -CAcreateserial -days 2 -extfile <(echo "$3") -out "$certified.crt"
 }
 
-# serve PORT PROXY: to which servers HAProxy sends sessions of that proxy, by its page at that port.
+# serve PORT PROXY [HOST]: to which servers the HAProxy there sends sessions of that proxy, or of all that the
+# expression is for, by its page at that port.
 serve() {
-    call haproxy http "$1" '/;csv' | awk -F, -v proxy="$2" \
-        '$1 == proxy && $2 !~ /^(FRONT|BACK)END$/ && $18 ~ /^UP/ { print $2 }' | sort | paste -sd ' '
+    call "${3:-haproxy}" http "$1" '/;csv' | awk -F, -v proxy="$2" \
+        '$1 ~ "^(" proxy ")$" && $2 !~ /^(FRONT|BACK)END$/ && $18 ~ /^UP/ { print $2 }' | sort | paste -sd ' '
 }
 
 # configured HOST: installs its configuration of this variant, and says in `configuration` what it is
 # called there. Hosts that are alike but for a number have one file.
 configured() {
     local file
-    for file in "$stand/$variant/$1.toml" "$stand/$1.toml" "$stand/${1%-[0-9]}.toml"; do
+    for file in "$stand/$variant/$1.toml" "$stand/$1.toml" "$stand"/{"$variant/",}"${1%-[0-9]}.toml"; do
         [[ ! -e $file ]] || break
     done
     configuration=${file##*/}
@@ -89,7 +90,8 @@ start_connector() {
     configured "$1"
     if [[ $sabotage == no-spare ]]; then
         sed -i -e '/^listen.*=primary/,/^servers/s/, "pgseal-server-s:9393"//' \
-            -e '/^listen.*=replica/,/^servers/s/"pgseal-server-m:9393", //' "$place/$1/$configuration"
+            -e '/^listen.*=replica/,/^servers/s/"pgseal-server-m:9393", //' \
+            -e 's/"pgseal-server-1:[0-9]*", //' "$place/$1/$configuration"
     fi
     install_on "$1" "$work"/certs/app.{crt,key}
     start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration" "${@:3}"

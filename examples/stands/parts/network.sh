@@ -50,14 +50,14 @@ add_host() {
     done
 }
 
-# add_resident NAME USER NAMESPACE: who lives there, in a directory that nobody else reads; root's is
-# that of the example applications.
+# add_resident NAME USER NAMESPACE: who lives there, in a directory that nobody else reads; that of
+# applications is where the examples are.
 add_resident() {
     local directory=$place/$1
     residents+=("$1")
     mkdir -m 700 "$directory"
     chown "$2:$(group_of "$2")" "$directory"
-    [[ $2 != root ]] || directory=$PWD/examples/python
+    [[ $1 != python-example ]] || directory=$PWD/examples/python
     printf 'environment=() user=%q namespace=%q directory=%q\n' "$2" "$3" "$directory" \
         >"$work/hosts/$1.host"
 }

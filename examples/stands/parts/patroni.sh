@@ -138,14 +138,3 @@ replayed() {
 has_replayed() {
     [[ $(sql "$1" "SELECT pg_last_wal_replay_lsn() >= '$2'") == t ]]
 }
-
-# soon COMMAND...: whether it succeeds within the time that a process has to be ready.
-soon() {
-    local deadline=$((SECONDS + patience))
-    until "$@"; do
-        ((SECONDS < deadline)) || return 1
-        progress "waiting for: $*"
-        sleep 0.1
-    done
-    progress_ends
-}

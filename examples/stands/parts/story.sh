@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the stands of a primary and its replica prove, in order, and in each variant. Needs fleet.sh and
-# asking.sh; of the stand, `rw` and `ro`, the options of an example application that writes, and of one
-# that reads.
+# asking.sh, and where a stand does not have a story of its own page.sh and sessions.sh; of the stand, `rw` and
+# `ro`, the options of an example application that writes, and of one that reads, and show_particulars, which
+# proves what it alone does.
 
 leads_there="RW leads to the primary, RO to the replica"
 opens_through_ro="what was written through RW opens through RO"
@@ -9,17 +10,8 @@ sealed_in_databases="both databases hold it sealed"
 switched_in_page="zone mode is switched on in the page"
 opens_with_its_tag="zone mode on: a zone's value opens beside its tag"
 
-# tell_story: all of it; or, sabotaged, up to where that has shown.
-tell_story() {
-    local part
-    for part in show_page show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions \
-        show_nothing_in_clear; do
-        "$part"
-        if [[ -n $sabotage ]] && failed "${sabotages[$sabotage]}"; then
-            break
-        fi
-    done
-}
+story=(show_page show_ways show_psql show_without_zones show_with_zones show_refused_write show_sessions
+    show_nothing_in_clear)
 
 show_ways() {
     local writes
@@ -115,38 +107,6 @@ show_refused_write() {
     proof "a write through RO is refused by the replica" \
         "example_without_zone.py: this is a read-only replica; write through the primary's connector" \
         "$(line 1)"
-}
-
-# show_sessions: a connector tells where each of its sessions is, while one of each kind waits.
-show_sessions() {
-    local port told=() within
-    step "Where sessions are, $variant"
-    for port in 9494 9495; do
-        at python-example
-        launch "session-$port" "${within[@]}" "$postgres/psql" --no-psqlrc --quiet --host=127.0.0.1 \
-            --port="$port" --command="SELECT pg_sleep(60)"
-    done
-    for port in 9494 9495; do
-        await "session-$port" session_is_told "$port"
-        told+=("$(servers_of "$port")")
-        detail "$(printf '%-24s %s' "127.0.0.1:$port" "${told[-1]}")"
-    done
-    for port in 9494 9495; do
-        send TERM "session-$port"
-    done
-    proof "connectors tell where their sessions are" "$(lines "${sessions_at[@]}")" "$(lines "${told[@]}")"
-}
-
-session_is_told() {
-    [[ -n $(servers_of "$1") ]]
-}
-
-# servers_of PORT: where sessions of the connector's listener at that port are, as it tells.
-servers_of() {
-    local api=9191
-    [[ $1 != 9495 || ${#connectors[@]} == 1 ]] || api=9192
-    call python-example http "$api" /v1/sessions | tr '{' '\n' | grep "\"listener\":\"127.0.0.1:$1\"" |
-        sed -n 's/.*"server":"\([^"]*\)".*/\1/p' | sort -u
 }
 
 # show_nothing_in_clear: looks for a value that was stored sealed only, and for one in clear.
