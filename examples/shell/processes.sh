@@ -53,10 +53,12 @@ keep() {
     echo keep >&"$lifeline"
 }
 
-# launch NAME COMMAND...: starts a program in the background.
+# launch NAME COMMAND...: starts a program in the background. The command is noted, so that it can be started again.
 launch() {
     local name=$1
     shift
+    mkdir -p "$work/commands"
+    printf '%q ' "$@" >"$work/commands/$name"
     setsid -- "$@" </dev/null >>"$work/log/$name.log" 2>&1 {lifeline}>&- &
     echo "$! $(born $!)" >"$work/run/$name"
 }
@@ -213,5 +215,5 @@ end_all() {
         written=$(<"$work/place")
         [[ $written == */pgseal-*.?????? ]] && rm -rf -- "$written"
     fi
-    rm -rf -- "$work"/{run,keys,ca,certs,place} "$work"/*.toml
+    rm -rf -- "$work"/{run,commands,keys,ca,certs,place} "$work"/*.toml
 }

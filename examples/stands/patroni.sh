@@ -21,6 +21,7 @@ HAProxy, no containers.
                        lost leader under writes; leave nothing running
   up [VARIANT]         start it and leave it running: with-haproxy (as it comes), without-haproxy
   exec HOST COMMAND... run a command there: exec pg-1 patronictl -c patroni.yaml list
+  kill|stop|start NAME kill, end or start one of its programs; without a right name it tells all
   down                 end what `up` left running
   --sabotage NAME      make one proof fail, which shows that it can:
                          past-pgseal   what RO reads is read straight from a replica

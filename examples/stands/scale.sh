@@ -20,6 +20,7 @@ knows all servers. Every host is a network namespace with a name, a user and a d
                        throughput, latency and CPU side by side, and draw them; leave nothing running
   up [VARIANT]         start it and leave it running: 1-server, 2-servers (as it comes), 4-servers
   exec HOST COMMAND... run a command there: exec app-1 psql --host=127.0.0.1 --port=9494
+  kill|stop|start NAME kill, end or start one of its programs; without a right name it tells all
   down                 end what `up` left running
   --sabotage NAME      make one proof fail, which shows that it can:
                          past-pgseal   applications connect to the database itself

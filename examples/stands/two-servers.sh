@@ -21,6 +21,7 @@ HAProxy and etcd, no containers.
                        server under connects; leave nothing running
   up [VARIANT]         start it and leave it running: with-haproxy (as it comes), without-haproxy
   exec HOST COMMAND... run a command there: exec python-example psql -p 9494
+  kill|stop|start NAME kill, end or start one of its programs; without a right name it tells all
   down                 end what `up` left running
   --sabotage NAME      make one proof fail, which shows that it can:
                          wrong-tag     a zone's value is read with another zone's tag

@@ -23,6 +23,7 @@ Debian's PostgreSQL, HAProxy, keepalived and etcd, no containers.
                        HAProxy stopped, a balancer cut off, a server killed; leave nothing running
   up [VARIANT]         start it and leave it running: with-haproxy (as it comes), without-haproxy
   exec HOST COMMAND... run a command there: exec python-example python ../stands/who_answers.py
+  kill|stop|start NAME kill, end or start one of its programs; without a right name it tells all
   down                 end what `up` left running
   --sabotage NAME      make one proof fail, which shows that it can:
                          past-pgseal   what RO reads is read straight from the replica

@@ -21,6 +21,7 @@ PostgreSQL, Patroni, ZooKeeper and HAProxy, no containers.
                        and started again, and then lost under writes; leave nothing running
   up [VARIANT]         start it and leave it running: with-haproxy (as it comes), without-haproxy
   exec HOST COMMAND... run a command there: exec pg-master patronictl -c patroni.yaml list
+  kill|stop|start NAME kill, end or start one of its programs; without a right name it tells all
   down                 end what `up` left running
   --sabotage NAME      make one proof fail, which shows that it can:
                          past-pgseal   what is read is read straight from the replica

@@ -46,6 +46,7 @@ impl Stand {
                 ["with-haproxy", "without-haproxy"].contains(variant)
                     || self.names.contains(*variant)
             }
+            ["kill" | "stop" | "start", name] => self.runs(name),
             ["--sabotage", name] => self.sabotages.contains(*name),
             ["exec", host, program, arguments @ ..] => {
                 self.names.contains(*host) && is_there(program, arguments)
@@ -53,6 +54,14 @@ impl Stand {
             _ => false,
         };
         (!known).then(|| words.join(" "))
+    }
+
+    /// Whether it may run a program of this name: a host's, or something's on a host.
+    fn runs(&self, name: &str) -> bool {
+        let on_host = name.split_once('-').map_or(name, |(_, host)| host);
+        [name, on_host]
+            .iter()
+            .any(|name| self.names.contains(*name))
     }
 }
 

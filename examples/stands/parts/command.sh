@@ -19,6 +19,7 @@ main() {
         ;;
     1:down) be_root && stop ;;
     *:exec) (($# > 2)) || refuse "exec needs a host and a command; try --help" && execute "${@:2}" ;;
+    2:kill | 2:stop | 2:start) change "$@" ;;
     2:--sabotage)
         [[ -n ${sabotages[$2]:-} ]] || refuse "--sabotage knows: ${!sabotages[*]}"
         sabotage=$2 && run prove_sabotaged
@@ -126,6 +127,29 @@ end_variant() {
     mv "$work"/log/*.log "$work/log/$variant"
     end_all
     mkdir -p "$work/run"
+}
+
+# change HOW NAME: kills, stops or starts one of the programs of the stand that was left running.
+change() {
+    local how=$1 name=$2
+    be_root
+    [[ -e $work/network ]] || refuse "it is not up: bash examples/stands/$program.sh up"
+    [[ -e $work/run/$name ]] ||
+        refuse "nothing is called $name; there are: $(cd "$work/run" && printf '%s ' *)"
+    case $how in
+    start)
+        ! alive "$name" || refuse "$name runs already"
+        exec {lifeline}</dev/null
+        eval "launch \"\$name\" $(<"$work/commands/$name")" # as `launch` has quoted it
+        ;;
+    *)
+        alive "$name" || refuse "$name does not run"
+        send "$([[ $how == kill ]] && echo KILL || echo TERM)" "$name"
+        while alive "$name"; do
+            sleep 0.05
+        done
+        ;;
+    esac
 }
 
 # execute HOST COMMAND...: runs a command on a host of the stand that was left running.
