@@ -32,7 +32,7 @@ start_balancers() {
         start_keepalived_on "$host"
     done
     for address in "${addresses[@]}"; do
-        await "$(keepalived_on "${owner[$address]}")" is_held_by "${owner[$address]}" "$address"
+        await "$(keepalived_on "${owner[$address]}")" holds "${owner[$address]}" "$address"
     done
 }
 
@@ -68,7 +68,11 @@ start_keepalived_on() {
         --no-syslog --config-id="$1" --use-file=keepalived.conf --pid=keepalived.pid --vrrp_pid=vrrp.pid
 }
 
-# is_held_by BALANCER ADDRESS: whether it has it, and the other has not.
+# holds BALANCER ADDRESS: whether it has it; is_held_by: and the other has not.
+holds() {
+    [[ " $(holders "$2") " == *" $1 "* ]]
+}
+
 is_held_by() {
     [[ $(holders "$2") == "$1" ]]
 }
