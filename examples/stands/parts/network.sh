@@ -109,12 +109,11 @@ at() {
         PGUSER=postgres PGPASSWORD=test PGDATABASE=test EXAMPLE_DB_PASSWORD=test "${environment[@]}")
 }
 
-# start HOST NAME COMMAND...: starts a program on a host. Its number is in NAME.pid there, for who wants to end it.
+# start HOST NAME COMMAND...: starts a program on a host.
 start() {
     local within
     on "$1"
     launch "$2" "${within[@]}" "${@:3}"
-    echo $! >"$place/$1/$2.pid"
 }
 
 # call HOST FUNCTION ARGUMENT...: has a function of this script run on a host.
