@@ -33,7 +33,7 @@ impl ZooKeeper {
         let file = dir.write("zoo.cfg", config);
         let program = Program::at("/usr/bin/java")
             .label("zookeeper")
-            .args(["-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .args(["-Xmx64m", "-Djava.net.preferIPv4Stack=true"])
             .args(["-cp", JAR])
             .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
             .arg(file);
