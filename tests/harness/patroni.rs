@@ -42,7 +42,7 @@ pub struct Patroni {
 #[derive(Debug)]
 pub enum Agreement {
     /// By etcd, whose user is `root`.
-    Etcd(Etcd),
+    Etcd(Box<Etcd>),
     /// By ZooKeeper.
     ZooKeeper(ZooKeeper),
 }
@@ -62,7 +62,7 @@ struct Node {
 impl Patroni {
     /// Starts so many nodes.
     pub fn start(count: usize) -> Self {
-        Self::start_by(Agreement::Etcd(Etcd::start_one()), count)
+        Self::start_by(Agreement::Etcd(Box::new(Etcd::start_one())), count)
     }
 
     /// [`start`](Self::start) nodes that agree by this.
@@ -72,7 +72,11 @@ impl Patroni {
 
     /// [`start`](Self::start) a single one whose REST API shows this certificate.
     pub fn start_tls(identity: &Identity) -> Self {
-        Self::start_with(Agreement::Etcd(Etcd::start_one()), 1, Some(identity))
+        Self::start_with(
+            Agreement::Etcd(Box::new(Etcd::start_one())),
+            1,
+            Some(identity),
+        )
     }
 
     fn start_with(agreement: Agreement, count: usize, identity: Option<&Identity>) -> Self {

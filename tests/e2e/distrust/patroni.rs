@@ -76,7 +76,7 @@ impl Stand {
 
 #[test]
 fn where_patroni_is_paused_and_a_replica_promoted_by_hand_the_newer_timeline_wins() {
-    let etcd = Agreement::Etcd(Etcd::start_one());
+    let etcd = Agreement::Etcd(Box::new(Etcd::start_one()));
     let stand = Stand::start(etcd, |_, _| Vec::new());
     stand.patroni.pause(true);
     let writer = stand.is_reached(0);
@@ -97,7 +97,7 @@ fn where_patroni_is_paused_and_a_replica_promoted_by_hand_the_newer_timeline_win
 
 #[test]
 fn without_a_quorum_of_etcd_there_is_no_primary_and_what_is_known_opens_until_there_is_one_again() {
-    let etcd = Agreement::Etcd(Etcd::start());
+    let etcd = Agreement::Etcd(Box::new(Etcd::start()));
     let mut stand = Stand::start(etcd, |agreement, keys| {
         let Agreement::Etcd(etcd) = agreement else {
             unreachable!("it is etcd");
