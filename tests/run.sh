@@ -96,6 +96,7 @@ prepare() {
     need zookeeper "a stand where Patroni has its store there (it brings no service)" test -e /usr/share/java/zookeeper.jar
     need python3-kazoo "the same stand: Patroni speaks with ZooKeeper by it" /usr/bin/python3 -c 'import kazoo'
     need keepalived "a stand of two balancers (its service begins to run when somebody configures it)" test -x /usr/sbin/keepalived
+    need faketime "clocks that are wrong" test -e /usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1
     need haproxy "servers behind a balancer (a service of its own is left alone)" test -x /usr/sbin/haproxy
     need chromium-headless-shell "the connector's stats page and the web page" test -x /usr/bin/chromium-headless-shell
     need g++ "libFuzzer is built from C++" command -v c++

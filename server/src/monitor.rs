@@ -266,6 +266,8 @@ async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
 
 #[cfg(test)]
 mod tests {
+    use control::Lineage;
+
     use super::*;
 
     fn answer(role: DatabaseRole, timeline: u32, position: u64) -> Answer {
@@ -275,6 +277,7 @@ mod tests {
                 timeline,
                 position,
                 delay_ms: None,
+                lineage: Lineage::default(),
             },
             version: 150_013,
             following: None,

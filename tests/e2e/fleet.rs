@@ -130,7 +130,7 @@ fn read(session: &mut Session, row: usize) -> Option<Vec<u8>> {
 }
 
 /// What a server's configuration says of a store in etcd, with files at these places.
-fn lines_for(identity: &Identity, password_file: &Path, address: &str) -> Vec<String> {
+pub fn lines_for(identity: &Identity, password_file: &Path, address: &str) -> Vec<String> {
     vec![
         format!("store = '{address}'"),
         format!("etcd.ca = '{}'", identity.ca.display()),
@@ -143,7 +143,7 @@ fn lines_for(identity: &Identity, password_file: &Path, address: &str) -> Vec<St
 
 /// Moves the store, with a keymaker.
 #[track_caller]
-fn copy_and_freeze(etcd: &Etcd, keys: &Keys, from: &str, to: &str) {
+pub fn copy_and_freeze(etcd: &Etcd, keys: &Keys, from: &str, to: &str) {
     let identity = etcd.identity();
     let copied = Program::named("pgseal-keymaker")
         .args(["store", "copy", "--freeze", "--from", from, "--to", to])

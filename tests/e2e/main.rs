@@ -14,6 +14,7 @@ mod copy;
 mod database_tls;
 mod databases;
 mod denied;
+mod distrust;
 mod drivers;
 mod fleet;
 mod half_open;

@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 
 use crate::address::Address;
 use crate::ca::{Ca, Identity, Leaf};
+use crate::clock::with_clock;
 use crate::deadline::until;
 use crate::dir::TestDir;
 use crate::namespace::Namespace;
@@ -42,6 +43,8 @@ pub struct Cluster {
     host: Ipv4Addr,
     /// The network that it is in, if that is not this host's.
     namespace: Option<String>,
+    /// By how much its clock is wrong, if it is.
+    clock: Option<String>,
 }
 
 impl Cluster {
@@ -73,7 +76,10 @@ impl Cluster {
         let dir = TestDir::new(name);
         give(dir.path());
         let port = free_port();
-        settings.release.copy_template(&dir.join("data"));
+        match settings.is_of_its_own {
+            true => settings.release.initdb(&dir.join("data")),
+            false => settings.release.copy_template(&dir.join("data")),
+        }
         let cluster = Self {
             process: None,
             release: settings.release,
@@ -81,6 +87,7 @@ impl Cluster {
             dir,
             host: namespace.map_or(Ipv4Addr::LOCALHOST, Namespace::ip),
             namespace: namespace.map(|it| it.name().to_owned()),
+            clock: settings.clock.clone(),
         };
         let mut config = format!("{BASE}{line}");
         config.push_str(&format!("listen_addresses = '{}'\n", cluster.host));
@@ -126,12 +133,9 @@ impl Cluster {
     /// Starts it and does not wait.
     pub(crate) fn launch(&mut self) {
         assert!(self.process.is_none(), "the cluster is running");
-        let mut server = self
-            .release
-            .program("postgres")
-            .stop(Stop::Quit)
-            .arg("-D")
-            .arg(self.data());
+        let server = self.release.program("postgres").arg("-D").arg(self.data());
+        let server = with_clock(server, self.clock.as_deref());
+        let mut server = server.label("postgres").stop(Stop::Quit);
         if let Some(namespace) = &self.namespace {
             server = server.namespace(namespace);
         }

@@ -194,6 +194,12 @@ impl Connector {
         self.daemon.apply(lines);
     }
 
+    /// Starts it again with these further variables of its environment.
+    pub fn restart_fixed(&mut self, variables: &[(&str, &str)]) {
+        self.daemon.fix(&[], variables);
+        self.restart();
+    }
+
     /// Kills it if it still runs, and starts it again at the same ports.
     pub fn restart(&mut self) {
         self.daemon.restart();

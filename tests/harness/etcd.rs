@@ -109,6 +109,11 @@ impl Etcd {
         format!("etcd://{}{}{name}", endpoints.join(","), Self::PREFIX)
     }
 
+    /// Where all members serve clients, `HOST:PORT` each.
+    pub fn endpoints(&self) -> Vec<&str> {
+        self.members.iter().map(|one| &*one.endpoint).collect()
+    }
+
     /// Where a member serves clients, `HOST:PORT`.
     pub fn endpoint(&self, member: usize) -> &str {
         &self.members[member].endpoint

@@ -18,6 +18,7 @@ use crate::port::{Port, free_port};
 use crate::postgres::{Release, as_owner, give, installed};
 use crate::process::{Process, Stop};
 use crate::program::Program;
+use crate::zookeeper::ZooKeeper;
 
 const PROGRAM: &str = "/usr/bin/patroni";
 
@@ -34,7 +35,16 @@ const PARAMETERS: [(&str, &str); 5] = [
 #[derive(Debug)]
 pub struct Patroni {
     nodes: Vec<Node>,
-    _etcd: Etcd,
+    agreement: Agreement,
+}
+
+/// By what the nodes agree on who is primary.
+#[derive(Debug)]
+pub enum Agreement {
+    /// By etcd, whose user is `root`.
+    Etcd(Box<Etcd>),
+    /// By ZooKeeper.
+    ZooKeeper(ZooKeeper),
 }
 
 /// One Patroni and its database.
@@ -52,24 +62,32 @@ struct Node {
 impl Patroni {
     /// Starts so many nodes.
     pub fn start(count: usize) -> Self {
-        Self::start_with(count, None)
+        Self::start_by(Agreement::Etcd(Box::new(Etcd::start_one())), count)
+    }
+
+    /// [`start`](Self::start) nodes that agree by this.
+    pub fn start_by(agreement: Agreement, count: usize) -> Self {
+        Self::start_with(agreement, count, None)
     }
 
     /// [`start`](Self::start) a single one whose REST API shows this certificate.
     pub fn start_tls(identity: &Identity) -> Self {
-        Self::start_with(1, Some(identity))
+        Self::start_with(
+            Agreement::Etcd(Box::new(Etcd::start_one())),
+            1,
+            Some(identity),
+        )
     }
 
-    fn start_with(count: usize, identity: Option<&Identity>) -> Self {
+    fn start_with(agreement: Agreement, count: usize, identity: Option<&Identity>) -> Self {
         assert!(
             Path::new(PROGRAM).is_file(),
             "no {PROGRAM} to test with: `apt-get install patroni`"
         );
-        let etcd = Etcd::start_one();
-        let nodes = (0..count).map(|number| Node::prepare(number, &etcd, identity));
+        let nodes = (0..count).map(|number| Node::prepare(number, &agreement, identity));
         let mut cluster = Self {
             nodes: nodes.collect(),
-            _etcd: etcd,
+            agreement,
         };
         // Who comes first is primary.
         for node in 0..count {
@@ -142,6 +160,31 @@ impl Patroni {
         assert_eq!(answer.status, 200, "{answer:?}");
     }
 
+    /// Has all Patronis leave their databases alone, or look after them again.
+    #[track_caller]
+    pub fn pause(&self, paused: bool) {
+        let answer = Request::new("PATCH", "/config")
+            .header("Content-Type", "application/json")
+            .body(json!({ "pause": paused }).to_string())
+            .send(self.nodes[0].ports[0].number());
+        assert_eq!(answer.status, 200, "{answer:?}");
+        for node in 0..self.nodes.len() {
+            until("Patroni to know whether it is paused", || {
+                (self.status(node)["pause"].as_bool().unwrap_or(false) == paused).then_some(())
+            });
+        }
+    }
+
+    /// By what the nodes agree.
+    pub fn agreement(&self) -> &Agreement {
+        &self.agreement
+    }
+
+    /// The same, to be disturbed.
+    pub fn agreement_mut(&mut self) -> &mut Agreement {
+        &mut self.agreement
+    }
+
     /// Has a node's Patroni stand still: its port accepts connections, and nobody answers.
     pub fn freeze(&self, node: usize) {
         self.process(node).signal(Signal::STOP);
@@ -173,7 +216,7 @@ impl Patroni {
 impl Node {
     /// A node whose database is a copy of the same template as all others', so that Patroni takes it for
     /// one of them, and need not copy it.
-    fn prepare(number: usize, etcd: &Etcd, identity: Option<&Identity>) -> Self {
+    fn prepare(number: usize, agreement: &Agreement, identity: Option<&Identity>) -> Self {
         let dir = TestDir::new(&name(number));
         give(dir.path());
         Release::Installed.copy_template(&dir.join("data"));
@@ -186,7 +229,7 @@ impl Node {
         };
         let file = node.owned(
             "patroni.yml",
-            node.config(number, etcd, identity).to_string(),
+            node.config(number, agreement, identity).to_string(),
         );
         let patroni = Program::at(PROGRAM)
             .label(&name(number))
@@ -197,13 +240,12 @@ impl Node {
     }
 
     /// JSON is YAML, too.
-    fn config(&self, number: usize, etcd: &Etcd, identity: Option<&Identity>) -> Value {
+    fn config(&self, number: usize, agreement: &Agreement, identity: Option<&Identity>) -> Value {
         let [rest, database] = self
             .ports
             .each_ref()
             .map(|port| format!("127.0.0.1:{port}"));
         let here = self.dir.path();
-        let client = self.identity("etcd", etcd.identity());
         let mut restapi = json!({ "listen": rest, "connect_address": rest });
         if let Some(identity) = identity {
             let own = self.identity("rest", identity);
@@ -213,15 +255,10 @@ impl Node {
         let mut parameters: Value = PARAMETERS.into_iter().collect();
         parameters["unix_socket_directories"] = json!(here);
         let user = json!({ "username": "postgres" });
-        json!({
+        let mut config = json!({
             "scope": "cluster",
             "name": name(number),
             "restapi": restapi,
-            "etcd3": {
-                "host": etcd.endpoint(0), "protocol": "https",
-                "username": "root", "password": Etcd::ROOT_PASSWORD,
-                "cacert": client.ca, "cert": client.certificate, "key": client.private_key,
-            },
             "bootstrap": { "dcs": {
                 "ttl": 5, "loop_wait": 1, "retry_timeout": 2, "maximum_lag_on_failover": 1 << 20,
                 "postgresql": { "use_pg_rewind": true },
@@ -240,7 +277,21 @@ impl Node {
                     "host replication all 127.0.0.1/32 trust",
                 ],
             },
-        })
+        });
+        match agreement {
+            Agreement::Etcd(etcd) => {
+                let client = self.identity("etcd", etcd.identity());
+                config["etcd3"] = json!({
+                    "hosts": etcd.endpoints(), "protocol": "https",
+                    "username": "root", "password": Etcd::ROOT_PASSWORD,
+                    "cacert": client.ca, "cert": client.certificate, "key": client.private_key,
+                });
+            }
+            Agreement::ZooKeeper(zookeeper) => {
+                config["zookeeper"] = json!({ "hosts": [zookeeper.address()] });
+            }
+        }
+        config
     }
 
     /// Copies that the user of databases may read.

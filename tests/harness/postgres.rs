@@ -46,6 +46,11 @@ impl Release {
         Program::at(self.installation().bin.join(name))
     }
 
+    /// Makes `to` a new data directory with a system identifier of its own.
+    pub(crate) fn initdb(self, to: &Path) {
+        self.installation().initdb(to);
+    }
+
     /// Makes `to` a new data directory.
     pub(crate) fn copy_template(self, to: &Path) {
         let template = self.installation().template();
@@ -72,14 +77,18 @@ impl Installation {
     }
 
     fn template(&self) -> &Path {
-        self.template.get_or_init(|| self.initdb())
+        self.template.get_or_init(|| {
+            let home = run_directory().join(format!("template-{}", self.name));
+            fs::create_dir(&home)
+                .unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
+            give(&home);
+            let data = home.join("data");
+            self.initdb(&data);
+            data
+        })
     }
 
-    fn initdb(&self) -> PathBuf {
-        let home = run_directory().join(format!("template-{}", self.name));
-        fs::create_dir(&home).unwrap_or_else(|error| panic!("making {}: {error}", home.display()));
-        give(&home);
-        let data = home.join("data");
+    fn initdb(&self, data: &Path) {
         let options = [
             "--username=postgres",
             "--auth=trust",
@@ -91,8 +100,7 @@ impl Installation {
             "--wal-segsize=1",
         ];
         let initdb = Program::at(self.bin.join("initdb")).args(options);
-        as_owner(initdb.arg("-D").arg(&data)).run().success();
-        data
+        as_owner(initdb.arg("-D").arg(data)).run().success();
     }
 }
 

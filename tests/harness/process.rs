@@ -17,6 +17,7 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 
 pub use rustix::process::Signal;
 
+use crate::clock;
 use crate::deadline::{PATIENCE, until, within};
 
 /// How much of a log is shown when a test fails.
@@ -232,6 +233,7 @@ impl Drop for Process {
             }
             self.kill();
         }
+        clock::forget(self.pid());
         if thread::panicking() {
             self.print_tail();
         } else if self.panicked() {

@@ -48,6 +48,8 @@ pub struct Settings {
     pub(crate) lines: Vec<String>,
     pub(crate) tls: Tls,
     pub(crate) release: Release,
+    pub(crate) clock: Option<String>,
+    pub(crate) is_of_its_own: bool,
 }
 
 /// Whether a cluster offers TLS, and with which certificate.
@@ -115,6 +117,18 @@ impl Settings {
         self
     }
 
+    /// Its clock is wrong by this much, such as `-1h`.
+    pub fn clock(mut self, offset: &str) -> Self {
+        self.clock = Some(offset.to_owned());
+        self
+    }
+
+    /// It is no copy of what all others are copies of: it has a system identifier of its own.
+    pub fn of_its_own(mut self) -> Self {
+        self.is_of_its_own = true;
+        self
+    }
+
     /// Starts one cluster.
     pub fn start_cluster(&self) -> Cluster {
         let mut cluster = Cluster::primary(self);
@@ -126,6 +140,13 @@ impl Settings {
     /// Starts a primary and a replica.
     pub fn start_pair(&self) -> Pair {
         Pair::start_with(self, None)
+    }
+
+    /// Starts a replica that streams from `upstream`, a primary or a replica itself.
+    pub fn start_replica(&self, upstream: &Cluster) -> Cluster {
+        let mut replica = Cluster::replica(self, upstream, None);
+        replica.start_again();
+        replica
     }
 
     /// [`start_pair`](Self::start_pair) with the replica in a network of its own. What is written streams by

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::health::Failure;
 use crate::queue::Ticket;
-use crate::role::{Availability, Role};
+use crate::role::{Availability, Objection, Role};
 
 /// An endpoint for as long as it is listed; one that is listed anew gets another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,7 +101,9 @@ pub enum Change {
         /// Which endpoint.
         newer: Arc<str>,
     },
-    /// It claims something else, or nobody contradicts any more.
+    /// This speaks against its database. It gets no sessions either.
+    Objected(Objection),
+    /// Nothing speaks against it any more: it claims something else, or nobody contradicts.
     ConflictOver,
     /// It is not listed any more.
     Removed,
@@ -126,8 +128,35 @@ impl fmt::Display for Event {
                 "{name} claims to be primary on timeline {timeline}, but {newer} is on {newest}: \
                  {name} gets no sessions until it is shut down or follows"
             ),
-            Change::ConflictOver => write!(f, "{name} does not contradict the newest primary now"),
+            Change::Objected(objection) => write!(f, "{name} {objection}"),
+            Change::ConflictOver => write!(f, "{name} is not distrusted any more"),
             Change::Removed => write!(f, "{name} is not listed any more"),
+        }
+    }
+}
+
+/// To be read behind the name.
+impl fmt::Display for Objection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherCluster => f.write_str(
+                "has a database of another cluster (another system identifier): it gets no sessions",
+            ),
+            Self::Twin { timeline } => write!(
+                f,
+                "claims to be primary on timeline {timeline}, and so does another database: neither \
+                 gets sessions until one of them follows"
+            ),
+            Self::Superseded { timeline, newest } => write!(
+                f,
+                "claims to be primary on timeline {timeline}, but a replica is on {newest}: it gets no \
+                 sessions until it is shut down or follows"
+            ),
+            Self::Strayed { timeline, newest } => write!(
+                f,
+                "has a replica that went on on timeline {timeline} behind where {newest} began: it gets \
+                 no sessions until it follows the newest primary"
+            ),
         }
     }
 }
@@ -187,6 +216,14 @@ mod tests {
             newest: 4,
             newer: Arc::from("db-2"),
         });
+        assert_eq!(
+            line(Change::Objected(Objection::Superseded {
+                timeline: 1,
+                newest: 2
+            })),
+            "db-1 claims to be primary on timeline 1, but a replica is on 2: it gets no sessions until \
+             it is shut down or follows"
+        );
         assert!(conflict.starts_with(
             "db-1 claims to be primary on timeline 3, but db-2 is on 4: db-1 gets no sessions"
         ));

@@ -67,5 +67,5 @@ pub use error::Error;
 pub use event::{Change, Check, EndpointId, Event, Lease, Output};
 pub use health::{Failure, State};
 pub use queue::Ticket;
-pub use role::{Availability, Lag, MaxLag, Report, Role, Target};
+pub use role::{Availability, Lag, MaxLag, Objection, Report, Role, Target};
 pub use settings::{Checks, Endpoint, Listener, MAX_WEIGHT, Policy};

@@ -8,7 +8,7 @@ use crate::clock::Moment;
 use crate::event::EndpointId;
 use crate::health::{Health, State};
 use crate::latency::PeakEwma;
-use crate::role::{Availability, Fit, Report, Role, fit};
+use crate::role::{Availability, Fit, Objection, Report, Role, fit};
 use crate::schedule::Schedule;
 use crate::settings::{Endpoint, Listener};
 
@@ -26,7 +26,10 @@ pub(crate) struct Member {
     pub(crate) heard: Option<Moment>,
     /// The timeline on which it was primary by its last word, however long ago that was.
     pub(crate) claimed: Option<u32>,
-    /// It was primary by its last word, and another endpoint was on a newer timeline by its.
+    /// What speaks against it by its last report, however long ago that was.
+    pub(crate) objection: Option<Objection>,
+    /// Something does; or it was primary by its last word, and another endpoint was on a newer timeline
+    /// by its.
     pub(crate) distrusted: bool,
     /// The caller was told so.
     pub(crate) accused: bool,
@@ -66,6 +69,7 @@ impl Member {
             role: Role::Unknown,
             heard: None,
             claimed: None,
+            objection: None,
             distrusted: false,
             accused: false,
             drained: false,
@@ -89,6 +93,7 @@ impl Member {
     pub(crate) fn note(&mut self, now: Moment, report: &Report) {
         self.heard = Some(now);
         self.published = report.availability;
+        self.objection = report.objection;
         self.everybodys = report.sessions.map(|sessions| Everybodys {
             sessions,
             from_here: self.sessions,

@@ -95,6 +95,35 @@ pub struct Report {
     pub availability: Availability,
     /// The sessions it has, from everybody, if it says so.
     pub sessions: Option<u32>,
+    /// What speaks against its database, by what all of them said.
+    pub objection: Option<Objection>,
+}
+
+/// What speaks against a database whatever it says of itself: it gets no sessions at all, whatever their
+/// target, and those it has end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// Its system identifier is not that of the others: it was never a copy of them.
+    OtherCluster,
+    /// Another was promoted to the same timeline, and each has a history of its own.
+    Twin {
+        /// On which both are primary.
+        timeline: u32,
+    },
+    /// It claims to be primary, and a replica has come to a newer timeline.
+    Superseded {
+        /// On which it is.
+        timeline: u32,
+        /// On which the replica is.
+        newest: u32,
+    },
+    /// A replica that went on on its timeline behind the point where a newer one began.
+    Strayed {
+        /// On which it is.
+        timeline: u32,
+        /// On which the newest primary is.
+        newest: u32,
+    },
 }
 
 /// How well a role serves a target.

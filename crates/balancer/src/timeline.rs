@@ -4,41 +4,46 @@
 //! A claim outlives its endpoint's silence: while the newest primary is down, an older one that comes back
 //! is still an older one, and an older one that falls silent is no better for it. It ends when its endpoint
 //! says something else, or is not listed any more. Equal timelines are no conflict: two servers may stand
-//! before one database.
+//! before one database. What else speaks against a database its endpoint's report says, and it stays
+//! until the next: who is of another cluster contradicts nobody.
 
 use std::sync::Arc;
 
 use crate::event::Change;
 use crate::member::Member;
-use crate::role::Role;
+use crate::role::{Objection, Role};
 
 /// Marks who is to be distrusted. `changed` is told when one of them claims to be primary in so many words,
 /// and when that is over: a primary that went silent before it was replaced is no news.
 pub(crate) fn judge(members: &mut [Member], mut changed: impl FnMut(&Member, Change)) {
     let newest = members
         .iter()
+        .filter(|member| member.objection != Some(Objection::OtherCluster))
         .filter_map(|member| Some((member.claimed?, Arc::clone(&member.name))))
         .max_by_key(|(timeline, _)| *timeline);
     for member in members {
         let contradicted = newest
             .as_ref()
             .filter(|(newest, _)| member.claimed.is_some_and(|claimed| claimed < *newest));
-        member.distrusted = contradicted.is_some();
-        match (contradicted, member.role) {
-            (Some((newest, newer)), Role::Primary { timeline }) if !member.accused => {
+        member.distrusted = contradicted.is_some() || member.objection.is_some();
+        let charge = match (contradicted, member.role, member.objection) {
+            (Some((newest, newer)), Role::Primary { timeline }, _) => Some(Change::Conflict {
+                timeline,
+                newest: *newest,
+                newer: Arc::clone(newer),
+            }),
+            (_, _, objection) => objection.map(Change::Objected),
+        };
+        match charge {
+            Some(charge) if !member.accused => {
                 member.accused = true;
-                let conflict = Change::Conflict {
-                    timeline,
-                    newest: *newest,
-                    newer: Arc::clone(newer),
-                };
-                changed(member, conflict);
+                changed(member, charge);
             }
-            (None, _) if member.accused => {
+            None if member.accused && !member.distrusted => {
                 member.accused = false;
                 changed(member, Change::ConflictOver);
             }
-            (Some(_) | None, _) => {}
+            Some(_) | None => {}
         }
     }
 }
@@ -78,6 +83,7 @@ mod tests {
         judge(members, |member, change| {
             let what = match change {
                 Change::Conflict { newer, .. } => format!("{} contradicts {newer}", member.name),
+                Change::Objected(_) => format!("{} objected to", member.name),
                 _ => format!("{} over", member.name),
             };
             changes.push(what);
@@ -122,6 +128,31 @@ mod tests {
         members[1].role = Role::Unknown;
         says(&mut members[0], Role::Primary { timeline: 1 });
         assert_eq!(judged(&mut members), ["a contradicts b"]);
+    }
+
+    #[test]
+    fn what_speaks_against_an_endpoint_is_told_once_and_until_it_is_over() {
+        let mut members = fleet();
+        says(&mut members[0], Role::Primary { timeline: 1 });
+        members[0].objection = Some(Objection::Twin { timeline: 1 });
+        assert_eq!(judged(&mut members), ["a objected to"]);
+        assert!(members[0].distrusted && !members[1].distrusted);
+        // Silence is no other word.
+        members[0].role = Role::Unknown;
+        assert!(judged(&mut members).is_empty());
+        assert!(members[0].distrusted);
+        says(&mut members[0], Role::Primary { timeline: 1 });
+        assert_eq!(judged(&mut members), ["a over"]);
+    }
+
+    #[test]
+    fn who_is_of_another_cluster_contradicts_nobody() {
+        let mut members = fleet();
+        says(&mut members[0], Role::Primary { timeline: 1 });
+        says(&mut members[1], Role::Primary { timeline: 9 });
+        members[1].objection = Some(Objection::OtherCluster);
+        assert_eq!(judged(&mut members), ["b objected to"]);
+        assert!(!members[0].distrusted && members[1].distrusted);
     }
 
     #[test]

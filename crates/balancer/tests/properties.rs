@@ -87,6 +87,7 @@ impl Said {
             role,
             availability,
             sessions: None,
+            objection: None,
         }
     }
 }

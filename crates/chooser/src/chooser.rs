@@ -114,7 +114,7 @@ impl<C: Checker> Chooser<C> {
             hearing: checks.interval.saturating_add(checks.timeout),
             state: Mutex::new(Inner {
                 balancer,
-                databases: Databases::new(memory),
+                databases: Databases::new(memory, checks.memory()),
                 heard: HashMap::new(),
                 causes: HashMap::new(),
                 changes: HashMap::new(),
@@ -156,7 +156,7 @@ impl<C: Checker> Chooser<C> {
                 .endpoints(now)
                 .map(|it| it.endpoint)
                 .collect();
-            inner.databases.keep(&listed);
+            inner.databases.keep(now, &listed);
             inner.heard.retain(|endpoint, _| listed.contains(endpoint));
             inner.causes.retain(|endpoint, _| listed.contains(endpoint));
             inner

@@ -42,7 +42,7 @@ impl Counts {
         );
         registry.register(
             name("distrusted"),
-            "Whether it claims to be primary although a newer one was promoted",
+            "Whether something speaks against its database, which gets no sessions then",
             self.distrusted.clone(),
         );
         registry.register(

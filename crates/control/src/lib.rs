@@ -39,7 +39,7 @@ pub use sessions::{CancelOutcome, CancelRequest, SessionView, SessionsView};
 pub use settings::{
     LastChange, Origin, SettingView, SettingsChange, SettingsStatus, SettingsView, StoredSetting,
 };
-pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Standing};
+pub use standing::{Availability, DatabaseRole, DatabaseStanding, Drain, Lineage, Standing};
 pub use types::{
     ByZoneMode, ErrorBody, NewZone, OwnerAccess, OwnerKey, SessionAccess, Status, StoreStatus,
     Values, ZoneRequest,

@@ -56,6 +56,25 @@ pub struct DatabaseStanding {
     /// milliseconds; 0 where all that it has received is replayed, absent where it cannot be said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
+    /// What tells it from other databases.
+    #[serde(default)]
+    pub lineage: Lineage,
+}
+
+/// Which database it is, and whom it follows; of what is not told, nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+pub struct Lineage {
+    /// The system identifier, which a primary and all that were ever copied from it share.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<u64>,
+    /// When PostgreSQL was started, by its own clock, in milliseconds since 1970: no two of one cluster
+    /// have this in common.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_ms: Option<u64>,
+    /// Of a replica: the timeline of what it receives.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receives: Option<u32>,
 }
 
 /// What a database is, in PostgreSQL's words.

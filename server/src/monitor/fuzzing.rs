@@ -233,7 +233,13 @@ fn says_so(says: &[u8], answer: &Answer) -> bool {
         let truths = (Some(it.paused), it.receives);
         truths == (truth(6), truth(7)) && (it.received, it.primary) == (number(5), number(8))
     });
-    fields.len() == 9
+    let signed = fields.get(9).copied().flatten();
+    let system = signed.and_then(|text| text.parse::<i64>().ok());
+    let lineage = answer.standing.lineage;
+    fields.len() == 12
+        && system.map(i64::cast_unsigned) == lineage.system
+        && number(10) == lineage.started_ms
+        && number(11) == lineage.receives.map(u64::from)
         && truth(0) == Some(answer.standing.role == DatabaseRole::Replica)
         && number(1) == Some(answer.standing.timeline.into())
         && number(2) == Some(answer.standing.position)

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use control::{DatabaseRole, DatabaseStanding};
+use control::{DatabaseRole, DatabaseStanding, Lineage};
 use wire::row::Fields;
 
 use super::problem::Problem;
@@ -16,8 +16,10 @@ use super::problem::Problem;
 /// - A replica that has replayed all that was streamed to it is not late, however long ago that was.
 /// - Of one that is behind and has replayed no commit since it was started nobody knows how late it is;
 ///   `greatest` would make 0 of that.
-/// - That a replica receives is told to everybody; where its primary is by its last word, to members of
-///   `pg_read_all_stats` alone.
+/// - A commit that the replica's own clock puts into the future says that two clocks differ, and by how much
+///   more nobody knows; a second is what clocks that are kept in step may differ by.
+/// - That a replica receives is told to everybody; on which timeline, and where its primary is by its last
+///   word, to members of `pg_read_all_stats` alone.
 pub const QUESTION: &str = "\
 select replica, \
 case when replica then greatest(\
@@ -28,13 +30,17 @@ else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint en
 case when replica then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end - '0/0', \
 case when not replica then null \
 when pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn() then 0 \
+when pg_last_xact_replay_timestamp() > clock_timestamp() + interval '1 second' then null \
 when pg_last_xact_replay_timestamp() is null then null \
 else greatest(0, extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000)::bigint end, \
 current_setting('server_version_num'), \
 case when replica then pg_last_wal_receive_lsn() - '0/0' end, \
 case when replica then pg_is_wal_replay_paused() end, \
 case when replica then exists (select from pg_stat_wal_receiver) end, \
-case when replica then (select latest_end_lsn from pg_stat_wal_receiver) - '0/0' end \
+case when replica then (select latest_end_lsn from pg_stat_wal_receiver) - '0/0' end, \
+(select system_identifier from pg_control_system()), \
+(extract(epoch from date_trunc('milliseconds', pg_postmaster_start_time())) * 1000)::bigint, \
+case when replica then (select received_tli from pg_stat_wal_receiver) end \
 from (select pg_is_in_recovery() as replica offset 0) as role";
 
 /// What a database said of itself, or Patroni of it.
@@ -78,6 +84,9 @@ impl Answer {
             paused,
             receives,
             primary,
+            Some(system),
+            Some(started),
+            timeline_received,
         ] = *fields.as_slice()
         else {
             return Err(Problem::Garbled);
@@ -102,6 +111,12 @@ impl Answer {
                 timeline: number(timeline)?,
                 position: number(position)?,
                 delay_ms: delay.map(number).transpose()?,
+                lineage: Lineage {
+                    // The database shows a number without a sign as one that has a sign.
+                    system: Some(number::<i64>(system)?.cast_unsigned()),
+                    started_ms: Some(number(started)?),
+                    receives: timeline_received.map(number).transpose()?,
+                },
             },
             version: number(version)?,
             following,
@@ -153,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    const PRIMARY: [Option<&str>; 9] = [
+    const PRIMARY: [Option<&str>; 12] = [
         Some("f"),
         Some("1"),
         Some("18446744073709551615"),
@@ -163,9 +178,12 @@ mod tests {
         None,
         None,
         None,
+        Some("7300000000000000001"),
+        Some("1795359600123"),
+        None,
     ];
 
-    const REPLICA: [Option<&str>; 9] = [
+    const REPLICA: [Option<&str>; 12] = [
         Some("t"),
         Some("4294967295"),
         Some("7"),
@@ -175,6 +193,9 @@ mod tests {
         Some("f"),
         Some("t"),
         Some("9"),
+        Some("-1"),
+        Some("0"),
+        Some("3"),
     ];
 
     fn parse(fields: &[Option<&str>]) -> Result<Answer, Problem> {
@@ -190,7 +211,7 @@ mod tests {
 
     /// A row in which one field is another.
     fn with<'a>(
-        mut row: [Option<&'a str>; 9],
+        mut row: [Option<&'a str>; 12],
         field: usize,
         value: Option<&'a str>,
     ) -> Result<Answer, Problem> {
@@ -205,6 +226,11 @@ mod tests {
             timeline: u32::MAX,
             position: 7,
             delay_ms: Some(12),
+            lineage: Lineage {
+                system: Some(u64::MAX),
+                started_ms: Some(0),
+                receives: Some(3),
+            },
         };
         let following = Following {
             received: Some(8),
@@ -246,6 +272,12 @@ mod tests {
         assert_eq!(primary.standing.role, DatabaseRole::Primary);
         assert_eq!(primary.standing.position, u64::MAX);
         assert_eq!(primary.standing.delay_ms, None);
+        let lineage = Lineage {
+            system: Some(7_300_000_000_000_000_001),
+            started_ms: Some(1_795_359_600_123),
+            receives: None,
+        };
+        assert_eq!(primary.standing.lineage, lineage);
         assert_eq!((primary.version, primary.following), (150_013, None));
     }
 
@@ -269,6 +301,11 @@ mod tests {
             (6, Some("")),
             (7, Some("yes")),
             (8, Some("-9")),
+            (9, None),
+            (9, Some("9223372036854775808")),
+            (10, None),
+            (10, Some("1.5")),
+            (11, Some("4294967296")),
         ] {
             let answer = with(REPLICA, field, value);
             assert!(
@@ -276,7 +313,7 @@ mod tests {
                 "{field}: {value:?}"
             );
         }
-        for row in [&REPLICA[..8], &[&REPLICA[..], &[None]].concat(), &[]] {
+        for row in [&REPLICA[..11], &[&REPLICA[..], &[None]].concat(), &[]] {
             assert!(matches!(parse(row), Err(Problem::Garbled)), "{row:?}");
         }
     }

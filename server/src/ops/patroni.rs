@@ -123,7 +123,7 @@ impl From<Answer> for Database {
 mod tests {
     use std::time::Duration;
 
-    use control::DatabaseStanding;
+    use control::{DatabaseStanding, Lineage};
     use serde_json::{Value, json};
 
     use super::*;
@@ -146,6 +146,7 @@ mod tests {
             timeline: 3,
             position: 67_395_656,
             delay_ms: None,
+            lineage: Lineage::default(),
         };
         let primary = Answer {
             standing,

@@ -70,7 +70,7 @@ fn is_near(following: &Following, replayed: u64, most: u64) -> Result<(), Proble
 
 #[cfg(test)]
 mod tests {
-    use control::DatabaseStanding;
+    use control::{DatabaseStanding, Lineage};
 
     use super::*;
 
@@ -81,6 +81,7 @@ mod tests {
                 timeline: 1,
                 position: 1000,
                 delay_ms: None,
+                lineage: Lineage::default(),
             },
             version: 150_013,
             following,

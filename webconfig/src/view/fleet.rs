@@ -176,7 +176,7 @@ fn lag(replica: DatabaseStanding, all: &[Seen]) -> String {
 mod tests {
     use super::*;
     use crate::fleet::Known;
-    use control::Standing;
+    use control::{Lineage, Standing};
 
     fn database(role: DatabaseRole, timeline: u32, position: u64) -> DatabaseStanding {
         DatabaseStanding {
@@ -184,6 +184,7 @@ mod tests {
             timeline,
             position,
             delay_ms: None,
+            lineage: Lineage::default(),
         }
     }
 

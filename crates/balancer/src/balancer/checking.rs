@@ -107,9 +107,13 @@ impl Balancer {
     }
 
     fn take_report(&mut self, now: Moment, place: usize, report: &Report) {
-        let before = self.members[place].availability();
-        self.members[place].note(now, report);
+        let member = &mut self.members[place];
+        let (before, objected) = (member.availability(), member.objection);
+        member.note(now, report);
         self.tell_availability(place, before);
         self.turn_into(place, report.role);
+        if report.objection != objected {
+            self.judge();
+        }
     }
 }

@@ -31,7 +31,8 @@ pub struct Status {
     pub role: Role,
     /// How long ago it said something of itself; nothing if it never did.
     pub heard_ago: Option<Duration>,
-    /// It was primary by its last word, and a newer one was promoted.
+    /// Something speaks against its database: it was primary by its last word, and a newer one was
+    /// promoted, say.
     pub distrusted: bool,
     /// Whether it takes new sessions.
     pub availability: Availability,

@@ -603,7 +603,7 @@ fn a_promotion_moves_writers_and_the_old_primary_is_not_believed_any_more() {
     assert!(
         stand
             .took_events()
-            .contains(&"a does not contradict the newest primary now".into())
+            .contains(&"a is not distrusted any more".into())
     );
     assert_eq!(stand.next(readers, 1), ["a"]);
 }

@@ -26,6 +26,7 @@ impl<C: Checker> Chooser<C> {
             if let Some(endpoint) = inner.endpoint(name, now) {
                 inner.heard.remove(&endpoint);
                 inner.causes.insert(endpoint, Noted::now(why));
+                inner.databases.fell_silent(endpoint);
                 inner.balancer.fell_silent(now, endpoint);
                 // One that was down already is no news to the balancer.
                 self.judge(inner, now);

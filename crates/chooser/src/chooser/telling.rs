@@ -17,13 +17,13 @@ impl<C: Checker> Chooser<C> {
                 tracing::warn!(cause, "the {kind} {event}");
             }
             Change::Down { .. } => tracing::warn!("the {kind} {event}"),
-            Change::Conflict { .. } => tracing::error!("the {kind} {event}"),
+            Change::Conflict { .. } | Change::Objected(_) => tracing::error!("the {kind} {event}"),
             _ => tracing::info!("the {kind} {event}"),
         }
         match event.change {
             Change::Up => self.counts.is_up(name, true),
             Change::Down { .. } => self.counts.is_up(name, false),
-            Change::Conflict { .. } => self.counts.is_distrusted(name, true),
+            Change::Conflict { .. } | Change::Objected(_) => self.counts.is_distrusted(name, true),
             Change::ConflictOver => self.counts.is_distrusted(name, false),
             Change::Removed => self.counts.removed(name),
             _ => {}

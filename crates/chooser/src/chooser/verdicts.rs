@@ -107,9 +107,11 @@ impl<C: Checker> Chooser<C> {
     }
 }
 
-/// Why sessions cannot stay at an endpoint that is not what their listener needs, if they cannot.
+/// Why sessions cannot stay at an endpoint that is not what their listener needs, if they cannot. Where
+/// its database is distrusted none stays: what they write would be lost, and what they read may be.
 fn verdict(status: &Status, listener: &Listener, is_lost: bool) -> Option<Leaving> {
     match (status.state, listener.on_role_change) {
+        _ if status.distrusted => Some(Leaving::Role),
         (State::Down, _) => is_lost.then_some(Leaving::Down),
         (State::Up, OnRoleChange::Close) => Some(Leaving::Role),
         (State::Up, OnRoleChange::Keep) | (State::New, _) => None,

@@ -39,7 +39,7 @@ pub const KEYS: &[Key] = &[
         "balance.on_role_change",
         "POLICY",
         "close",
-        "What becomes of sessions whose database has become something else than their target: close ends them with an error, keep leaves them. One that does not answer any more loses its sessions in either case, where there is another.",
+        "What becomes of sessions whose database has become something else than their target: close ends them with an error, keep leaves them, unless the database is distrusted. One that does not answer any more loses its sessions in either case, where there is another.",
     ),
     Key::text(
         "balance.max_connections",

@@ -33,6 +33,9 @@ pub fn patroni(document: &[u8]) {
     assert_eq!(Some(answer.standing.position), told);
     let timeline = json["timeline"].as_u64().unwrap_or_default();
     assert_eq!(u64::from(answer.standing.timeline), timeline);
+    let lineage = answer.standing.lineage;
+    let system = json["database_system_identifier"].as_str();
+    assert_eq!(lineage.system, system.and_then(|text| text.parse().ok()));
     assert_eq!(Some(answer.version.into()), json["server_version"].as_u64());
     assert_eq!(answer.following.is_some(), role == DatabaseRole::Replica);
     if let Some(following) = answer.following {

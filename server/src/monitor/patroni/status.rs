@@ -1,14 +1,17 @@
 //! What the document says that Patroni answers (`GET /patroni`): of its fields those that are needed here.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use control::{DatabaseRole, DatabaseStanding};
+use control::{DatabaseRole, DatabaseStanding, Lineage};
 use serde::Deserialize;
 
 use super::What;
 use super::moment;
 use crate::monitor::problem::bounded;
 use crate::monitor::question::{Answer, Following};
+
+/// Clocks that are kept in step may differ by this much.
+const IN_STEP: Duration = Duration::from_secs(1);
 
 /// The document. Patroni says more, and not all of this in every state.
 #[derive(Debug, Deserialize)]
@@ -21,6 +24,9 @@ struct Status {
     xlog: Option<Xlog>,
     /// Of a replica. Patroni 3.0 does not tell it; others do not while nothing is received.
     replication_state: Option<String>,
+    /// A number in digits.
+    database_system_identifier: Option<String>,
+    postmaster_start_time: Option<String>,
 }
 
 /// Positions in the write-ahead log, in bytes.
@@ -52,6 +58,16 @@ pub fn parse(document: &[u8], now: SystemTime) -> Result<Answer, What> {
     };
     let xlog = status.xlog.ok_or(What::Garbled)?;
     let version = status.server_version.ok_or(What::Garbled)?;
+    let lineage = Lineage {
+        system: number(status.database_system_identifier)?,
+        started_ms: status.postmaster_start_time.and_then(|text| {
+            let then = moment::parse(&text)?.duration_since(SystemTime::UNIX_EPOCH);
+            u64::try_from(then.ok()?.as_millis()).ok()
+        }),
+        receives: status
+            .timeline
+            .filter(|timeline| role == DatabaseRole::Replica && *timeline > 0),
+    };
     let (standing, following) = match role {
         DatabaseRole::Primary => {
             let standing = DatabaseStanding {
@@ -59,6 +75,7 @@ pub fn parse(document: &[u8], now: SystemTime) -> Result<Answer, What> {
                 timeline: status.timeline.ok_or(What::Garbled)?,
                 position: xlog.location.ok_or(What::Garbled)?,
                 delay_ms: None,
+                lineage,
             };
             (standing, None)
         }
@@ -82,6 +99,7 @@ pub fn parse(document: &[u8], now: SystemTime) -> Result<Answer, What> {
                         .as_deref()
                         .and_then(|text| age(text, now)),
                 },
+                lineage,
             };
             (standing, Some(following))
         }
@@ -93,18 +111,26 @@ pub fn parse(document: &[u8], now: SystemTime) -> Result<Answer, What> {
     })
 }
 
-/// How long ago that was, in milliseconds; nothing where it cannot be read.
+/// A number in digits, if there is one.
+fn number(text: Option<String>) -> Result<Option<u64>, What> {
+    let parsed = text.map(|text| text.parse());
+    parsed.transpose().map_err(|_| What::Garbled)
+}
+
+/// How long ago that was, in milliseconds; nothing where it cannot be read, or lies in the future: then this
+/// host's clock or the primary's is wrong, and by how much more than that nobody knows.
 fn age(text: &str, now: SystemTime) -> Option<u64> {
     let then = moment::parse(text)?;
-    // Another host's clock may be ahead of this one's.
-    let age = now.duration_since(then).unwrap_or_default();
+    let age = match now.duration_since(then) {
+        Ok(age) => age,
+        Err(ahead) if ahead.duration() <= IN_STEP => Duration::ZERO,
+        Err(_) => return None,
+    };
     u64::try_from(age.as_millis()).ok()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use serde_json::{Value, json};
 
     use super::*;
@@ -143,6 +169,7 @@ mod tests {
             let document = json!({
                 "state": "running", "role": role, "server_version": 170_002, "timeline": 7,
                 "xlog": { "location": u64::MAX }, "replication": [{ "state": "streaming" }],
+                "database_system_identifier": u64::MAX.to_string(),
             });
             let answer = Answer {
                 standing: DatabaseStanding {
@@ -150,6 +177,10 @@ mod tests {
                     timeline: 7,
                     position: u64::MAX,
                     delay_ms: None,
+                    lineage: Lineage {
+                        system: Some(u64::MAX),
+                        ..Lineage::default()
+                    },
                 },
                 version: 170_002,
                 following: None,
@@ -173,6 +204,11 @@ mod tests {
                 timeline: 3,
                 position: 800,
                 delay_ms: Some(1500),
+                lineage: Lineage {
+                    system: Some(7),
+                    started_ms: Some(1_795_359_432_412),
+                    receives: Some(3),
+                },
             },
             version: 150_013,
             following: Some(Following {
@@ -190,6 +226,7 @@ mod tests {
         // What it does not know yet.
         let answer = read(&with(replica(), "/timeline", Value::Null)).unwrap();
         assert_eq!(answer.standing.timeline, 0);
+        assert_eq!(answer.standing.lineage.receives, None);
         for (state, receives) in [("streaming", true), ("in archive recovery", false)] {
             let mut document = replica();
             document["replication_state"] = json!(state);
@@ -202,10 +239,12 @@ mod tests {
     fn a_replicas_delay_is_the_age_of_what_it_replayed_unless_it_has_replayed_all() {
         let stamp = "/xlog/replayed_timestamp";
         let ahead = json!("2026-11-22 15:00:01+00:00");
+        let far_ahead = json!("2026-11-22 15:00:01.001+00:00");
         for (pointer, value, delay) in [
             (stamp, Value::Null, None),
             (stamp, json!("yesterday"), None),
             (stamp, ahead, Some(0)),
+            (stamp, far_ahead, None),
             ("/xlog/received_location", json!(800), Some(0)),
             ("/xlog/received_location", Value::Null, Some(1500)),
         ] {
@@ -242,6 +281,8 @@ mod tests {
             with(replica(), "/xlog/paused", json!("f")),
             with(replica(), "/timeline", json!(1_u64 << 32)),
             with(replica(), "/server_version", json!(15.13)),
+            with(replica(), "/database_system_identifier", json!("-1")),
+            with(replica(), "/database_system_identifier", json!(7)),
         ] {
             assert!(
                 read(&document).unwrap_err().contains("as Patroni does"),
