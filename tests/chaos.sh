@@ -98,9 +98,9 @@ start_chaos() {
     await patroni-pg-1 has_sync_standby
     make_zones
     rm -f "$work"/{journal.jsonl,events.tsv,chaos.svg}
-    start_load
+    sabotage='' start_load
     soon load_goes_on || fail "nothing is written: $(reason "$work/log/load.log")"
-    end_load
+    sabotage='' end_load
     take_stock before
     rm -f "$work/journal.jsonl"
     start_load
@@ -201,11 +201,16 @@ run_burst() {
             progress "$(tail -n1 "$work/log/load.log" | awk '{ print $1 " writes, " $2 " reads" }')"
             sleep "0.$(printf '%03d' $((at - now < 200 ? at - now : 200)))"
         done
-        happened begin "$kind" "$target" "$role"
-        "$kind" "$target"
-        happened end "$kind" "$target" "$role"
+        befall "$kind" "$target" "$role"
     done
     await_whole "$number"
+}
+
+# befall KIND TARGET ROLE: does it, and writes down when.
+befall() {
+    happened begin "$@"
+    "$1" "$2"
+    happened end "$@"
 }
 
 # await_whole NUMBER: within the time that it may take.

@@ -50,13 +50,13 @@ lose_what_was_accepted() {
         cut_pair "$before+${roles[$replica]}"
     done
     soon load_goes_on || fail "the leader takes no writes"
-    lose_host "$before"
+    befall kill_host "$before" leader
     for replica in standby other; do
         heal_cut_pair "$before+${roles[$replica]}"
     done
     soon other_leads "$before" || fail "nobody leads"
     order "${roles[other]}" edit-config --force --set synchronous_mode=true
-    heal_kill_host "$before"
+    befall heal_kill_host "$before" leader
 }
 
 waits_for_nobody() {
@@ -67,33 +67,28 @@ waits_for_nobody() {
 # past pgseal writes there.
 promote_by_force() {
     local node=${roles[other]}
-    kill_server "$node"
+    befall kill_server "$node" other
     order "$node" pause --wait
     sql "$node" "SELECT pg_promote()" --dbname=postgres >/dev/null
     soon probed "$node" || fail "$node takes no writes"
     soon load_goes_on || fail "the leader takes no writes"
     order "$node" resume --wait
-    soon follows "$node" || fail "$node is not a replica again"
-    heal_kill_server "$node"
+    # It has what nobody else has; a new copy is sooner there than it is rewound.
+    order "$node" reinit cluster "$node" --force --wait
+    befall heal_kill_server "$node" other
 }
 
 probed() {
     [[ $(sql "$1" "SELECT count(*) > 0 FROM probes WHERE way = 'probe-$1:5432'") == t ]]
 }
 
-follows() {
-    [[ $(sql "$1" "SELECT pg_is_in_recovery()" --dbname=postgres 2>/dev/null) == t ]]
-}
-
 # stop_a_server: the leader's, for as long as it takes to see that its sessions stay.
 stop_a_server() {
     local node=${roles[leader]} until=$((SECONDS + 12))
-    happened begin stop_server "$node" leader
-    stop_server "$node"
+    befall stop_server "$node" leader
     while ((SECONDS < until)); do
         progress "$node's server is stopped"
         sleep 0.1
     done
-    happened begin heal_stop_server "$node" leader
-    heal_stop_server "$node"
+    befall heal_stop_server "$node" leader
 }

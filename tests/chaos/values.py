@@ -50,16 +50,14 @@ class Values:
     forbidden: Seal
 
     @classmethod
-    def of(cls, directory: Path, is_sealed: bool) -> Values:
+    def of(cls, directory: Path) -> Values:
         """Take public keys from files, as `key export-public` has printed them."""
 
         def of(name: str) -> tuple[str, Seal]:
             recipient = pgseal.Recipient.from_json(
                 (directory / f"{name}.json").read_bytes()
             )
-            return recipient.owner, pgseal.Sealer(
-                recipient
-            ).seal if is_sealed else bytes
+            return recipient.owner, pgseal.Sealer(recipient).seal
 
         _, client = of("client")
         return cls(client, *of("zone"), *of("lent"), *of("foreign"))

@@ -7,9 +7,15 @@ declare -A api_port=([pgseal-connector-rw]=9191 [pgseal-connector-ro]=9192)
 
 # is_whole: or else `missing_for_whole` says what is not.
 is_whole() {
-    local server
+    local server node written
     missing_for_whole="Patroni and its databases"
     whole || return 1
+    # One that tries in vain says for a moment that it receives.
+    missing_for_whole="a replica that follows"
+    written=$(sql "$(leader)" "SELECT pg_current_wal_lsn()") || return 1
+    for node in $(replicas); do
+        has_replayed "$node" "$written" || return 1
+    done
     missing_for_whole="a node that the leader waits for"
     has_sync_standby || return 1
     for server in "${servers[@]}"; do
@@ -27,7 +33,7 @@ is_whole() {
 }
 
 has_sync_standby() {
-    members | grep -q '^[^ ]* sync_standby running'
+    [[ $(members) == *" sync_standby running "* ]]
 }
 
 # ups CONNECTOR: how many servers it has sessions for.

@@ -38,7 +38,9 @@ def main(options: argparse.Namespace) -> None:
     ends = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ends.set())
     journal = Journal(options.journal)
-    values = Values.of(options.keys, options.sabotage != "unsealed")
+    values = Values.of(options.keys)
+    if options.sabotage == "unsealed":
+        values.client = bytes
     with connect(RW) as session:
         session.execute(TABLES)
     # Whoever looks past pgseal finds what is sealed there.
