@@ -208,7 +208,7 @@ run_chaos() {
     export STAND_DIR=$work/stands/chaos
     expected=0
     if [[ -z ${PGSEAL_TEST_LONG:-} ]]; then
-        check "chaos" bash tests/chaos.sh 1
+        check "chaos" bash tests/chaos.sh 1 --seed 1
         return
     fi
     check "chaos" bash tests/chaos.sh 5

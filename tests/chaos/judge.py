@@ -85,8 +85,14 @@ def main(variant: str, work: Path) -> None:
     )
     verdicts.proof("databases hold it sealed", in_clear(journal))
     verdicts.proof("nothing opens without a grant", opened(journal, events))
+    stays = stayed(journal, events, variant)
+    verdicts.note(
+        "servers lost to connectors, longest that a session stayed there",
+        f"{len(events.lost_servers(variant))}, {max(stays, default=(0.0, ''))[0]:.1f} s",
+    )
     verdicts.proof(
-        "no session stays on a server that is lost", stayed(journal, events, variant)
+        "no session stays on a server that is lost",
+        [text for since, text in stays if since > STAYS],
     )
     log = work / "log" / "load.log"
     verdicts.proof("every application's statement ends", stuck(log))
@@ -252,17 +258,17 @@ def opened(journal: Journal, events: Events) -> list[str]:
     return found
 
 
-def stayed(journal: Journal, events: Events, variant: str) -> list[str]:
-    """Return sessions that were on a server long after it was killed, hung or cut off."""
+def stayed(journal: Journal, events: Events, variant: str) -> list[tuple[float, str]]:
+    """Return sessions on a server that is killed, hung or cut off, and how long."""
     found = []
-    for lost_server in events.lost_servers(variant):
-        host = lost_server.target.partition("+")[0]
+    for fault in events.lost_servers(variant):
+        host = fault.target.partition("+")[0]
         server = re.compile(rf"\b(?:{host}|{host.replace('pg-', 'pgseal-')})\b")
         for entry in journal.sessions:
-            since = entry.begun - lost_server.done
-            if since > STAYS and entry.begun < lost_server.healing:
+            if fault.done < entry.begun < fault.healing:
+                since = entry.begun - fault.done
                 found += [
-                    f"{entry.way}: {it}, {since:.1f} s after {lost_server.kind}"
+                    (since, f"{entry.way}: {it}, {since:.1f} s after {fault.kind}")
                     for it in entry.servers
                     if server.search(it)
                 ]

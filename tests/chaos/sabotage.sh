@@ -50,11 +50,13 @@ lose_what_was_accepted() {
         cut_pair "$before+${roles[$replica]}"
     done
     soon load_goes_on || fail "the leader takes no writes"
+    soon load_goes_on || fail "the leader takes no writes"
     befall kill_host "$before" leader
+    soon other_leads "$before" || fail "nobody leads"
+    # Not before: what was on its way would be sent all the same, for a host's network outlives its programs here.
     for replica in standby other; do
         heal_cut_pair "$before+${roles[$replica]}"
     done
-    soon other_leads "$before" || fail "nobody leads"
     order "${roles[other]}" edit-config --force --set synchronous_mode=true
     befall heal_kill_host "$before" leader
 }
