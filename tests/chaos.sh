@@ -25,6 +25,7 @@ was written is read, and judged.
                          granted        who must not open a zone's values is granted them
                          halves         money is moved in two transactions
                          stays          a connector never takes a server for down, and one is stopped
+                         hangs          somebody holds what others wait for, and does not let go
                          leak           applications leave their sessions open
   --help             print this
 

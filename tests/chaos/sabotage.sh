@@ -9,6 +9,7 @@ declare -A sabotages=(
     [granted]="nothing opens without a grant"
     [halves]="balances hold in every snapshot"
     [stays]="no session stays on a server that is lost"
+    [hangs]="every application's statement ends"
     [leak]="nothing is left behind by sessions that have ended"
 )
 

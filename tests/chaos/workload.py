@@ -63,6 +63,10 @@ def main(options: argparse.Namespace) -> None:
         for port in (9191, 9192)
     ]
     agents: list[Agent] = [*writers, *movers, *readers, *probes, *listeners]
+    if options.sabotage == "hangs":
+        # Held until the end of this program: no money moves.
+        holder = connect(RW)
+        holder.execute("BEGIN; LOCK TABLE accounts IN SHARE MODE")
     for agent in agents:
         agent.start()
     while not ends.wait(1.0):
