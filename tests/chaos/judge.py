@@ -253,7 +253,9 @@ def opened(journal: Journal, events: Events) -> list[str]:
         found += [
             f"{it.way} on {it.node}: {it.lent} values {it.begun - revoked.done:.1f} s after it was revoked"
             for it in journal.reads
-            if it.lent and revoked.done + bound < it.begun and it.ended < revoked.healing
+            if it.lent
+            and revoked.done + bound < it.begun
+            and it.ended < revoked.healing
         ]
     return found
 

@@ -11,12 +11,12 @@ is_whole() {
     missing_for_whole="Patroni and its databases"
     whole || return 1
     # One that tries in vain says for a moment that it receives.
-    missing_for_whole="a replica that follows"
+    missing_for_whole="a replica that follows, under Patroni"
     written=$(sql "$(leader)" "SELECT pg_current_wal_lsn()") || return 1
     for node in $(replicas); do
         has_replayed "$node" "$written" || return 1
     done
-    missing_for_whole="a node that the leader waits for"
+    missing_for_whole="a node that the leader waits for, of Patroni's choice"
     has_sync_standby || return 1
     for server in "${servers[@]}"; do
         missing_for_whole=$server
