@@ -95,6 +95,7 @@ prove_chaos() {
 
 # start_chaos: the stand, zones, and applications; a short load before, so that all has been used once.
 start_chaos() {
+    speak_old_etcd
     start_stand
     step "Patroni's synchronous mode, zones, and a first load"
     order pg-1 edit-config --force --set synchronous_mode=true --set maximum_lag_on_failover=16777216
@@ -110,6 +111,16 @@ start_chaos() {
     soon is_whole || fail "it is not whole: $missing_for_whole"
 }
 
+# speak_old_etcd: has Patroni speak version 2 of etcd's protocol. Before its release 3.1, by version 3, a leader that was
+# stopped for longer than `ttl` may take the lock back from the node that was promoted meanwhile, and with it all that this one
+# has accepted.
+speak_old_etcd() {
+    export ETCD_ENABLE_V2=true
+    mkdir -p "$work/public"
+    patroni_yaml=$work/public/patroni.yaml
+    sed 's/^etcd3:$/etcd:/' "$stand/patroni.yaml" >"$patroni_yaml"
+}
+
 # make_zones: one for the applications, one that is lent, and a stranger's.
 make_zones() {
     operate client add stranger
@@ -119,7 +130,6 @@ make_zones() {
     [[ $sabotage != granted ]] || operate grant add --zone foreign-zone --client app
     operate setting set zone_mode mixed
     operate setting set max_stale 10s
-    mkdir -p "$work/public"
     export_key client --client app
     export_key zone --zone our-zone
     export_key lent --zone lent-zone
