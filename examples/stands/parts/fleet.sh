@@ -88,13 +88,13 @@ launch_server() {
     start "$1" "$1" "$place/bin/pgseal-server" --config "$configuration" "${@:2}"
 }
 
-# start_connector NAME API_PORT: waits until it has heard from a server.
+# start_connector NAME API_PORT [OPTION...]: waits until it has heard from a server.
 start_connector() {
-    launch_connector "$1"
+    launch_connector "$1" "${@:3}"
     await "$1" answers "$1" "$2" /v1/client
 }
 
-# launch_connector NAME. Sabotaged, it knows one server.
+# launch_connector NAME [OPTION...]. Sabotaged, it knows one server.
 launch_connector() {
     local configuration
     configured "$1"
@@ -103,5 +103,5 @@ launch_connector() {
             -e '/^listen.*=replica/,/^servers/s/"pgseal-server-m:9393", //' "$place/$1/$configuration"
     fi
     install_on "$1" "$work"/certs/app.{crt,key}
-    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration"
+    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration" "${@:2}"
 }
