@@ -58,7 +58,7 @@ variant=without-haproxy
 # How long all may take to be whole again after a burst, in seconds.
 recovery=120
 # After how long of that somebody looks at Patroni, and how often he has had to help.
-look=40 helped=0
+look=40 helped=0 restarted=0
 
 main_of_chaos() {
     while (($#)); do
@@ -235,6 +235,7 @@ await_whole() {
         ((took < recovery)) ||
             fail "burst $1: not whole again after $recovery s: $missing_for_whole; repeat by --seed $seed"
         progress "not whole yet: $missing_for_whole"
+        start_again
         if [[ -z $is_helped && $missing_for_whole == *Patroni* ]] && ((took >= look)); then
             help_patroni
             is_helped=yes
@@ -244,6 +245,24 @@ await_whole() {
     progress_ends
     happened whole "$1" - -
     detail "whole again after $((SECONDS - began)) s; $(tail -n1 "$work/log/load.log" | awk '{ print $1 " writes, " $2 " reads" }')"
+}
+
+# start_again: servers and connectors that have ended by themselves, as a service manager does: one that is started while
+# nobody leads etcd says so, and ends.
+start_again() {
+    local node name
+    for node in "${nodes[@]}"; do
+        name=$(server_of "$node")
+        alive "$name" || { note_ended "$name" && begin_server "$node"; }
+    done
+    for name in "${!api_port[@]}"; do
+        alive "$name" || { note_ended "$name" && launch_connector "$name"; }
+    done
+}
+
+note_ended() {
+    detail "$1 has ended, and is started again: $(tail -n1 "$work/log/$1.log" | cut -c1-150)"
+    restarted=$((restarted + 1))
 }
 
 # help_patroni: starts it anew on the leader, as an operator would. Before release 3.1, one that was stopped for a while goes
@@ -270,6 +289,7 @@ end_chaos() {
     local what name wanted got
     step "Read all that was written, and judge"
     note "times that Patroni had to be helped" "$helped"
+    note "times that a program ended at its start, and was started again" "$restarted"
     end_load
     soon sessions_ended || true
     take_stock after
