@@ -160,6 +160,8 @@ def lost(journal: Journal) -> list[str]:
         for it in journal.reads
         if it.missing
     ]
+    if not finals:
+        found.append("nothing was read in the end")
     if len({frozenset(it) for it in finals}) > 1:
         found.append("not every database has the same")
     return found
