@@ -114,6 +114,10 @@ def count(journal: Journal, events: Events, verdicts: Verdicts) -> None:
     )
     done = sum(it.done for it in journal.reads)
     verdicts.note("reads, failed", f"{done}, {len(journal.reads) - done}")
+    # Where the connector itself is away nobody can answer by an error.
+    mets = [it.met for it in journal.writes] + [it.met for it in journal.reads]
+    answered = sum(it.startswith("connection failed") and "FATAL" in it for it in mets)
+    verdicts.note("connects that the connector answered by an error", answered)
     verdicts.note("bursts, disturbances", f"{len(events.bursts)}, {len(events.faults)}")
     reads = {
         "RW": sorted(it.ended for it in journal.reads if it.done and "rw" in it.way),
