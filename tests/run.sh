@@ -14,7 +14,8 @@ no password. It stops at the first step that fails.
 
   --quick   leave out the demo and the stands
   --stands  build the programs, and run all stands and nothing else: those of failover under Patroni, of
-            balancers and of load, too, which other runs leave out but for --long
+            balancers and of load, too, which other runs leave out but for --long; the commands that
+            docs/operations.md has for them; and a minute of tests/chaos.sh, five with --long
   --long    let tests take longer and look at more (PGSEAL_TEST_LONG=1); the demo and the stands
             run what is built in release mode, not what the tests have built
   --help    print this
@@ -41,7 +42,7 @@ source examples/shell/packages.sh
 scripts=(
     examples/demo.sh examples/stands/{one-server,two-servers,patroni,zookeeper,vip,scale}.sh examples/stands/vip/check_haproxy.sh
     examples/stands/docker/{make-keys,run-database}.sh
-    bench/failover.sh tests/run.sh tests/fuzz.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    bench/failover.sh tests/run.sh tests/fuzz.sh tests/chaos.sh tests/night.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
 names=() times=() counts=()
 expected=0
@@ -78,6 +79,8 @@ main() {
         run_stand zookeeper checks-lie
         run_stand vip no-track
         run_stand scale one-known
+        check "operators' pages" bash tests/night.sh
+        run_chaos
     fi
     summary
 }
@@ -172,7 +175,7 @@ test_rust() {
 
 test_python() {
     local python=$PGSEAL_PYTHON part
-    for part in sdk/python examples/python examples/stands tests/drivers/python; do
+    for part in sdk/python examples/python examples/stands tests/chaos tests/drivers/python; do
         check "mypy, $part" env --chdir="$part" "$python" -m mypy --strict .
         check "ruff check, $part" env --chdir="$part" "$python" -m ruff check --no-cache .
         check "ruff format, $part" env --chdir="$part" "$python" -m ruff format --no-cache --check .
@@ -200,17 +203,35 @@ run_demo() {
 # run_stand NAME SABOTAGE: in a directory of its own, beside one that somebody has left up; then
 # sabotaged so, or with --long in every way that it knows.
 run_stand() {
-    local stand=$1 sabotage sabotages=("$2")
-    export STAND_DIR=$work/stands/$stand
+    export STAND_DIR=$work/stands/$1
     expected=0
-    check "stand $stand" bash "examples/stands/$stand.sh"
+    check "stand $1" bash "examples/stands/$1.sh"
+    run_sabotaged "$1" "examples/stands/$1.sh" "$2"
+}
+
+# run_chaos: the same; sabotaged with --long alone.
+run_chaos() {
+    export STAND_DIR=$work/stands/chaos
+    expected=0
+    if [[ -z ${PGSEAL_TEST_LONG:-} ]]; then
+        check "chaos" bash tests/chaos.sh 1 --seed 1
+        return
+    fi
+    check "chaos" bash tests/chaos.sh 5
+    check "chaos, with HAProxy" bash tests/chaos.sh 5 --variant with-haproxy
+    run_sabotaged chaos tests/chaos.sh
+}
+
+# run_sabotaged NAME SCRIPT SABOTAGE...: in these ways, or with --long in every way that it knows.
+run_sabotaged() {
+    local name=$1 script=$2 sabotage sabotages=("${@:3}")
     if [[ -n ${PGSEAL_TEST_LONG:-} ]]; then
-        mapfile -t sabotages < <(bash "examples/stands/$stand.sh" --help |
-            sed -n '/--sabotage/,/--help/s/^ \{25\}\([a-z-]*\)  .*/\1/p')
+        mapfile -t sabotages < <(bash "$script" --help |
+            sed -n '/^ *--sabotage/,/--help/s/^ \{25\}\([a-z-]*\)  .*/\1/p')
     fi
     expected=1
     for sabotage in "${sabotages[@]}"; do
-        check "$stand, $sabotage" bash "examples/stands/$stand.sh" --sabotage "$sabotage"
+        check "$name, $sabotage" bash "$script" --sabotage "$sabotage"
         grep -q "^ *Sabotage $sabotage: .* failed, as it should" "$log" || fail "it noticed nothing (log: $log)"
     done
 }

@@ -8,6 +8,8 @@ stand=examples/stands/$program
 sabotage='' variant=''
 # The ways in which it is run, side by side.
 variants=(with-haproxy without-haproxy)
+# What proves all but what is lost, in order.
+story=()
 
 source examples/shell/terminal.sh
 source examples/shell/processes.sh

@@ -75,17 +75,28 @@ configured() {
     install_on "$1" "$file" "$work/ca/ca.crt"
 }
 
-# start_server HOST OPS_PORT [OPTION...]
+# start_server HOST OPS_PORT [OPTION...]: waits until all is well with it.
 start_server() {
-    local configuration
-    configured "$1"
-    install_on "$1" "$work/certs/$1".{crt,key}
-    start "$1" "$1" "$place/bin/pgseal-server" --config "$configuration" "${@:3}"
+    launch_server "$1" "${@:3}"
     await "$1" answers "$1" "$2" /health
 }
 
-# start_connector NAME API_PORT [OPTION...]. Sabotaged, it knows one server.
+# launch_server HOST [OPTION...]
+launch_server() {
+    local configuration
+    configured "$1"
+    install_on "$1" "$work/certs/$1".{crt,key}
+    start "$1" "$1" "$place/bin/pgseal-server" --config "$configuration" "${@:2}"
+}
+
+# start_connector NAME API_PORT [OPTION...]: waits until it has heard from a server.
 start_connector() {
+    launch_connector "$1" "${@:3}"
+    await "$1" answers "$1" "$2" /v1/client
+}
+
+# launch_connector NAME [OPTION...]. Sabotaged, it knows one server.
+launch_connector() {
     local configuration
     configured "$1"
     if [[ $sabotage == no-spare ]]; then
@@ -94,6 +105,5 @@ start_connector() {
             -e 's/"pgseal-server-1:[0-9]*", //' "$place/$1/$configuration"
     fi
     install_on "$1" "$work"/certs/app.{crt,key}
-    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration" "${@:3}"
-    await "$1" answers "$1" "$2" /v1/client
+    start "$1" "$1" "$place/bin/pgseal-connector" --config "$configuration" "${@:2}"
 }

@@ -4,11 +4,14 @@
 
 undo=(end_databases "${undo[@]}")
 
+# What Patroni is told, where it is not the stand's own file.
+patroni_yaml=''
+
 # start_node HOST: Patroni, and by it its database. Where there is no directory for data, Patroni may make it
 # open to all, on the way to that of the socket.
 start_node() {
     install --directory --mode=700 --owner=postgres --group=postgres "$place/$1/data"
-    install_on "$1" "$stand/patroni.yaml"
+    install_on "$1" "${patroni_yaml:-$stand/patroni.yaml}"
     start "$1" "patroni-$1" env PATRONI_NAME="$1" PATRONI_RESTAPI_CONNECT_ADDRESS="$1:8008" \
         PATRONI_POSTGRESQL_CONNECT_ADDRESS="$1:5432" PATRONI_POSTGRESQL_DATA_DIR="$place/$1/data" \
         PATRONI_POSTGRESQL_BIN_DIR="$postgres" /usr/bin/patroni patroni.yaml
