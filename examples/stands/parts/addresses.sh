@@ -24,7 +24,7 @@ start_balancers() {
     for host in "${balancers[@]}"; do
         install_on "$(haproxy_on "$host")" "$stand/haproxy.cfg"
         if [[ $sabotage == slow-checks ]]; then
-            sed -i 's/inter 300ms fastinter 200ms/inter 30s/' "$place/$(haproxy_on "$host")/haproxy.cfg"
+            sed -i 's/inter 300ms fastinter 200ms/inter 30s downinter 200ms/' "$place/$(haproxy_on "$host")/haproxy.cfg"
         fi
         start_haproxy_on "$host"
         await "$(haproxy_on "$host")" knows_databases "$host"
@@ -53,7 +53,7 @@ configure_keepalived() {
     local edits=()
     case $sabotage in
     no-track) edits=(-e '/track_script/,/}/d') ;;
-    no-preempt) edits=(-e 's/state BACKUP/&\n    nopreempt/') ;;
+    no-preempt) edits=(-e '/instance pgseal-vip/,/state/s/state BACKUP/&\n    nopreempt/') ;;
     slow-adverts) edits=(-e 's/advert_int .*/advert_int 1/') ;;
     split) edits=(-e "s/virtual_router_id ./&${1##*-}/") ;;
     esac
@@ -98,10 +98,13 @@ show_holders() {
     proof "each address is on its owner alone" "$(lines "${wanted[@]}")" "$(lines "${found[@]}")"
 }
 
-# show_moves: each way in which an owner is lost, and that it gets its address back.
+# show_moves: each way in which an owner is lost, and that it gets its address back; unless a sabotage shows later.
 show_moves() {
     local address
     [[ $variant == with-haproxy ]] || return 0
+    if [[ -n $sabotage && ${sabotages[$sabotage]} == *"is lost"* ]]; then
+        return 0
+    fi
     for address in "${addresses[@]}"; do
         show_move "$address" "keepalived is stopped" stop_keepalived "keepalived runs again" start_keepalived_on
         show_move "$address" "HAProxy is stopped" stop_haproxy "HAProxy runs again" start_haproxy_on
