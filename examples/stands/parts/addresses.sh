@@ -54,7 +54,7 @@ configure_keepalived() {
     case $sabotage in
     no-track) edits=(-e '/track_script/,/}/d') ;;
     no-preempt) edits=(-e '/instance pgseal-vip/,/state/s/state BACKUP/&\n    nopreempt/') ;;
-    slow-adverts) edits=(-e 's/advert_int .*/advert_int 1/') ;;
+    slow-adverts) edits=(-e 's/advert_int .*/advert_int 0.5/') ;;
     split) edits=(-e "s/virtual_router_id ./&${1##*-}/") ;;
     esac
     install_on "$1" "$stand/keepalived.conf"
