@@ -20,7 +20,8 @@ name_addresses() {
 
 # start_balancers: waits until both know which database is what, and each address is with its owner.
 start_balancers() {
-    local host address
+    local host address settled=is_held_by
+    [[ $sabotage != split ]] || settled=holds
     for host in "${balancers[@]}"; do
         install_on "$(haproxy_on "$host")" "$stand/haproxy.cfg"
         if [[ $sabotage == slow-checks ]]; then
@@ -32,7 +33,7 @@ start_balancers() {
         start_keepalived_on "$host"
     done
     for address in "${addresses[@]}"; do
-        await "$(keepalived_on "${owner[$address]}")" holds "${owner[$address]}" "$address"
+        await "$(keepalived_on "${owner[$address]}")" "$settled" "${owner[$address]}" "$address"
     done
 }
 
