@@ -31,7 +31,7 @@ Debian's PostgreSQL, HAProxy, keepalived and etcd, no containers.
                          split         the balancers do not hear each other
                          no-track      keepalived does not look at HAProxy
                          no-preempt    who has taken an address over keeps it
-                         slow-adverts  keepalived speaks once a second, as it comes
+                         slow-adverts  keepalived speaks twice a second, and no more
                          slow-checks   HAProxy asks servers every thirty seconds
                          no-spare      connectors know one server each
   --help               print this

@@ -20,11 +20,12 @@ name_addresses() {
 
 # start_balancers: waits until both know which database is what, and each address is with its owner.
 start_balancers() {
-    local host address
+    local host address settled=is_held_by
+    [[ $sabotage != split ]] || settled=holds
     for host in "${balancers[@]}"; do
         install_on "$(haproxy_on "$host")" "$stand/haproxy.cfg"
         if [[ $sabotage == slow-checks ]]; then
-            sed -i 's/inter 300ms fastinter 200ms/inter 30s/' "$place/$(haproxy_on "$host")/haproxy.cfg"
+            sed -i 's/inter 300ms fastinter 200ms/inter 30s downinter 200ms/' "$place/$(haproxy_on "$host")/haproxy.cfg"
         fi
         start_haproxy_on "$host"
         await "$(haproxy_on "$host")" knows_databases "$host"
@@ -32,7 +33,7 @@ start_balancers() {
         start_keepalived_on "$host"
     done
     for address in "${addresses[@]}"; do
-        await "$(keepalived_on "${owner[$address]}")" holds "${owner[$address]}" "$address"
+        await "$(keepalived_on "${owner[$address]}")" "$settled" "${owner[$address]}" "$address"
     done
 }
 
@@ -53,8 +54,8 @@ configure_keepalived() {
     local edits=()
     case $sabotage in
     no-track) edits=(-e '/track_script/,/}/d') ;;
-    no-preempt) edits=(-e 's/state BACKUP/&\n    nopreempt/') ;;
-    slow-adverts) edits=(-e 's/advert_int .*/advert_int 1/') ;;
+    no-preempt) edits=(-e '/instance pgseal-vip/,/state/s/state BACKUP/&\n    nopreempt/') ;;
+    slow-adverts) edits=(-e 's/advert_int .*/advert_int 0.5/') ;;
     split) edits=(-e "s/virtual_router_id ./&${1##*-}/") ;;
     esac
     install_on "$1" "$stand/keepalived.conf"
@@ -98,10 +99,13 @@ show_holders() {
     proof "each address is on its owner alone" "$(lines "${wanted[@]}")" "$(lines "${found[@]}")"
 }
 
-# show_moves: each way in which an owner is lost, and that it gets its address back.
+# show_moves: each way in which an owner is lost, and that it gets its address back; unless a sabotage shows later.
 show_moves() {
     local address
     [[ $variant == with-haproxy ]] || return 0
+    if [[ -n $sabotage && ${sabotages[$sabotage]} == *"is lost"* ]]; then
+        return 0
+    fi
     for address in "${addresses[@]}"; do
         show_move "$address" "keepalived is stopped" stop_keepalived "keepalived runs again" start_keepalived_on
         show_move "$address" "HAProxy is stopped" stop_haproxy "HAProxy runs again" start_haproxy_on
