@@ -300,3 +300,6 @@ impl CopyRows {
 fn may_stand_within(tag: u8) -> bool {
     matches!(tag, b'd' | b'N' | b'S' | b'A')
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,6 +265,19 @@ mod tests {
     }
 
     #[test]
+    fn every_column_keeps_its_format_where_the_types_go() {
+        let formats = [Format::Text, Format::Binary];
+        let columns = formats.map(|format| Column {
+            type_oid: oid::TEXT,
+            format,
+        });
+        assert_eq!(
+            Shape::of(&columns).without_types(),
+            Shape::Untyped(Formats::Each(formats.into()))
+        );
+    }
+
+    #[test]
     fn binds_formats_replace_those_of_a_described_statement() {
         let shape = Shape::of(&[Column {
             type_oid: oid::BYTEA,

@@ -138,6 +138,7 @@ mod tests {
             (ID, Kind::Bytea, Format::Binary),
             (ID, Kind::Untyped, Format::Text),
             (hex, Kind::Untyped, Format::Text),
+            (ID, Kind::Untyped, Format::Binary),
             (&UUID, Kind::Untyped, Format::Binary),
         ] {
             assert!(is_tag(value, kind, format, ID), "{kind:?} {format:?}");
@@ -147,6 +148,8 @@ mod tests {
     #[test]
     fn what_only_resembles_the_tag_is_none() {
         let upper = ID.to_ascii_uppercase();
+        let mut hex_of_another = Vec::new();
+        TextForm::Hex.encode(&upper, &mut hex_of_another);
         for (value, kind, format) in [
             (&[ID, b" "].concat()[..], Kind::Text, Format::Text),
             (&[b" ", ID].concat(), Kind::Bpchar, Format::Text),
@@ -159,8 +162,55 @@ mod tests {
             (&UUID, Kind::Text, Format::Binary),
             (&ID[1..], Kind::Text, Format::Text),
             (b"", Kind::Text, Format::Text),
+            (&hex_of_another, Kind::Bytea, Format::Text),
+            (&hex_of_another, Kind::Untyped, Format::Text),
         ] {
             assert!(!is_tag(value, kind, format, ID), "{kind:?} {format:?}");
+        }
+    }
+
+    /// A row of these values, as the body of a DataRow.
+    fn row(values: &[&str]) -> Vec<u8> {
+        let count = u16::try_from(values.len()).unwrap();
+        let sized = |value: &&str| {
+            let length = u32::try_from(value.len()).unwrap();
+            [&length.to_be_bytes(), value.as_bytes()].concat()
+        };
+        let fields: Vec<u8> = values.iter().flat_map(sized).collect();
+        [&count.to_be_bytes(), fields.as_slice()].concat()
+    }
+
+    fn key(number: usize) -> KeyId {
+        KeyId::from_bytes((number as u64).to_be_bytes())
+    }
+
+    #[test]
+    fn a_tag_stands_before_a_field_and_not_in_its_place() {
+        let body = row(&["clear", "tenant-1", "sealed"]);
+        let shape = Shape::default();
+        let mut tags = Tags::of(Fields::parse(&body).unwrap(), &shape);
+        let zone = "tenant-1".parse().unwrap();
+        let before: Vec<_> = (0..3)
+            .map(|at| tags.stand_before(at, key(1), &zone))
+            .collect();
+        assert_eq!(before, [false, false, true]);
+    }
+
+    #[test]
+    fn tags_are_looked_for_of_a_bounded_number_of_zones() {
+        let zones = MAX_ZONES + 1;
+        let names: Vec<String> = (0..zones)
+            .map(|number| format!("tenant-{number}"))
+            .collect();
+        let body = row(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let shape = Shape::default();
+        let mut tags = Tags::of(Fields::parse(&body).unwrap(), &shape);
+        // The first time they are looked for; the second they are known.
+        for _ in 0..2 {
+            for (number, name) in names.iter().enumerate() {
+                let stands = tags.stand_before(zones, key(number), &name.parse().unwrap());
+                assert_eq!(stands, number < MAX_ZONES, "{name}");
+            }
         }
     }
 }

@@ -70,6 +70,11 @@ impl Fixture {
 
     /// Opens a row as the server does: again when keys were missing. `None` when it is refused.
     fn open(&self, client: &ClientId, row: &[Field], policy: Policy) -> Option<Vec<Field>> {
+        self.work(client, row, policy).0
+    }
+
+    /// The same, and how many private-key operations it took with all keys there.
+    fn work(&self, client: &ClientId, row: &[Field], policy: Policy) -> (Option<Vec<Field>>, u32) {
         let mut message = BytesMut::new();
         let mut writer = RowWriter::begin(&mut message, row.len() as u16);
         for field in row {
@@ -90,7 +95,8 @@ impl Fixture {
         let fields = Fields::parse(&message[5..]).unwrap();
         let mut fetched = Fetched::default();
         loop {
-            let edits = match opener.open_row(fields, &shape, policy, &fetched).0 {
+            let (outcome, operations) = opener.open_row(fields, &shape, policy, &fetched);
+            let edits = match outcome {
                 Outcome::KeysMissing(missing) => {
                     fetched
                         .keys
@@ -100,15 +106,15 @@ impl Fixture {
                     self.keys.forget_all();
                     continue;
                 }
-                Outcome::Unchanged => return Some(row.to_vec()),
-                Outcome::Refused { .. } => return None,
+                Outcome::Unchanged => return (Some(row.to_vec()), operations),
+                Outcome::Refused { .. } => return (None, operations),
                 Outcome::Changed(edits) => edits,
             };
             let mut out = BytesMut::new();
             edits.write(b'D', fields, &mut out).unwrap();
             let values = Fields::parse(&out[5..]).unwrap();
             let values = values.iter().map(|value| value.map(<[u8]>::to_vec));
-            return Some(columns.into_iter().zip(values).collect());
+            return (Some(columns.into_iter().zip(values).collect()), operations);
         }
     }
 
@@ -423,6 +429,20 @@ fn values_of_one_batch_share_a_key_schedule_and_forgeries_leave_none() {
     assert_eq!(f.last(&f.app, &[bytea(&first)], OFF), Some(b"1".to_vec()));
     assert!(f.keys.schedule(&id).is_some());
     assert_eq!(f.last(&f.app, &[bytea(&second)], OFF), Some(b"2".to_vec()));
+}
+
+#[test]
+fn a_row_says_how_many_private_key_operations_it_took() {
+    let f = Fixture::new();
+    let operations = |row: &[Field]| f.work(&f.app, row, OFF).1;
+    assert_eq!(operations(&[bytea(b"clear"), text("clear")]), 0);
+    let sealed = || bytea(&f.seal(f.app.clone(), b"mine"));
+    assert_eq!(
+        operations(&[sealed(), text("clear"), sealed(), sealed()]),
+        3
+    );
+    // What is refused before its key is needed costs none.
+    assert_eq!(operations(&[bytea(&f.seal(f.other.clone(), b"theirs"))]), 0);
 }
 
 #[test]

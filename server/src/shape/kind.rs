@@ -118,3 +118,34 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_means_what_postgresql_makes_it() {
+        for (type_oids, kind) in [
+            (&[17][..], Kind::Bytea),
+            (&[25, 1043], Kind::Text),
+            (&[1042], Kind::Bpchar),
+            (&[19, 705], Kind::Name),
+            (&[2950], Kind::Uuid),
+            (&[114], Kind::Json),
+            (&[3802], Kind::Jsonb),
+            (&[1001], Kind::Array(Element::Bytea)),
+            (&[1009, 1014, 1015], Kind::Array(Element::Text)),
+            (&[199, 3807], Kind::Array(Element::Json)),
+            (&[2249], Kind::Record),
+            (&[2287], Kind::Array(Element::Record)),
+            (&[16_384, u32::MAX], Kind::UserDefined),
+            // None, "char", bigint, integer, xml, arrays of integers and of uuid, and the last
+            // type of PostgreSQL's own.
+            (&[0, 18, 20, 23, 142, 1007, 2951, 16_383], Kind::Other),
+        ] {
+            for type_oid in type_oids {
+                assert_eq!(Kind::of(*type_oid), kind, "{type_oid}");
+            }
+        }
+    }
+}
