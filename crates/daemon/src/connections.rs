@@ -1,0 +1,77 @@
+//! The connections of a program: each hears when the program leaves its place to another process, and the
+//! program when the last of them has ended.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// All of them.
+#[derive(Debug)]
+pub struct Connections(watch::Sender<bool>);
+
+/// One of them; it ends when dropped.
+#[derive(Debug)]
+pub struct Connected(watch::Receiver<bool>);
+
+impl Connections {
+    /// One more, until the answer is dropped.
+    #[must_use]
+    pub fn enter(&self) -> Connected {
+        Connected(self.0.subscribe())
+    }
+
+    /// From now on another process is there for what is new: those that wait for something new end.
+    pub fn leave(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Returns when there is none, or `limit` has passed.
+    pub async fn ended(&self, limit: Duration) {
+        // Either way the wait is over.
+        let _ = tokio::time::timeout(limit, self.0.closed()).await;
+    }
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Connected {
+    /// Returns when another process is there for what is new; never where the program just ends.
+    pub async fn leaving(&mut self) {
+        if self.0.wait_for(|leaving| *leaving).await.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_hear_that_the_program_leaves_and_it_waits_for_the_last() {
+        let connections = Connections::default();
+        let mut first = connections.enter();
+        let waits = tokio::spawn(async move { first.leaving().await });
+        tokio::task::yield_now().await;
+        assert!(!waits.is_finished());
+        connections.leave();
+        waits.await.unwrap();
+        // One that came later hears of it too.
+        let mut second = connections.enter();
+        second.leaving().await;
+        let begun = tokio::time::Instant::now();
+        connections.ended(Duration::from_secs(7)).await;
+        assert_eq!(
+            begun.elapsed(),
+            Duration::from_secs(7),
+            "the second is there"
+        );
+        drop(second);
+        connections.ended(Duration::from_secs(3600)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(7));
+    }
+}
