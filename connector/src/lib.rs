@@ -157,8 +157,8 @@ async fn run(
             // It asks nothing: servers know which session a cancel request means.
             tokio::spawn(successor.answer(|_| std::future::ready(None)));
             tracing::info!(sessions = shared.sessions.count(), "draining");
-            shared.connections.leave();
-            shared.connections.ended(config.drain_timeout.0).await;
+            let limit = config.drain_timeout.0;
+            shared.connections.leave(&predecessor, limit).await;
         }
     }
     // Sessions that are left hear why, and get a moment to.

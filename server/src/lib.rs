@@ -252,7 +252,7 @@ async fn run(
             tokio::spawn(successor.answer(cancel::answer(shared.clone())));
             tracing::info!(sessions = shared.sessions.count(), "draining");
             let limit = shared.settings.live().drain_timeout.0;
-            shared.left(limit).await;
+            shared.connections.leave(&shared.predecessor, limit).await;
         }
     }
     // Sessions that are left hear why, and get a moment to.

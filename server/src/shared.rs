@@ -177,15 +177,6 @@ impl Shared {
         self.publish();
     }
 
-    /// Another process takes what is new: returns when nothing is left here, nor where this process has its
-    /// own place from, or `limit` has passed.
-    pub async fn left(&self, limit: Duration) {
-        self.connections.leave();
-        let predecessor = tokio::time::timeout(limit, self.predecessor.gone());
-        // Either way the wait is over.
-        let _ = tokio::join!(self.connections.ended(limit), predecessor);
-    }
-
     /// Whether an operator wants no new sessions from now on. True where that is another wish than before.
     pub fn set_drained(&self, drained: bool) -> bool {
         let changes = self.drained.swap(drained, Ordering::Relaxed) != drained;

@@ -8,7 +8,7 @@ mod left;
 mod load;
 
 use harness::raw::{Session, literal, tags};
-use harness::{Chain, ChainBuilder, Keys, Link};
+use harness::{Chain, ChainBuilder, Keys, Link, psql};
 
 /// A link whose programs let their sessions go on for longer than a test takes.
 fn chain() -> ChainBuilder {
@@ -44,4 +44,10 @@ fn opens(session: &mut Session, query: &str) {
     assert_eq!(tags(&answer), "TDCZ", "{answer:?}");
     let value = harness::raw::rows(&answer)[0][0].clone().unwrap();
     assert_eq!(value, b"\\x6f70656e6564");
+}
+
+/// What comes of a question that is asked so.
+#[track_caller]
+fn answer(conninfo: &str) -> String {
+    psql(conninfo, ["-qAtc", "select 6 * 7"]).success()
 }

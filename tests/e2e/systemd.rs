@@ -104,7 +104,10 @@ fn the_units_are_as_tight_as_they_are_said_to_be() {
 /// Where the sockets are the configuration's own, a socket unit can be added to an installation as it comes.
 #[test]
 fn the_sockets_are_those_of_the_default_configuration() {
-    for (name, listen) in SOCKETS.into_iter().zip(["127.0.0.1:9393", "127.0.0.1:9494"]) {
+    for (name, listen) in SOCKETS
+        .into_iter()
+        .zip(["127.0.0.1:9393", "127.0.0.1:9494"])
+    {
         assert_eq!(values(&unit(name), "ListenStream"), [listen], "{name}");
     }
 }

@@ -232,14 +232,6 @@ impl Process {
         self.memory("VmHWM:")
     }
 
-    /// How many files it has open.
-    pub fn open_files(&self) -> usize {
-        let files = fs::read_dir(format!("/proc/{}/fd", self.pid()));
-        files
-            .unwrap_or_else(|error| panic!("files of {}: {error}", self.label))
-            .count()
-    }
-
     fn memory(&self, field: &str) -> u64 {
         let status = format!("/proc/{}/status", self.pid());
         let text = String::from_utf8_lossy(&read(Path::new(&status))).into_owned();

@@ -144,8 +144,7 @@ async fn run(
         End::HandedOver(successor) => {
             serving.abort();
             tokio::spawn(successor.answer(|_| std::future::ready(None)));
-            app.connections.leave();
-            app.connections.ended(LAST_CHANGES).await;
+            app.connections.leave(&predecessor, LAST_CHANGES).await;
         }
     }
     app.changing.ended(LAST_CHANGES).await;

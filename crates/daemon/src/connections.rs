@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::Predecessor;
+
 /// All of them.
 #[derive(Debug)]
 pub struct Connections(watch::Sender<bool>);
@@ -20,15 +22,13 @@ impl Connections {
         Connected(self.0.subscribe())
     }
 
-    /// From now on another process is there for what is new: those that wait for something new end.
-    pub fn leave(&self) {
+    /// From now on another process is there for what is new: those that wait for something new end. Returns
+    /// when none is left, nor the process whose place this one has taken, or `limit` has passed.
+    pub async fn leave(&self, predecessor: &Predecessor, limit: Duration) {
         self.0.send_replace(true);
-    }
-
-    /// Returns when there is none, or `limit` has passed.
-    pub async fn ended(&self, limit: Duration) {
+        let left = async { tokio::join!(self.0.closed(), predecessor.gone()) };
         // Either way the wait is over.
-        let _ = tokio::time::timeout(limit, self.0.closed()).await;
+        let _ = tokio::time::timeout(limit, left).await;
     }
 }
 
@@ -53,25 +53,32 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn connections_hear_that_the_program_leaves_and_it_waits_for_the_last() {
-        let connections = Connections::default();
-        let mut first = connections.enter();
-        let waits = tokio::spawn(async move { first.leaving().await });
+        let (connections, nobody) = (Connections::default(), Predecessor::default());
+        let mut connected = connections.enter();
+        let begun = tokio::time::Instant::now();
+        connections.leave(&nobody, Duration::from_secs(7)).await;
+        assert_eq!(begun.elapsed(), Duration::from_secs(7), "one is there");
+        connected.leaving().await;
+        // One that came later hears of it too.
+        connections.enter().leaving().await;
+        let (leave, end) = (
+            connections.leave(&nobody, Duration::from_secs(3600)),
+            async {
+                drop(connected);
+            },
+        );
+        tokio::join!(leave, end);
+        assert_eq!(begun.elapsed(), Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_for_the_program_to_leave_hears_of_it() {
+        let (connections, nobody) = (Connections::default(), Predecessor::default());
+        let mut connected = connections.enter();
+        let waits = tokio::spawn(async move { connected.leaving().await });
         tokio::task::yield_now().await;
         assert!(!waits.is_finished());
-        connections.leave();
+        connections.leave(&nobody, Duration::from_secs(3600)).await;
         waits.await.unwrap();
-        // One that came later hears of it too.
-        let mut second = connections.enter();
-        second.leaving().await;
-        let begun = tokio::time::Instant::now();
-        connections.ended(Duration::from_secs(7)).await;
-        assert_eq!(
-            begun.elapsed(),
-            Duration::from_secs(7),
-            "the second is there"
-        );
-        drop(second);
-        connections.ended(Duration::from_secs(3600)).await;
-        assert_eq!(begun.elapsed(), Duration::from_secs(7));
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use harness::{Address, Cluster, Identity, Keys, Process, Program, TestDir, free_port, psql};
+use harness::{Address, Cluster, Identity, Keys, Process, Program, TestDir, free_port};
+
+use super::answer;
 
 /// A program that is started with these sockets when somebody connects to one of them.
 fn activated(program: &str, sockets: &[String], arguments: Vec<String>, dir: &TestDir) -> Process {
@@ -98,12 +100,12 @@ fn both_programs_serve_on_sockets_that_were_there_before_them() {
     let sockets = [socket.clone(), tcp];
     let connector = stand.connector(&sockets, &listen, &api, port.number());
     let by_tcp = Address::local(app_port.number()).conninfo();
-    assert_eq!(psql(&by_tcp, "select 6 * 7"), "42");
+    assert_eq!(answer(&by_tcp), "42\n");
     let by_socket = format!(
         "host={} port=5432 user=postgres dbname=postgres",
         stand.dir.path().display()
     );
-    assert_eq!(psql(&by_socket, "select 6 * 7"), "42");
+    assert_eq!(answer(&by_socket), "42\n");
     assert!(connector.terminate().success());
     assert!(path.exists(), "the file is the service manager's");
 }

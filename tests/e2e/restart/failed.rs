@@ -4,10 +4,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use harness::{Process, Signal, TestDir, until};
+use harness::{Keys, Process, Signal, TestDir, until};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use super::{open, opens, sealed, start};
+use super::{chain, open, opens, sealed, start};
 
 /// The process that is started next, by what `process` says of it.
 #[track_caller]
@@ -68,30 +68,22 @@ fn bottomless(dir: &TestDir) -> String {
 
 #[test]
 fn a_process_that_hangs_is_ended_after_its_time_and_a_second_is_not_started_beside_it() {
-    let (keys, mut link) = start();
+    let keys = Keys::new();
+    keys.add_client("app");
+    let mut link = chain().server("restart_timeout = '2s'").start_link(&keys);
     let query = sealed(&keys);
     let (mut session, _) = open(&link);
-    link.server.configure(&["restart_timeout = '2s'"]);
-    drop(link.server.hand_over());
     let dir = TestDir::new("bottomless");
     link.server.configure(&[&bottomless(&dir)]);
     let process = link.server.process();
-    let before = process.log().matches("started to take over").count();
     process.signal(Signal::USR2);
-    until("a process to be started", || {
-        (process.log().matches("started to take over").count() > before).then_some(())
-    });
+    let other = started(process);
     process.signal(Signal::USR2);
     process.wait_for_line("another process is started already");
     opens(&mut open(&link).0, &query);
     let line = process.wait_for_line("no other process takes over; this one goes on");
     assert!(line.contains("restart_timeout"), "{line}");
-    let log = process.log();
-    let pid = log
-        .lines()
-        .filter_map(|line| line.split_once("to take over pid="));
-    let pid = pid.last().unwrap().1.to_owned();
-    assert!(!Path::new(&format!("/proc/{pid}")).exists(), "it is gone");
+    assert!(!Path::new(&other).exists(), "it is gone");
     opens(&mut open(&link).0, &query);
     opens(&mut session, &query);
 }

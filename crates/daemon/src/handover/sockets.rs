@@ -36,7 +36,7 @@ impl Listens for TcpListener {
 
 /// All of a program.
 pub struct Sockets {
-    given: Mutex<Vec<Given>>,
+    given: Mutex<Vec<Existing>>,
     /// Those that are listened on, for as long as they are.
     open: Mutex<Vec<Weak<dyn Listens>>>,
     /// Nobody else listens on what was given.
@@ -44,7 +44,7 @@ pub struct Sockets {
 }
 
 /// One that was there before the program.
-struct Given {
+struct Existing {
     at: Place,
     socket: OwnedFd,
     file: Option<SocketFile>,
@@ -71,7 +71,9 @@ impl Sockets {
     /// # Errors
     /// One of them is not listened on.
     pub(super) fn passed(sockets: Vec<OwnedFd>) -> Result<Self, Failure> {
-        let given = sockets.into_iter().map(|socket| Given::new(socket, None));
+        let given = sockets
+            .into_iter()
+            .map(|socket| Existing::new(socket, None));
         let given = given.collect::<io::Result<Vec<_>>>();
         let given = given.map_err(|cause| Failure::Usage(format!("LISTEN_FDS: {cause}")))?;
         Ok(Self::new(given, true))
@@ -86,13 +88,13 @@ impl Sockets {
         files: Vec<Option<FileId>>,
     ) -> Result<Self, Failure> {
         let given = sockets.into_iter().zip(files);
-        let given = given.map(|(socket, file)| Given::new(socket, file));
+        let given = given.map(|(socket, file)| Existing::new(socket, file));
         let given = given.collect::<io::Result<Vec<_>>>();
         let given = given.map_err(|cause| Failure::failed("the predecessor's sockets", cause))?;
         Ok(Self::new(given, false))
     }
 
-    fn new(given: Vec<Given>, is_passed: bool) -> Self {
+    fn new(given: Vec<Existing>, is_passed: bool) -> Self {
         Self {
             given: Mutex::new(given),
             open: Mutex::default(),
@@ -153,7 +155,7 @@ impl Sockets {
     pub(super) fn are_ours(&self) {
         self.set_files_ours(true);
         let given = std::mem::take(&mut *self.given());
-        for Given { at, file, .. } in &given {
+        for Existing { at, file, .. } in &given {
             tracing::info!(address = %at, "not listened on any more: the configuration does not name it");
             if let Some(file) = file {
                 file.set_ours(true);
@@ -183,13 +185,13 @@ impl Sockets {
         channel.send(&message, &sockets).await
     }
 
-    fn take(&self, at: &Place) -> Option<Given> {
+    fn take(&self, at: &Place) -> Option<Existing> {
         let mut given = self.given();
         let found = given.iter().position(|it| it.at == *at)?;
         Some(given.swap_remove(found))
     }
 
-    fn given(&self) -> MutexGuard<'_, Vec<Given>> {
+    fn given(&self) -> MutexGuard<'_, Vec<Existing>> {
         self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,7 +200,7 @@ impl Sockets {
     }
 }
 
-impl Given {
+impl Existing {
     fn new(socket: OwnedFd, file: Option<FileId>) -> io::Result<Self> {
         let is_stream = rustix::net::sockopt::socket_type(&socket)? == SocketType::STREAM;
         if !is_stream || !socket_acceptconn(&socket)? {
