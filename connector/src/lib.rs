@@ -141,7 +141,7 @@ async fn run(
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
-    daemon::notify(Status::Ready);
+    predecessor.tell_ready();
     let reload = || reload(layers, &config, &shared, log);
     match daemon::until_end(&mut signals, &sockets, config.restart_timeout.0, reload).await {
         End::Stopped => {

@@ -233,7 +233,7 @@ async fn run(
         database = %shared.databases, zone_mode = %shared.settings.live().zone_mode,
         "ready"
     );
-    daemon::notify(Status::Ready);
+    shared.predecessor.tell_ready();
     let reload = || reload(layers, &config, &shared);
     match daemon::until_end(&mut signals, &sockets, config.restart_timeout.0, reload).await {
         End::Stopped => {

@@ -134,7 +134,7 @@ async fn run(
     predecessor.take_over(&sockets, async { Ok(()) }).await?;
     let serving = tokio::spawn(listen::serve(listener, app.clone(), tls.clone()));
     tracing::info!(listen = %config.listen, https = is_https, servers = fleet.servers.len(), "ready");
-    daemon::notify(Status::Ready);
+    predecessor.tell_ready();
     let reload = || reload(layers, &config, &tls, &fleet, log);
     match daemon::until_end(&mut signals, &sockets, RESTART_TIMEOUT, reload).await {
         End::Stopped => {

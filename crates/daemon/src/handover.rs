@@ -49,7 +49,7 @@ pub enum End {
     /// It is to end.
     Stopped,
     /// Another process serves in its place, and what is left here is to end.
-    HandedOver(Successor),
+    HandedOver(Box<Successor>),
 }
 
 impl Given {
@@ -165,7 +165,7 @@ async fn restart(
                 Ok(successor) => {
                     notify(Status::HandedOver(successor.pid));
                     tracing::info!(pid = successor.pid, "another process has taken over");
-                    return Some(End::HandedOver(successor));
+                    return Some(End::HandedOver(Box::new(successor)));
                 }
                 Err((failed, error)) => {
                     starting = failed;

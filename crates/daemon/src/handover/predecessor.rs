@@ -12,6 +12,7 @@ use super::AT_ONCE;
 use super::pair::{Channel, Message, send};
 use super::sockets::Sockets;
 use crate::Failure;
+use crate::notify::{Status, notify};
 
 /// How long it may take to an answer.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -119,6 +120,14 @@ impl Predecessor {
         inner.last_words.forget();
         sockets.are_ours();
         Ok(())
+    }
+
+    /// Tells the service manager that this process serves. Of a successor its predecessor has told so: a service
+    /// manager listens to the main process alone.
+    pub fn tell_ready(&self) {
+        if self.0.is_none() {
+            notify(Status::Ready);
+        }
     }
 
     /// Asks what only the predecessor knows. `None` where there is none any more, or it says nothing.
