@@ -31,7 +31,7 @@ pub use servers::Listening;
 const MAX_BODY: usize = 64 << 10;
 
 /// Answers until dropped.
-pub async fn serve(listener: Listener, shared: Arc<Shared>) {
+pub async fn serve(listener: Arc<Listener>, shared: Arc<Shared>) {
     let router = Router::new()
         .route(path::STATUS, get(status))
         .route(path::CLIENT, get(client))
@@ -56,8 +56,8 @@ pub async fn serve(listener: Listener, shared: Arc<Shared>) {
             shared.clone(),
             only_allowed_users,
         ))
-        .with_state(shared);
-    daemon::serve_http(listener, router).await;
+        .with_state(shared.clone());
+    daemon::serve_http(listener, router, &shared.connections).await;
 }
 
 fn problem(status: StatusCode, error: &str) -> Response {

@@ -77,6 +77,9 @@ pub struct Config {
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `restart_timeout`
+    #[serde(default = "default_restart_timeout")]
+    pub restart_timeout: Period,
     /// `max_crl_age`
     #[serde(default = "default_max_crl_age")]
     pub max_crl_age: Period,
@@ -145,6 +148,10 @@ fn default_tcp_user_timeout() -> Period {
 }
 
 fn default_drain_timeout() -> Period {
+    Period::seconds(30)
+}
+
+fn default_restart_timeout() -> Period {
     Period::seconds(30)
 }
 
@@ -337,7 +344,13 @@ const OWN: &[Key] = &[
         "drain_timeout",
         "PERIOD",
         "30s",
-        "How long running sessions may take to end after SIGTERM.",
+        "How long running sessions may take to end after SIGTERM, or once another process has taken over.",
+    ),
+    Key::text(
+        "restart_timeout",
+        "PERIOD",
+        "30s",
+        "How long the process that SIGUSR2 starts may take until it serves; after that it is ended, and this one goes on.",
     ),
     Key::text(
         "max_crl_age",

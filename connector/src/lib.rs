@@ -27,7 +27,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chooser::settings::{Bind, OneOrSeveral};
-use daemon::{Asked, Failure, Layers, LogHandle, Shutdown, Signals, Status, start_logging};
+use daemon::{
+    End, Failure, Given, Layers, LogHandle, Shutdown, Signals, Sockets, Status, start_logging,
+};
 use tokio::task::JoinSet;
 use tracing::Instrument;
 use tunnel::{ClientTls, Revoked};
@@ -50,8 +52,8 @@ const AFTER_HELP: &str = "\
 The local API on api_listen gives applications public keys to seal to: GET /v1/client, \
 GET /v1/zones/ID; and new zones where local_api.zones allows it: POST /v1/zones, GET /getNewZone.
 
-Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again: max_crl_age and log.level apply at once, servers, server_ids and the files of \
+Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGUSR2 starts the program \
+again and leaves its place to that (restart_timeout), SIGHUP reads the configuration again: max_crl_age and log.level apply at once, servers, server_ids and the files of \
 tls.certificate, tls.private_key and tls.ca to new sessions. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
@@ -59,7 +61,7 @@ Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn from_command_line() -> Result<(), Failure> {
+pub fn from_command_line(given: Given) -> Result<(), Failure> {
     let command = clap::Command::new("pgseal-connector")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -96,7 +98,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         allow_users,
         metrics,
     };
-    runtime.block_on(run(loaded.config, parts, &layers, &log))
+    runtime.block_on(run(loaded.config, parts, &layers, &log, given))
 }
 
 async fn run(
@@ -104,15 +106,28 @@ async fn run(
     parts: Parts,
     layers: &Layers,
     log: &LogHandle,
+    given: Given,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     daemon::raise_file_limit();
+    let (sockets, predecessor) = given.open().await?;
     let (ending, end) = Shutdown::new();
     let shared = Arc::new(Shared::new(&config, parts, ending));
     let addresses = addresses(&config.listen);
-    let listeners = bind("listen", &addresses).await?;
-    let api_listeners = bind("api_listen", &config.api_listen.0).await?;
+    let listeners = bind("listen", &addresses, &sockets).await?;
+    let api_listeners = bind("api_listen", &config.api_listen.0, &sockets).await?;
+    sockets.complete()?;
     warn_of_open_doors(&config);
+    shared.servers.start();
+    for server in shared.servers.list() {
+        attend(server, &shared);
+    }
+    tokio::spawn(certificates::watch(shared.clone()));
+    let serves = async {
+        shared.knows_servers().await;
+        Ok(())
+    };
+    predecessor.take_over(&sockets, serves).await?;
     tracing::info!(
         listen = %config.listen, api = %config.api_listen, server = shared.servers.to_string(), "ready"
     );
@@ -126,20 +141,26 @@ async fn run(
     for listener in api_listeners {
         answering.spawn(api::serve(listener, shared.clone()));
     }
-    shared.servers.start();
-    for server in shared.servers.list() {
-        attend(server, &shared);
+    predecessor.tell_ready();
+    let reload = || reload(layers, &config, &shared, log);
+    match daemon::until_end(&mut signals, &sockets, config.restart_timeout.0, reload).await {
+        End::Stopped => {
+            daemon::notify(Status::Stopping);
+            accepting.shutdown().await;
+            tracing::info!(sessions = shared.sessions.count(), "draining");
+            shared.sessions.ended(config.drain_timeout.0).await;
+        }
+        End::HandedOver(successor) => {
+            // The ports stay open, and who connects finds the successor.
+            accepting.shutdown().await;
+            answering.shutdown().await;
+            // It asks nothing: servers know which session a cancel request means.
+            tokio::spawn(successor.answer(|_| std::future::ready(None)));
+            tracing::info!(sessions = shared.sessions.count(), "draining");
+            let limit = config.drain_timeout.0;
+            shared.connections.leave(&predecessor, limit).await;
+        }
     }
-    tokio::spawn(certificates::watch(shared.clone()));
-    daemon::notify(Status::Ready);
-    while signals.next().await == Asked::Reload {
-        reload(layers, &config, &shared, log);
-    }
-
-    daemon::notify(Status::Stopping);
-    accepting.shutdown().await;
-    tracing::info!(sessions = shared.sessions.count(), "draining");
-    shared.sessions.ended(config.drain_timeout.0).await;
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
@@ -149,11 +170,13 @@ async fn run(
 }
 
 /// `number` is its place in `listen`.
-async fn accept(listener: Listener, number: usize, address: Arc<str>, shared: Arc<Shared>) {
+async fn accept(listener: Arc<Listener>, number: usize, address: Arc<str>, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |app, peer, place| {
         let (shared, address) = (shared.clone(), address.clone());
+        let connected = shared.connections.enter();
         let served = async move {
+            let _connected = connected;
             let came = Came {
                 peer: &peer,
                 listener: number,
@@ -178,12 +201,14 @@ fn attend(server: Arc<Server>, shared: &Arc<Shared>) {
     tokio::spawn(warm::keep(server, shared.clone()));
 }
 
-async fn bind(key: &str, addresses: &[Address]) -> Result<Vec<Listener>, Failure> {
+async fn bind(
+    key: &str,
+    addresses: &[Address],
+    sockets: &Sockets,
+) -> Result<Vec<Arc<Listener>>, Failure> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = Listener::bind(address).await;
-        let failed = |why| Failure::Failed(format!("{key}: {address}: {why}"));
-        listeners.push(listener.map_err(failed)?);
+        listeners.push(Listener::bind(key, address, sockets).await?);
     }
     Ok(listeners)
 }

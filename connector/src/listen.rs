@@ -7,9 +7,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use daemon::{Incoming, Network};
+use daemon::{Failure, Incoming, Listens, Network, SocketFile, Sockets};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
@@ -19,27 +20,38 @@ use crate::socket::Socket;
 /// A place where applications connect. A socket's file goes away with it.
 pub enum Listener {
     /// By TCP.
-    Tcp(TcpListener),
+    Tcp(Arc<TcpListener>),
     /// By unix socket.
     Socket(Socket),
 }
 
 impl Listener {
-    /// Listens there.
+    /// Listens at an address, which `key` of the configuration names: on the socket that the program was
+    /// given, or on a new one.
     ///
     /// # Errors
-    /// In a line: what stands in the way.
-    pub async fn bind(address: &Address) -> Result<Self, String> {
-        match address {
-            Address::Tcp(address) => TcpListener::bind(address)
-                .await
-                .map(Self::Tcp)
-                .map_err(|cause| cause.to_string()),
-            Address::Socket(path) => Socket::bind(path)
-                .await
-                .map(Self::Socket)
-                .map_err(|error| error.to_string()),
-        }
+    /// What stands in the way.
+    pub async fn bind(
+        key: &str,
+        address: &Address,
+        sockets: &Sockets,
+    ) -> Result<Arc<Self>, Failure> {
+        let path = match address {
+            Address::Tcp(address) => {
+                let listener = sockets.tcp(key, *address).await?;
+                return Ok(Arc::new(Self::Tcp(listener)));
+            }
+            Address::Socket(path) => path,
+        };
+        let socket = match sockets.unix(path) {
+            Ok(Some((listener, file))) => Ok(Socket::given(listener, file)),
+            Ok(None) => Socket::bind(path).await,
+            Err(error) => Err(error.into()),
+        };
+        let failed = |error| Failure::Failed(format!("{key}: {address}: {error}"));
+        let listener = Arc::new(Self::Socket(socket.map_err(failed)?));
+        sockets.note(&listener);
+        Ok(listener)
     }
 }
 
@@ -78,6 +90,19 @@ impl Incoming for Listener {
         match self {
             Self::Tcp(listener) => listener.as_fd(),
             Self::Socket(socket) => socket.as_fd(),
+        }
+    }
+}
+
+impl Listens for Listener {
+    fn socket(&self) -> BorrowedFd<'_> {
+        Incoming::socket(self)
+    }
+
+    fn file(&self) -> Option<&SocketFile> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Socket(socket) => socket.file(),
         }
     }
 }

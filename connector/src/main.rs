@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use daemon::report;
 
 fn main() -> ExitCode {
-    report("pgseal-connector", pgseal_connector::from_command_line())
+    report("pgseal-connector", pgseal_connector::from_command_line)
 }

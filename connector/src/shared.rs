@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Places, Sessions, Shutdown};
+use daemon::{Connections, Places, Sessions, Shutdown};
 use tokio::sync::Semaphore;
-use tunnel::{ClientTls, Revoked, Tuning};
+use tunnel::{ClientTls, List, Revoked, Tuning};
 
 use crate::api::Listening;
 use crate::config::Config;
@@ -20,6 +20,9 @@ const OPENING_FOR_CANCELS: usize = 16;
 
 /// Tunnels that wait at each server, where it is known how servers are.
 const WARM_TUNNELS: usize = 4;
+
+/// How long servers may take to their first word before the connector takes over without it.
+const FIRST_WORD: Duration = Duration::from_secs(10);
 
 /// One connector, as its sessions and its API see it.
 pub struct Shared {
@@ -51,6 +54,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Where applications connect, and what their sessions need.
     pub listeners: Vec<Listening>,
+    /// All connections that were accepted.
+    pub connections: Connections,
     /// The sessions that run.
     pub sessions: Sessions,
     /// The same, one by one, once they have begun on a server.
@@ -106,9 +111,24 @@ impl Shared {
             tuning: config.tuning(),
             metrics,
             listeners: Listening::all(config),
+            connections: Connections::default(),
             sessions: Sessions::default(),
             running: Running::default(),
             ending,
         }
+    }
+
+    /// Returns when it is known which certificates are revoked and, where there are several servers, of each
+    /// listener to whom its sessions go; after a while in any case: servers that are down are down for
+    /// everybody.
+    pub async fn knows_servers(&self) {
+        let known = async {
+            self.revoked.changed(&List::default()).await;
+            if let Some(chooser) = self.servers.ways().chooser() {
+                chooser.settled().await;
+            }
+        };
+        // In either case what is to be known is known.
+        let _ = tokio::time::timeout(FIRST_WORD, known).await;
     }
 }

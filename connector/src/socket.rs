@@ -6,11 +6,12 @@
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::os::unix::net::UnixListener as Unbound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use daemon::{FileId, SocketFile};
 use nix::libc;
 use tokio::net::{UnixListener, UnixStream};
 
@@ -24,10 +25,10 @@ const MODE: u32 = 0o666;
 const ATTEMPTS: u32 = 1000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A unix socket that is listened on. Its file is removed when it is dropped.
+/// A unix socket that is listened on. Its file is removed when it is dropped, unless somebody else's.
 pub struct Socket {
     listener: UnixListener,
-    file: Made,
+    file: Option<SocketFile>,
 }
 
 /// Why there is no socket.
@@ -47,13 +48,6 @@ pub enum SocketError {
     Io(#[from] io::Error),
 }
 
-/// The file that was made: what is at its path later may be another's.
-struct Made {
-    path: PathBuf,
-    device: u64,
-    inode: u64,
-}
-
 impl Socket {
     /// Makes the socket's file and listens. One that is left from a program that was killed is
     /// removed: a socket that nobody listens on.
@@ -66,10 +60,22 @@ impl Socket {
         let _turn = turn(path.parent().unwrap_or(Path::new("/"))).await?;
         remove_if_stale(path).await?;
         let listener = Unbound::bind(path)?;
-        let file = open_to_all(path)?;
+        let file = Some(open_to_all(path)?);
         listener.set_nonblocking(true)?;
         let listener = UnixListener::from_std(listener)?;
         Ok(Self { listener, file })
+    }
+
+    /// One that was listened on before, and its file, where that goes with it.
+    #[must_use]
+    pub fn given(listener: UnixListener, file: Option<SocketFile>) -> Self {
+        Self { listener, file }
+    }
+
+    /// The file that goes with it.
+    #[must_use]
+    pub fn file(&self) -> Option<&SocketFile> {
+        self.file.as_ref()
     }
 
     /// The next connection.
@@ -88,7 +94,7 @@ impl AsFd for Socket {
 /// Lets everybody connect to the socket that was just made at this path. Whoever can write to its
 /// directory may have put something else there since, a link to a private key perhaps: the mode is
 /// given to a socket only, and to the one that was looked at.
-fn open_to_all(path: &Path) -> Result<Made, SocketError> {
+fn open_to_all(path: &Path) -> Result<SocketFile, SocketError> {
     let file = File::options()
         .read(true)
         .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
@@ -99,27 +105,7 @@ fn open_to_all(path: &Path) -> Result<Made, SocketError> {
     }
     let opened = format!("/proc/self/fd/{}", file.as_raw_fd());
     fs::set_permissions(opened, Permissions::from_mode(MODE))?;
-    Ok(Made {
-        path: path.to_owned(),
-        device: made.dev(),
-        inode: made.ino(),
-    })
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        let Made {
-            path,
-            device,
-            inode,
-        } = &self.file;
-        let ours = |found: fs::Metadata| (found.dev(), found.ino()) == (*device, *inode);
-        if fs::symlink_metadata(path).is_ok_and(ours)
-            && let Err(error) = fs::remove_file(path)
-        {
-            tracing::warn!(%error, path = %path.display(), "the socket's file cannot be removed");
-        }
-    }
+    Ok(SocketFile::made(path, FileId::from(&made)))
 }
 
 /// The directory's lock, which ends with the file that is returned; it leaves nothing behind.
@@ -155,6 +141,9 @@ async fn remove_if_stale(path: &Path) -> Result<(), SocketError> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+    use std::path::PathBuf;
+
     use super::*;
 
     fn path() -> (tempfile::TempDir, PathBuf) {

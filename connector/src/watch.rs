@@ -130,6 +130,8 @@ impl Said {
         self.flaps += u32::from(heard);
         let is_told = self.lost.is_some_and(|at| at.elapsed() < SELDOM);
         let is_ours_to_tell = match error {
+            // Another process has taken over there, and tells in its place.
+            Unheard::Client(ClientError::Over(_)) => false,
             Unheard::Client(_) if self.has_choice => self.flaps >= FLAPS,
             _ => true,
         };

@@ -1,12 +1,16 @@
 //! Which session a cancel request means, and that its database hears of it.
 //!
 //! BackendKeyData passes unchanged, so the pair in it names the session here too. A cancel counts
-//! only if it comes from the client whose session it is. Where no session here is meant, `peers` are asked.
+//! only if it comes from the client whose session it is. Where no session here is meant, the process before
+//! this one is asked while it lives, and then `peers`.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use control::SessionView;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use control::{CancelOutcome, CancelRequest, SessionView};
 use envelope::ClientId;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -117,11 +121,15 @@ impl Drop for Registered {
     }
 }
 
+/// What answers one question.
+type Answering = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
+
 /// Sends a cancel request on to the database of the session that it means, and returns when PostgreSQL
-/// has dealt with it; false where no session here is meant. Not to be dropped before: the session waits.
+/// has dealt with it; false where no session here or of the process before is meant. Not to be dropped
+/// before: the session waits.
 pub async fn deliver(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) -> bool {
     let Some(session) = shared.cancels.find(pid, secret, client) else {
-        return false;
+        return by_predecessor(client, pid, secret, shared).await;
     };
     shared.metrics.cancels.inc();
     let in_flight = session.flow.cancel_begins();
@@ -135,6 +143,34 @@ pub async fn deliver(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared
         tracing::warn!(%error, "a cancel request did not reach the database");
     }
     true
+}
+
+async fn by_predecessor(client: &ClientId, pid: u32, secret: &[u8], shared: &Shared) -> bool {
+    let request = CancelRequest {
+        client: client.to_string(),
+        process: pid,
+        secret: STANDARD.encode(secret),
+    };
+    let Ok(question) = serde_json::to_string(&request) else {
+        return false;
+    };
+    let answer = shared.predecessor.ask(question).await;
+    let outcome = answer.and_then(|answer| serde_json::from_str(&answer).ok());
+    outcome.is_some_and(|outcome: CancelOutcome| outcome.found)
+}
+
+/// Answers the process that has taken this one's place: delivers the cancel requests that it asks about.
+pub fn answer(shared: Arc<Shared>) -> impl Fn(String) -> Answering {
+    move |question| {
+        let shared = shared.clone();
+        Box::pin(async move {
+            let request: CancelRequest = serde_json::from_str(&question).ok()?;
+            let client = request.client.parse().ok()?;
+            let secret = STANDARD.decode(&request.secret).ok()?;
+            let found = deliver(&client, request.process, &secret, &shared).await;
+            serde_json::to_string(&CancelOutcome { found }).ok()
+        })
+    }
 }
 
 #[cfg(test)]

@@ -105,6 +105,9 @@ pub struct Config {
     /// `drain_timeout`
     #[serde(default = "default_drain_timeout")]
     pub drain_timeout: Period,
+    /// `restart_timeout`
+    #[serde(default = "default_restart_timeout")]
+    pub restart_timeout: Period,
     /// `max_crl_age`
     #[serde(default = "default_max_crl_age")]
     pub max_crl_age: Period,
@@ -173,6 +176,10 @@ fn default_tcp_user_timeout() -> Period {
 
 fn default_drain_timeout() -> Period {
     Live::default().drain_timeout
+}
+
+fn default_restart_timeout() -> Period {
+    Period::seconds(30)
 }
 
 fn default_max_crl_age() -> Period {

@@ -23,6 +23,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use control::{ErrorBody, NewZone, OwnerKey, RevocationStatus, Status, StoreStatus, ZoneRequest};
+use daemon::Connected;
 use envelope::{ClientId, Owner, ZoneId};
 use http_body_util::channel::Channel;
 use keystore::{KeyRecord, Permitted};
@@ -44,13 +45,14 @@ const MAX_BODY: usize = 64 << 10;
 pub async fn serve(
     stream: TlsStream<TcpStream>,
     (identity, address): (Identity, PeerAddress),
-    listener: ListenerNumber,
+    (listener, connected): (ListenerNumber, Connected),
     shared: Arc<Shared>,
 ) {
     let router = router(shared)
         .layer(Extension(identity))
         .layer(Extension(address));
-    daemon::serve_http_connection(stream, router.layer(Extension(listener))).await;
+    let router = router.layer(Extension(listener));
+    daemon::serve_http_connection(stream, router, connected).await;
 }
 
 fn router(shared: Arc<Shared>) -> Router {
@@ -175,8 +177,13 @@ async fn watch(
         .ok()
         .map(|client| shared.connectors.register(client, address, program));
     let telling = watch::tell(shared.revoked.clone(), standing, lines);
+    let mut connected = shared.connections.enter();
     tokio::spawn(async move {
-        telling.await;
+        tokio::select! {
+            () = telling => {}
+            // Whoever listens comes again, and finds who serves now.
+            () = connected.leaving() => {}
+        }
         drop(registered);
     });
     let headers = [(header::CONTENT_TYPE, "application/x-ndjson")];

@@ -45,10 +45,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use daemon::{
-    Asked, Failure, Layers, Listen, Loaded, LogHandle, Shutdown, Signals, Status, start_logging,
+    End, Failure, Given, Layers, Loaded, LogHandle, Shutdown, Signals, Status, start_logging,
 };
 use keystore::{MasterKey, Secret, Store};
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tunnel::{ClientTls, Revoked, ServerTls};
 
@@ -70,8 +69,8 @@ const AFTER_HELP: &str = "\
 The master key is a secret and has no flag: it comes from master_key_file, from what \
 master_key_command prints, or from the environment variable PGSEAL_MASTER_KEY.
 
-Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGHUP reads the \
-configuration again: live settings (zone_mode, on_refused, max_open_row, open_memory, \
+Signals: SIGTERM ends after running sessions have (drain_timeout at most), SIGUSR2 starts the program \
+again and leaves its place to that (restart_timeout), SIGHUP reads the configuration again: live settings (zone_mode, on_refused, max_open_row, open_memory, \
 drain_timeout, max_crl_age, max_stale, log.level), peers and another place of the same store apply to running sessions, TLS to the database and the files of tls.certificate, \
 tls.private_key and tls.ca to new ones. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
@@ -80,7 +79,7 @@ Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 ///
 /// # Errors
 /// What keeps it from starting.
-pub fn from_command_line() -> Result<(), Failure> {
+pub fn from_command_line(given: Given) -> Result<(), Failure> {
     let command = clap::Command::new("pgseal-server")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
@@ -106,7 +105,7 @@ pub fn from_command_line() -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|cause| Failure::failed("runtime", cause))?;
-    runtime.block_on(run(loaded.config, prepared, &layers, log))
+    runtime.block_on(run(loaded.config, prepared, &layers, log, given))
 }
 
 /// What the configuration names, read and checked.
@@ -194,6 +193,7 @@ async fn run(
     prepared: Prepared,
     layers: &Layers,
     log: LogHandle,
+    given: Given,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     daemon::raise_file_limit();
@@ -202,44 +202,59 @@ async fn run(
             "the master key comes from the environment, where other programs may see it"
         );
     }
+    let (sockets, predecessor) = given.open().await?;
     let (ending, end) = Shutdown::new();
-    let shared = Arc::new(Shared::new(&config, prepared, log, ending.clone()));
+    let shared = Shared::new(&config, prepared, log, ending.clone(), predecessor);
+    let shared = Arc::new(shared);
     shared.settings.tell();
     let mut listeners = Vec::new();
     for it in &config.listen.0 {
-        listeners.push(bind("listen", it.address).await?);
+        listeners.push(sockets.tcp("listen", it.address.0).await?);
     }
-    let ops_listener = bind("ops_listen", config.ops_listen).await?;
-    tracing::info!(
-        server = shared.id, listen = %config.listen, ops = %config.ops_listen.0,
-        database = %shared.databases, zone_mode = %shared.settings.live().zone_mode,
-        "ready"
-    );
+    let ops_listener = sockets.tcp("ops_listen", config.ops_listen.0).await?;
+    sockets.complete()?;
 
-    let mut accepting = JoinSet::new();
-    for (number, listener) in listeners.into_iter().enumerate() {
-        let number = ListenerNumber(number);
-        accepting.spawn(listen::serve(listener, number, shared.clone()));
-    }
-    tokio::spawn(ops::serve(ops_listener, shared.clone()));
     tokio::spawn(certificates::watch(shared.clone()));
     tokio::spawn(shared.keys.clone().watch(shared.clone(), ending.clone()));
     tokio::spawn(shared.keys.clone().expire(ending.clone()));
     tokio::spawn(standing::keep(shared.clone()));
     shared.databases.start(&shared);
     let keeping = tokio::spawn(shared.keys.clone().keep(ending));
-    daemon::notify(Status::Ready);
-    while signals.next().await == Asked::Reload {
-        reload(layers, &config, &shared);
+    let serves = ops::serves(&shared);
+    shared.predecessor.take_over(&sockets, serves).await?;
+    let mut accepting = JoinSet::new();
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let number = ListenerNumber(number);
+        accepting.spawn(listen::serve(listener, number, shared.clone()));
     }
-
-    daemon::notify(Status::Stopping);
-    shared.drain();
-    // From here on the ports are closed, and who connects is told so.
-    accepting.shutdown().await;
-    tracing::info!(sessions = shared.sessions.count(), "draining");
-    let limit = shared.settings.live().drain_timeout.0;
-    shared.sessions.ended(limit).await;
+    let answering = tokio::spawn(ops::serve(ops_listener, shared.clone()));
+    tracing::info!(
+        server = shared.id, listen = %config.listen, ops = %config.ops_listen.0,
+        database = %shared.databases, zone_mode = %shared.settings.live().zone_mode,
+        "ready"
+    );
+    shared.predecessor.tell_ready();
+    let reload = || reload(layers, &config, &shared);
+    match daemon::until_end(&mut signals, &sockets, config.restart_timeout.0, reload).await {
+        End::Stopped => {
+            daemon::notify(Status::Stopping);
+            shared.drain();
+            // From here on the ports are closed, and who connects is told so.
+            accepting.shutdown().await;
+            tracing::info!(sessions = shared.sessions.count(), "draining");
+            let limit = shared.settings.live().drain_timeout.0;
+            shared.sessions.ended(limit).await;
+        }
+        End::HandedOver(successor) => {
+            // The ports stay open, and who connects finds the successor.
+            accepting.shutdown().await;
+            answering.abort();
+            tokio::spawn(successor.answer(cancel::answer(shared.clone())));
+            tracing::info!(sessions = shared.sessions.count(), "draining");
+            let limit = shared.settings.live().drain_timeout.0;
+            shared.connections.leave(&shared.predecessor, limit).await;
+        }
+    }
     // Sessions that are left hear why, and get a moment to.
     end.send_replace(true);
     shared.sessions.ended(Duration::from_secs(1)).await;
@@ -247,12 +262,6 @@ async fn run(
     let _ = tokio::time::timeout(Duration::from_secs(1), keeping).await;
     tracing::info!("ended");
     Ok(())
-}
-
-async fn bind(key: &str, Listen(address): Listen) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|cause| Failure::Failed(format!("{key}: {address}: {cause}")))
 }
 
 /// All or nothing: what is wrong, in the configuration or in a file of `tls`, changes nothing.

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use daemon::{Network, OnWake, Place};
+use daemon::{Connected, Network, OnWake, Place};
 use envelope::ClientId;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
@@ -53,7 +53,7 @@ pub struct ListenerNumber(pub usize);
 pub struct PeerAddress(pub SocketAddr);
 
 /// Takes connections until dropped.
-pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Shared>) {
+pub async fn serve(listener: Arc<TcpListener>, number: ListenerNumber, shared: Arc<Shared>) {
     let places = shared.starting.clone();
     daemon::accept(listener, places, |tcp, peer, place| {
         let announces = proxied::announces(peer, &shared);
@@ -62,7 +62,8 @@ pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Sh
             false => tracing::info_span!("connection", %peer),
             true => tracing::info_span!("connection", through = %peer, peer = Empty),
         };
-        let served = serve_one(tcp, (number, announces), place, shared.clone());
+        let connected = shared.connections.enter();
+        let served = serve_one(tcp, (number, announces), (place, connected), shared.clone());
         tokio::spawn(served.instrument(span));
     })
     .await;
@@ -71,10 +72,10 @@ pub async fn serve(listener: TcpListener, number: ListenerNumber, shared: Arc<Sh
 async fn serve_one(
     tcp: TcpStream,
     (number, announces): (ListenerNumber, bool),
-    place: Place<Source>,
+    (place, mut connected): (Place<Source>, Connected),
     shared: Arc<Shared>,
 ) {
-    let received = peer::arrive(tcp, announces, &place, &shared);
+    let received = peer::arrive(tcp, announces, (&place, &mut connected), &shared);
     let peer = tokio::select! {
         peer = received => peer,
         () = place.lost() => {
@@ -107,7 +108,13 @@ async fn serve_one(
         }
         Ok(Peer::Control(stream, peer, address)) => {
             drop(place);
-            Box::pin(control(*stream, (peer, address), number, shared)).await;
+            Box::pin(control(
+                *stream,
+                (peer, address),
+                (number, connected),
+                shared,
+            ))
+            .await;
         }
         Err(Turned::Probe) => {}
         Err(turned @ Turned::TooSlow) => {
@@ -125,13 +132,13 @@ async fn serve_one(
 async fn control(
     stream: TlsStream<TcpStream>,
     (peer, address): (PeerCertificate, PeerAddress),
-    number: ListenerNumber,
+    (number, connected): (ListenerNumber, Connected),
     shared: Arc<Shared>,
 ) {
     let place = shared.controlling.enter(peer.identity.clone());
     let revoked = shared.revoked.clone();
     tokio::select! {
-        () = control::serve(stream, (peer.identity, address), number, shared.clone()) => {}
+        () = control::serve(stream, (peer.identity, address), (number, connected), shared.clone()) => {}
         () = revoked.revoked(&peer.serial) => {
             tracing::info!("the peer's certificate was revoked: its connection is closed");
         }

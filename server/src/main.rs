@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use daemon::report;
 
 fn main() -> ExitCode {
-    report("pgseal-server", pgseal_server::from_command_line())
+    report("pgseal-server", pgseal_server::from_command_line)
 }

@@ -12,14 +12,15 @@ mod ready;
 mod role;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
-use control::DatabaseRole;
+use control::{Availability, DatabaseRole, Standing};
+use daemon::Failure;
 use tokio::net::TcpListener;
 
 use crate::metrics::Levels;
@@ -53,16 +54,41 @@ const CHECKS: [(&str, Check); 6] = [
     ("/patroni", Check::Patroni),
 ];
 
+/// How long a database may take to its first word before the server takes over without it: one that is down
+/// is down for the process before as well.
+const FIRST_WORD: Duration = Duration::from_secs(10);
+
+/// Returns when sessions may come: the server is ready, and has heard of its databases what listeners need.
+///
+/// # Errors
+/// It is not ready.
+pub async fn serves(shared: &Shared) -> Result<(), Failure> {
+    let accepts = async {
+        for told in &shared.standings {
+            let mut told = told.subscribe();
+            let accepts = |standing: &Standing| standing.availability == Availability::Accepting;
+            // The sender lives as long as `shared`.
+            let _ = told.wait_for(accepts).await;
+        }
+        if let Some(chooser) = shared.databases.ways().chooser() {
+            chooser.settled().await;
+        }
+    };
+    // In the other case the check says more.
+    let _ = tokio::time::timeout(FIRST_WORD, accepts).await;
+    ready::check(shared).map_err(|problem| Failure::Failed(problem.to_string()))
+}
+
 /// Answers until dropped.
-pub async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub async fn serve(listener: Arc<TcpListener>, shared: Arc<Shared>) {
     let router = CHECKS
         .into_iter()
         .fold(Router::new(), |router, (path, check)| {
             router.route(path, check.route())
         })
         .route("/metrics", get(metrics))
-        .with_state(shared);
-    daemon::serve_http(listener, router).await;
+        .with_state(shared.clone());
+    daemon::serve_http(listener, router, &shared.connections).await;
 }
 
 impl Check {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use control::{Live, LogLevel, Standing};
-use daemon::{LogHandle, Places, Sessions, Shutdown, Subnet};
+use daemon::{Connections, LogHandle, Places, Predecessor, Sessions, Shutdown, Subnet};
 use tokio::sync::watch;
 use tunnel::{Identity, Revoked, ServerTls, Tuning};
 
@@ -63,10 +63,14 @@ pub struct Shared {
     pub controlling: Arc<Places<Identity>>,
     /// Those of them on which connectors listen.
     pub connectors: Arc<Connectors>,
+    /// All connections that were accepted.
+    pub connections: Connections,
     /// The data sessions that run.
     pub sessions: Sessions,
     /// Those of them that can be cancelled.
     pub cancels: Arc<Cancels>,
+    /// The process whose place this one has taken, and that may have sessions still.
+    pub predecessor: Predecessor,
     /// The other servers of the fleet.
     pub peers: Peers,
     /// Networks whose connections say for whom they are.
@@ -89,7 +93,13 @@ pub struct Shared {
 impl Shared {
     /// At the start of a server.
     #[must_use]
-    pub fn new(config: &Config, prepared: Prepared, log: LogHandle, ending: Shutdown) -> Self {
+    pub fn new(
+        config: &Config,
+        prepared: Prepared,
+        log: LogHandle,
+        ending: Shutdown,
+        predecessor: Predecessor,
+    ) -> Self {
         let Prepared {
             tls,
             peers,
@@ -128,8 +138,10 @@ impl Shared {
             ))),
             controlling: Arc::new(Places::new(daemon::within_file_limit(MAX_CONTROLLING))),
             connectors: Arc::default(),
+            connections: Connections::default(),
             sessions: Sessions::default(),
             cancels: Arc::default(),
+            predecessor,
             peers,
             proxied_from: config.proxy_protocol_from.clone(),
             startup_timeout: config.startup_timeout.0,

@@ -42,6 +42,7 @@ mod peers;
 mod python_models;
 mod refusals_in_flight;
 mod replicas;
+mod restart;
 mod same_as_direct;
 mod scripted;
 mod seed_examples;

@@ -15,6 +15,8 @@ const UNITS: [&str; 4] = [
     "pgseal-webconfig.service",
 ];
 
+const SOCKETS: [&str; 2] = ["pgseal-server.socket", "pgseal-connector.socket"];
+
 /// The exposure that `systemd-analyze security` may find, in tenths: what is left is that they use
 /// the network.
 const EXPOSURE: &str = "15";
@@ -56,13 +58,16 @@ fn installed() -> TestDir {
             .replace("Group=pgseal-connector", "Group=daemon");
         dir.write(name, here);
     }
+    for name in SOCKETS {
+        dir.write(name, unit(name));
+    }
     dir
 }
 
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() {
     let dir = installed();
-    for name in UNITS {
+    for name in UNITS.into_iter().chain(SOCKETS) {
         let name = name.replace('@', "@app");
         let finished = analyze(["verify", "--man=no"])
             .arg(dir.join(&name))
@@ -94,6 +99,17 @@ fn the_units_are_as_tight_as_they_are_said_to_be() {
     let dir = TestDir::new("open");
     let open = dir.write("open.service", "[Service]\nExecStart=/bin/true\n");
     assert_eq!(analyze(security).arg(open).run().code, Some(1));
+}
+
+/// Where the sockets are the configuration's own, a socket unit can be added to an installation as it comes.
+#[test]
+fn the_sockets_are_those_of_the_default_configuration() {
+    for (name, listen) in SOCKETS
+        .into_iter()
+        .zip(["127.0.0.1:9393", "127.0.0.1:9494"])
+    {
+        assert_eq!(values(&unit(name), "ListenStream"), [listen], "{name}");
+    }
 }
 
 #[test]

@@ -200,6 +200,18 @@ impl Connector {
         self.restart();
     }
 
+    /// Changes lines of its configuration and does not tell it.
+    pub fn configure(&mut self, lines: &[&str]) {
+        self.daemon.configure(lines);
+    }
+
+    /// Has it leave its place to another process (SIGUSR2), and gives the one that was there, with its
+    /// sessions.
+    #[track_caller]
+    pub fn hand_over(&mut self) -> Process {
+        self.daemon.hand_over()
+    }
+
     /// Kills it if it still runs, and starts it again at the same ports.
     pub fn restart(&mut self) {
         self.daemon.restart();

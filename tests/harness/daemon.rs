@@ -1,6 +1,8 @@
 //! A daemon of ours under test: a program, its configuration file, and the process.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
 
 use crate::ca::Identity;
 use crate::deadline::until;
@@ -97,8 +99,7 @@ impl Daemon {
 
     /// Changes its configuration file and asks it to read that again (SIGHUP).
     pub(crate) fn reconfigure(&mut self, lines: &[&str]) {
-        lines.iter().for_each(|line| self.config.set(line));
-        self.dir.write("config.toml", self.config.text());
+        self.configure(lines);
         self.process.signal(Signal::HUP);
     }
 
@@ -112,6 +113,39 @@ impl Daemon {
         until("the configuration to be applied", || {
             (applied(&self.process) > before).then_some(())
         });
+    }
+
+    /// Changes its configuration file, and does not tell it.
+    pub(crate) fn configure(&mut self, lines: &[&str]) {
+        lines.iter().for_each(|line| self.config.set(line));
+        self.dir.write("config.toml", self.config.text());
+    }
+
+    /// Has it leave its place to another process (SIGUSR2), and gives the one that was there, with its
+    /// sessions.
+    #[track_caller]
+    pub(crate) fn hand_over(&mut self) -> Process {
+        let told = "another process has taken over pid=";
+        let tells = |line: &&str| line.contains(told);
+        let before = self.process.log().lines().filter(tells).count();
+        self.process.signal(Signal::USR2);
+        let pid = until("another process to take over", || {
+            let log = self.process.log();
+            let line = log.lines().filter(tells).nth(before)?;
+            line.split_once(told)?.1.trim().parse().ok()
+        });
+        let successor = self.process.successor(pid);
+        std::mem::replace(&mut self.process, successor)
+    }
+
+    /// Starts it anew from a copy of its program, which is returned.
+    pub(crate) fn restart_from_copy(&mut self) -> PathBuf {
+        let copy = self.dir.join("program");
+        fs::copy(self.program.path(), &copy)
+            .unwrap_or_else(|error| panic!("copying {}: {error}", copy.display()));
+        self.program = self.program.clone().moved_to(&copy);
+        self.restart();
+        copy
     }
 
     /// Gives its command line and its environment more, from the next start on.

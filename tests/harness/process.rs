@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Sender, channel};
@@ -13,7 +14,8 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, kill_process, kill_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, kill_process, kill_process_group, pidfd_open};
 
 pub use rustix::process::Signal;
 
@@ -68,18 +70,45 @@ impl Stop {
 #[derive(Debug)]
 pub struct Process {
     label: String,
-    child: Mutex<Child>,
+    running: Running,
     pid: Pid,
     log: PathBuf,
     stop: Stop,
 }
 
+/// By what its end is known.
+#[derive(Debug)]
+enum Running {
+    /// It was started here.
+    Child(Mutex<Child>),
+    /// Another process has started it: a descriptor of the process, which becomes readable.
+    Other(OwnedFd),
+}
+
 impl Process {
+    /// One that this one has started, and that writes to the same log. Its exit status is not known: it
+    /// counts as a success. Should the test program be killed, it is not ended with it.
+    #[track_caller]
+    pub(crate) fn successor(&self, pid: u32) -> Self {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        let pid = pid.unwrap_or_else(|| panic!("no process id"));
+        let descriptor = pidfd_open(pid, PidfdFlags::empty());
+        let descriptor =
+            descriptor.unwrap_or_else(|error| panic!("the successor of {}: {error}", self.label));
+        Self {
+            label: self.label.clone(),
+            running: Running::Other(descriptor),
+            pid,
+            log: self.log.clone(),
+            stop: self.stop,
+        }
+    }
+
     pub(crate) fn new(label: &str, child: Child, log: PathBuf, stop: Stop) -> Self {
         let pid = Pid::from_child(&child);
         Self {
             label: label.to_owned(),
-            child: Mutex::new(child),
+            running: Running::Child(Mutex::new(child)),
             pid,
             log,
             stop,
@@ -115,10 +144,19 @@ impl Process {
 
     /// Its exit status if it has ended.
     pub fn ended(&self) -> Option<ExitStatus> {
-        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        child
-            .try_wait()
-            .unwrap_or_else(|error| panic!("waiting for {}: {error}", self.label))
+        let waited = match &self.running {
+            Running::Child(child) => {
+                let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+                child.try_wait()
+            }
+            Running::Other(descriptor) => {
+                let mut ends = [PollFd::new(descriptor, PollFlags::IN)];
+                poll(&mut ends, Some(&Timespec::default()))
+                    .map(|count| (count > 0).then(ExitStatus::default))
+                    .map_err(Into::into)
+            }
+        };
+        waited.unwrap_or_else(|error| panic!("waiting for {}: {error}", self.label))
     }
 
     /// Waits until it has ended by itself.
@@ -226,7 +264,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         if self.ended().is_none() {
             // The whole group: it may have started something itself.
-            let _ = kill_process_group(self.pid, self.stop.signal());
+            let _ = match self.running {
+                Running::Child(_) => kill_process_group(self.pid, self.stop.signal()),
+                // It is in the group of the one that has started it.
+                Running::Other(_) => kill_process(self.pid, self.stop.signal()),
+            };
             let end = Instant::now() + STOP_TIME;
             while self.ended().is_none() && Instant::now() < end {
                 thread::sleep(Duration::from_millis(1));

@@ -82,6 +82,12 @@ impl Program {
         &self.path
     }
 
+    /// The same in this file.
+    pub(crate) fn moved_to(mut self, path: &Path) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     /// Names it in messages and names its log file; otherwise it is called by its file name.
     pub fn label(mut self, label: &str) -> Self {
         label.clone_into(&mut self.label);

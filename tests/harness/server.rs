@@ -1,7 +1,7 @@
 //! `pgseal-server` under test.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::ca::Identity;
 use crate::daemon::{Config, Daemon};
@@ -185,10 +185,27 @@ impl Server {
         })
     }
 
+    /// Starts it again from a copy of its program, which is returned.
+    pub fn restart_from_copy(&mut self) -> PathBuf {
+        self.daemon.restart_from_copy()
+    }
+
     /// Starts it again with these further arguments and variables of its environment.
     pub fn restart_fixed(&mut self, arguments: &[&str], variables: &[(&str, &str)]) {
         self.daemon.fix(arguments, variables);
         self.restart();
+    }
+
+    /// Changes lines of its configuration and does not tell it.
+    pub fn configure(&mut self, lines: &[&str]) {
+        self.daemon.configure(lines);
+    }
+
+    /// Has it leave its place to another process (SIGUSR2), and gives the one that was there, with its
+    /// sessions.
+    #[track_caller]
+    pub fn hand_over(&mut self) -> Process {
+        self.daemon.hand_over()
     }
 
     /// Kills it if it still runs, and starts it again at the same ports.

@@ -38,6 +38,8 @@ pub struct App {
     pub is_https: bool,
     /// Changes that are being made: the program's end waits for them.
     pub changing: daemon::Sessions,
+    /// Those of browsers.
+    pub connections: daemon::Connections,
     /// Zones that one operator wants destroyed, and another has to confirm.
     pub destructions: Destructions,
     last: Mutex<Option<Undo>>,
@@ -68,6 +70,7 @@ impl App {
             hashing: Semaphore::new(MAX_HASHING),
             is_https,
             changing: daemon::Sessions::default(),
+            connections: daemon::Connections::default(),
             destructions: Destructions::default(),
             last: Mutex::default(),
         }

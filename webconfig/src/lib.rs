@@ -29,8 +29,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{FromArgMatches, Subcommand};
-use daemon::{Asked, Failure, Layers, LogHandle, Signals, Status, start_logging};
-use tokio::net::TcpListener;
+use daemon::{End, Failure, Given, Layers, LogHandle, Signals, Status, start_logging};
 use tunnel::Revoked;
 
 use crate::app::App;
@@ -48,18 +47,22 @@ all at once. Without an order it serves the page on `listen`.";
 const AFTER_HELP: &str = "\
 Before the first sign-in: pgseal-webconfig user add NAME --role operator. Flags stand before an order.
 
-Signals: SIGTERM ends it, SIGHUP reads the configuration again: log.level applies at once, the files of \
+Signals: SIGTERM ends it, SIGUSR2 starts the program again and leaves its place to that, which knows nobody \
+who is signed in; SIGHUP reads the configuration again: log.level applies at once, the files of \
 tls and https to new connections. What is wrong changes nothing.
 Exit codes: 0 ended as asked, 1 failed, 2 wrong usage or configuration.";
 
 /// Changes that are being made may take so long to end.
 const LAST_CHANGES: Duration = Duration::from_secs(10);
 
+/// How long the process that SIGUSR2 starts may take until it serves.
+const RESTART_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The program, from its command line to its end.
 ///
 /// # Errors
 /// What keeps it from starting, or from doing what is ordered.
-pub fn from_command_line() -> Result<(), Failure> {
+pub fn from_command_line(given: Given) -> Result<(), Failure> {
     let command = clap::Command::new("pgseal-webconfig")
         .version(env!("CARGO_PKG_VERSION"))
         .after_help(AFTER_HELP);
@@ -90,7 +93,8 @@ pub fn from_command_line() -> Result<(), Failure> {
         let users = config.users_file.display();
         tracing::warn!(%users, "nobody can sign in yet: pgseal-webconfig user add NAME");
     }
-    runtime()?.block_on(run(config, users, Arc::new(tls), revoked, &layers, &log))
+    let parts = (users, Arc::new(tls), revoked);
+    runtime()?.block_on(run(config, parts, &layers, &log, given))
 }
 
 fn order(layers: &Layers) -> Result<Option<Order>, Failure> {
@@ -112,35 +116,37 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 async fn run(
     config: Config,
-    users: UsersFile,
-    tls: Arc<Tls>,
-    revoked: Revoked,
+    (users, tls, revoked): (UsersFile, Arc<Tls>, Revoked),
     layers: &Layers,
     log: &LogHandle,
+    given: Given,
 ) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     daemon::raise_file_limit();
-    let listener = TcpListener::bind(config.listen.0)
-        .await
-        .map_err(|cause| Failure::failed(format!("listen: {}", config.listen), cause))?;
+    let (sockets, predecessor) = given.open().await?;
+    let listener = sockets.tcp("listen", config.listen.0).await?;
+    sockets.complete()?;
     let fleet = fleet_of(&config, &tls, revoked);
     fleet.start();
     let sessions = Sessions::new(config.session_timeout.0, config.session_lifetime.0);
     let is_https = tls.https().is_some();
     let app = Arc::new(App::new(fleet.clone(), users, sessions, is_https));
-    let serving = tokio::spawn(listen::serve(
-        listener,
-        web::router(app.clone()),
-        tls.clone(),
-    ));
+    predecessor.take_over(&sockets, async { Ok(()) }).await?;
+    let serving = tokio::spawn(listen::serve(listener, app.clone(), tls.clone()));
     tracing::info!(listen = %config.listen, https = is_https, servers = fleet.servers.len(), "ready");
-    daemon::notify(Status::Ready);
-    while signals.next().await == Asked::Reload {
-        reload(layers, &config, &tls, &fleet, log);
+    predecessor.tell_ready();
+    let reload = || reload(layers, &config, &tls, &fleet, log);
+    match daemon::until_end(&mut signals, &sockets, RESTART_TIMEOUT, reload).await {
+        End::Stopped => {
+            daemon::notify(Status::Stopping);
+            serving.abort();
+        }
+        End::HandedOver(successor) => {
+            serving.abort();
+            tokio::spawn(successor.answer(|_| std::future::ready(None)));
+            app.connections.leave(&predecessor, LAST_CHANGES).await;
+        }
     }
-
-    daemon::notify(Status::Stopping);
-    serving.abort();
     app.changing.ended(LAST_CHANGES).await;
     tracing::info!("ended");
     Ok(())

@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use daemon::report;
 
 fn main() -> ExitCode {
-    report("pgseal-webconfig", pgseal_webconfig::from_command_line())
+    report("pgseal-webconfig", pgseal_webconfig::from_command_line)
 }

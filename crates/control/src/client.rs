@@ -62,6 +62,9 @@ pub enum ClientError {
     /// The server was not reached, or is not who it should be.
     #[error(transparent)]
     Connect(#[from] tunnel::ConnectError),
+    /// It has ended what it told, in good order.
+    #[error("{0} tells no more")]
+    Over(String),
     /// The conversation broke off.
     #[error("{address} broke off: {cause}")]
     Http {

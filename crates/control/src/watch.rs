@@ -79,7 +79,7 @@ impl Watch {
                         cause,
                     });
                 }
-                None => return Err(self.unreadable()),
+                None => return Err(ClientError::Over(self.address.clone())),
             }
         }
     }

@@ -57,6 +57,24 @@ impl Incoming for TcpListener {
     }
 }
 
+impl<I: Incoming> Incoming for Arc<I> {
+    type Stream = I::Stream;
+    type Peer = I::Peer;
+    type Source = I::Source;
+
+    fn next(&self) -> impl Future<Output = io::Result<(I::Stream, I::Peer)>> + Send {
+        I::next(self)
+    }
+
+    fn source(peer: &I::Peer) -> I::Source {
+        I::source(peer)
+    }
+
+    fn socket(&self) -> BorrowedFd<'_> {
+        I::socket(self)
+    }
+}
+
 /// Hands every connection on with a place, until dropped.
 ///
 /// Where the process is out of file descriptors, a connection that has not begun is closed for each

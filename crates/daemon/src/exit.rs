@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::handover::Given;
+
 /// Why a program ends early.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -20,9 +22,16 @@ impl Failure {
     }
 }
 
-/// Turns a program's result into its exit code, after saying in one line what went wrong.
+/// Runs a program, and turns its result into its exit code, after saying in one line what went wrong.
 #[must_use]
-pub fn report(program: &str, result: Result<(), Failure>) -> ExitCode {
+pub fn report(program: &str, run: impl FnOnce(Given) -> Result<(), Failure>) -> ExitCode {
+    let (result, predecessor) = match Given::new() {
+        Ok(given) => {
+            let predecessor = given.last_words();
+            (run(given), Some(predecessor))
+        }
+        Err(failure) => (Err(failure), None),
+    };
     let (code, failure) = match result {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure @ Failure::Usage(_)) => (2, failure),
@@ -34,5 +43,8 @@ pub fn report(program: &str, result: Result<(), Failure>) -> ExitCode {
         .collect::<Vec<_>>()
         .join(" ");
     eprintln!("{program}: {line}");
+    if let Some(predecessor) = predecessor {
+        predecessor.say(&line);
+    }
     ExitCode::from(code)
 }

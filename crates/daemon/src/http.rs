@@ -2,6 +2,7 @@
 //! request does not keep its connection.
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::{Incoming, Places, accept};
+use crate::{Connected, Connections, Incoming, Places, accept};
 
 /// How long a request's head may take, an idle connection between two requests too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,13 +30,14 @@ const MAX_CONNECTIONS: usize = 256;
 
 /// Serves a router on a listener, in clear, until dropped. Handlers find who asks among a request's
 /// extensions.
-pub async fn serve_http<I: Incoming>(listener: I, router: Router) {
+pub async fn serve_http<I: Incoming>(listener: I, router: Router, connections: &Connections) {
     let places = Arc::new(Places::<I::Source>::new(MAX_CONNECTIONS));
     accept(listener, places, |stream, peer, place| {
         let router = router.clone().layer(Extension(peer));
+        let connected = connections.enter();
         tokio::spawn(async move {
             tokio::select! {
-                () = serve_http_connection(stream, router) => {}
+                () = serve_http_connection(stream, router, connected) => {}
                 () = place.lost() => {}
             }
         });
@@ -43,17 +45,26 @@ pub async fn serve_http<I: Incoming>(listener: I, router: Router) {
     .await;
 }
 
-/// Serves a router on one connection, until it ends.
+/// Serves a router on one connection, until it ends, or another process is there for the next request.
 pub async fn serve_http_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
+    mut connected: Connected,
 ) {
     let service = TowerToHyperService::new(router.layer(middleware::from_fn(in_time)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = connection.await {
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        () = connected.leaving() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "an HTTP connection broke off");
     }
 }

@@ -13,6 +13,8 @@ pub enum Status {
     Ready,
     /// It has begun to end.
     Stopping,
+    /// The process of this id serves in its place.
+    HandedOver(u32),
 }
 
 /// Tells whoever has started the program, where `NOTIFY_SOCKET` says that it wants to know.
@@ -26,16 +28,17 @@ pub fn notify(status: Status) {
 }
 
 fn send(socket: &OsStr, status: Status) -> io::Result<()> {
-    let word: &[u8] = match status {
-        Status::Ready => b"READY=1",
-        Status::Stopping => b"STOPPING=1",
+    let word = match status {
+        Status::Ready => "READY=1".to_owned(),
+        Status::Stopping => "STOPPING=1".to_owned(),
+        Status::HandedOver(pid) => format!("MAINPID={pid}\nREADY=1"),
     };
     let address = match socket.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
         _ => SocketAddr::from_pathname(socket)?,
     };
     UnixDatagram::unbound()?
-        .send_to_addr(word, &address)
+        .send_to_addr(word.as_bytes(), &address)
         .map(drop)
 }
 
@@ -58,6 +61,8 @@ mod tests {
         send(path.as_os_str(), Status::Stopping).unwrap();
         assert_eq!(hears(&socket), "READY=1");
         assert_eq!(hears(&socket), "STOPPING=1");
+        send(path.as_os_str(), Status::HandedOver(7)).unwrap();
+        assert_eq!(hears(&socket), "MAINPID=7\nREADY=1");
 
         let name = format!("pgseal-test-notify-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();

@@ -1,4 +1,5 @@
-//! SIGTERM and SIGINT end a daemon cleanly, SIGHUP makes it read its configuration again.
+//! SIGTERM and SIGINT end a daemon cleanly, SIGHUP makes it read its configuration again, SIGUSR2 leave its
+//! place to another process.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -45,6 +46,7 @@ pub struct Signals {
     terminate: Signal,
     interrupt: Signal,
     hangup: Signal,
+    second: Signal,
 }
 
 /// What a signal asks for.
@@ -54,6 +56,8 @@ pub enum Asked {
     Stop,
     /// To read the configuration again.
     Reload,
+    /// To leave its place to another process.
+    Restart,
 }
 
 impl Signals {
@@ -67,6 +71,7 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
             hangup: listen(SignalKind::hangup())?,
+            second: listen(SignalKind::user_defined2())?,
         })
     }
 
@@ -76,6 +81,7 @@ impl Signals {
             _ = self.terminate.recv() => Asked::Stop,
             _ = self.interrupt.recv() => Asked::Stop,
             _ = self.hangup.recv() => Asked::Reload,
+            _ = self.second.recv() => Asked::Restart,
         }
     }
 }

@@ -258,7 +258,13 @@ const OWN: &[Key] = &[
         "drain_timeout",
         "PERIOD",
         "30s",
-        "How long running sessions may take to end after SIGTERM. Applied on SIGHUP.",
+        "How long running sessions may take to end after SIGTERM, or once another process has taken over. Applied on SIGHUP.",
+    ),
+    Key::text(
+        "restart_timeout",
+        "PERIOD",
+        "30s",
+        "How long the process that SIGUSR2 starts may take until it serves; after that it is ended, and this one goes on.",
     ),
     Key::text(
         "max_crl_age",

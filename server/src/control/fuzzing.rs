@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::http::{Request, header};
 use axum::{Extension, Router};
 use control::{USER_HEADER, path};
-use daemon::{Failure, Layers, LogHandle, Shutdown};
+use daemon::{Failure, Layers, LogHandle, Predecessor, Shutdown};
 use http_body_util::BodyExt;
 use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
@@ -54,7 +54,13 @@ impl ControlApi {
         let loaded = layers.load::<Config>()?;
         let prepared = Prepared::new(&loaded)?;
         let (ending, _) = Shutdown::new();
-        let shared = Shared::new(&loaded.config, prepared, LogHandle::default(), ending);
+        let shared = Shared::new(
+            &loaded.config,
+            prepared,
+            LogHandle::default(),
+            ending,
+            Predecessor::default(),
+        );
         let router = router(Arc::new(shared))
             .layer(Extension(PeerAddress(([127, 0, 0, 1], 1).into())))
             .layer(Extension(ListenerNumber(0)));

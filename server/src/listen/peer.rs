@@ -1,10 +1,10 @@
 //! Who a peer is, by its certificate, and what it came for: TLS, and the first packet in it.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use daemon::Place;
+use daemon::{Connected, Place};
 use envelope::ClientId;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,6 +22,10 @@ use crate::shared::Shared;
 
 /// First byte of a TLS record that holds a handshake.
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// How long the first byte may take of whoever has a session to begin, where another process takes what is
+/// new: it sends it right after the handshake.
+const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// Why a connection came to nothing. Logged once, where it is let go.
 #[derive(Debug, thiserror::Error)]
@@ -75,7 +79,7 @@ pub enum Peer {
 pub async fn arrive(
     tcp: TcpStream,
     announces: bool,
-    place: &Place<Source>,
+    (place, connected): (&Place<Source>, &mut Connected),
     shared: &Shared,
 ) -> Result<Peer, Turned> {
     let greeted = greet(tcp, announces, place, shared);
@@ -83,10 +87,19 @@ pub async fn arrive(
     let greeted = greeted.await.map_err(|_| Turned::TooSlow)??;
     // A connector's tunnel may be there before there is a session for it.
     let first = tokio::time::timeout(shared.tunnel_timeout, greeted.begins());
-    let (greeted, first) = first.await.map_err(|_| Turned::Probe)??;
+    let (greeted, first) = tokio::select! {
+        first = first => first.map_err(|_| Turned::Probe)??,
+        () = is_spare(connected) => return Err(Turned::Probe),
+    };
     let wants = receive(greeted, first, shared);
     let wants = tokio::time::timeout(shared.startup_timeout, wants);
     wants.await.map_err(|_| Turned::TooSlow)?
+}
+
+/// Returns when the next session on a tunnel is another process's.
+async fn is_spare(connected: &mut Connected) {
+    connected.leaving().await;
+    tokio::time::sleep(LAST_CALL).await;
 }
 
 /// A peer whose certificate is known.

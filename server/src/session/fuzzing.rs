@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use control::Live;
-use daemon::{LogHandle, Origins, Shutdown};
+use daemon::{LogHandle, Origins, Predecessor, Shutdown};
 use envelope::{ClientId, KeyId};
 use keystore::{OpenKey, Store};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -54,7 +54,13 @@ pub(super) fn shared(config: &Config, store: Store) -> (Shared, watch::Sender<bo
         settings,
     };
     let (ending, end) = Shutdown::new();
-    let shared = Shared::new(config, prepared, LogHandle::default(), ending);
+    let shared = Shared::new(
+        config,
+        prepared,
+        LogHandle::default(),
+        ending,
+        Predecessor::default(),
+    );
     (shared, end)
 }
 

@@ -16,6 +16,8 @@ use harness::{
     psql_program, until,
 };
 
+use rustix::process::{Pid, kill_process};
+
 use super::{UNITS, analyze, unit, values};
 
 /// The system calls that a unit allows, by name.
@@ -124,9 +126,28 @@ impl Recorded {
 
     #[track_caller]
     fn hears(&self, expected: &str) {
+        assert_eq!(self.heard(), expected);
+    }
+
+    fn heard(&self) -> String {
         let mut word = [0; 64];
         let length = self.notices.recv(&mut word).unwrap();
-        assert_eq!(String::from_utf8_lossy(&word[..length]), expected);
+        String::from_utf8_lossy(&word[..length]).into_owned()
+    }
+
+    /// Has a process leave its place to another, and ends that one: its id, as the service manager was told.
+    #[track_caller]
+    fn hand_over_and_end(&self, process: &Process) -> Pid {
+        process.signal(Signal::USR2);
+        let heard = self.heard();
+        let told = heard.strip_prefix("MAINPID=");
+        let told = told.and_then(|rest| rest.strip_suffix("\nREADY=1"));
+        let pid = told.unwrap_or_else(|| panic!("{heard}\n{}", process.log()));
+        let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+        assert!(process.wait().success(), "{}", process.log());
+        kill_process(pid, Signal::TERM).unwrap();
+        self.hears("STOPPING=1");
+        pid
     }
 }
 
@@ -222,16 +243,14 @@ fn the_programs_live_within_what_the_units_allow() {
         process.signal(Signal::HUP);
         process.wait_for_line("configuration applied");
     }
-    for process in [&connector, &server] {
-        assert!(process.terminate().success(), "{}", process.log());
-        recorded.hears("STOPPING=1");
-    }
+    let [connector, server] =
+        [&connector, &server].map(|process| recorded.hand_over_and_end(process));
 
-    for (name, process, unit_name) in [
-        ("server", &server, UNITS[0]),
-        ("connector", &connector, UNITS[1]),
+    for (name, last, unit_name) in [
+        ("server", server, UNITS[0]),
+        ("connector", connector, UNITS[1]),
     ] {
-        let end = format!("{} +++ exited with 0 +++", process.pid());
+        let end = format!("{last} +++ exited with 0 +++");
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let record = until("the recording to be whole", || {
             let record = fs::read_to_string(recorded.record(name)).unwrap();

@@ -54,7 +54,14 @@ pub async fn events(
         Err(refused) => return refused.into_response(),
     }
     let (sender, body) = Channel::<Bytes>::new(1);
-    tokio::spawn(tell(app, headers, part, sender));
+    let mut connected = app.connections.enter();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = tell(app, headers, part, sender) => {}
+            // The browser comes again, and finds who serves now.
+            () = connected.leaving() => {}
+        }
+    });
     let kind = [(header::CONTENT_TYPE, "text/event-stream")];
     (kind, Body::new(body)).into_response()
 }

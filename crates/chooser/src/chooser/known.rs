@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use balancer::{Change, Output, Status};
+use balancer::{Change, Output, State, Status};
 
 use crate::chooser::{Checker, Chooser, Inner};
 
@@ -62,6 +62,21 @@ impl<C: Checker> Chooser<C> {
     pub fn served_by(&self, listener: usize) -> Vec<Arc<str>> {
         let listener = self.listeners.get(listener);
         listener.map_or_else(Vec::new, |(id, _)| self.lock().balancer.served_by(*id))
+    }
+
+    /// Returns when each endpoint has been asked once, and sessions of every listener have where to go.
+    pub async fn settled(&self) {
+        let mut events = self.events();
+        while !self.is_settled() {
+            // The sender lives as long as `self`, so waiting cannot fail.
+            let _ = events.changed().await;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        let is_asked = |it: &Status| it.state != State::New;
+        let mut listeners = 0..self.listeners.len();
+        self.endpoints().iter().all(is_asked) && listeners.all(|it| !self.served_by(it).is_empty())
     }
 }
 
