@@ -89,7 +89,7 @@ fn both_programs_serve_on_sockets_that_were_there_before_them() {
     let local = |port: u16| format!("127.0.0.1:{port}");
     // The server's own port was listened on; its ops port it binds itself.
     let (listen, ops) = (local(port.number()), local(ops.number()));
-    let _server = stand.server(&[listen.clone()], &listen, &ops);
+    let _server = stand.server(std::slice::from_ref(&listen), &listen, &ops);
     let path: PathBuf = stand.dir.join(".s.PGSQL.5432");
     let (socket, tcp, api) = (
         path.display().to_string(),
