@@ -117,7 +117,7 @@ impl World {
     fn new(servers: usize, policy: Policy) -> Self {
         let start = Instant::now();
         let list: Vec<_> = (0..servers)
-            .map(|n| Endpoint::new(&format!("server-{n}")))
+            .map(|n| Endpoint::new(format!("server-{n}")))
             .collect();
         let connector = |n: u64| {
             let mut balancer = Balancer::new(CHECKS, n + 1, start).unwrap();
