@@ -160,6 +160,35 @@ fn data_that_is_not_read_waits_for_its_message_alone() {
 }
 
 #[test]
+fn a_row_is_decided_on_where_it_begins_and_its_rest_leaves_with_it_or_stays() {
+    let [first, second] = [b"one\ntw".as_slice(), b"o\nthree\n"];
+    let behind = [message(b'S', b"TimeZone\0UTC\0"), message(b'd', second)].concat();
+    for is_gone in [false, true] {
+        let mut copy = copying(text());
+        let rows = rows(&mut copy);
+        let mut at = 0;
+        let place = |piece: Option<Piece>| match piece {
+            Some(Piece::Row { place, joined }) => ("row", place, joined),
+            Some(Piece::Gone(place)) => ("gone", place, None),
+            None => ("none", 0..0, None),
+        };
+        let whole = place(rows.next(first, &mut at, &behind));
+        assert_eq!(whole, ("row", 0..4, None));
+        let cut = place(rows.next(first, &mut at, &behind));
+        assert_eq!(cut, ("row", 4..6, Some(b"two\n".to_vec())));
+        assert!(rows.next(first, &mut at, &behind).is_none());
+        at = 0;
+        if is_gone {
+            rows.rest_is_gone();
+            let rest = place(rows.next(second, &mut at, b""));
+            assert_eq!(rest, ("gone", 0..2, None));
+        }
+        let next = place(rows.next(second, &mut at, b""));
+        assert_eq!(next, ("row", 2..8, None));
+    }
+}
+
+#[test]
 fn rows_are_found_behind_a_message_that_passed_in_pieces() {
     for (passing, behind) in [
         ("\"a\nb", "c\"\nnext\n"),

@@ -383,7 +383,7 @@ fn where_a_quote_may_be_half_a_character_no_structure_is_looked_for() {
         for kind in [Kind::Text, Kind::Untyped, Kind::UserDefined] {
             assert_eq!(field(&sealed, kind), Some("clear".into()));
         }
-        // Nor is it, behind blanks, taken for a text in which quotes are none.
+        // Blanks before it make it no text without structure.
         for blank in ["", " ", "\n\t "] {
             let [came, clear] = [&*sealed, "clear"].map(|it| format!("{blank}{}", json(it)));
             assert_eq!(field(&came, Kind::Untyped), opens.then_some(clear));
