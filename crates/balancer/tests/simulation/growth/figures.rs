@@ -119,10 +119,10 @@ fn draw() -> String {
             .map(|growth| (x(growth.servers as f64), panel.y(growth.worth())))
             .collect();
         svg.path(class, &points, "");
-        // The two are hardly told apart.
-        let (_, last) = points[points.len() - 1];
-        svg.text("small", RIGHT + 6.0, last + 12.0, "start", "either policy");
     }
+    // The two are hardly told apart.
+    let last = panel.y(ALL[SERVERS.len() - 1].worth());
+    svg.text("small", RIGHT + 6.0, last + 12.0, "start", "either policy");
     for servers in SERVERS {
         svg.text(
             "small",
