@@ -77,8 +77,13 @@ fn stands() -> BTreeMap<String, Stand> {
     let names = names.filter_map(|name| name.strip_suffix(".sh").map(ToOwned::to_owned));
     names
         .map(|name| {
-            let path = root().join(format!("examples/stands/{name}.sh"));
-            let stand = Stand::of(&fs::read_to_string(path).unwrap());
+            let read = |path: &str| fs::read_to_string(root().join(path)).unwrap();
+            let mut script = read(&format!("examples/stands/{name}.sh"));
+            let parts = script
+                .lines()
+                .filter_map(|line| line.strip_prefix("source "));
+            script += &parts.map(read).collect::<String>();
+            let stand = Stand::of(&script);
             (name, stand)
         })
         .collect()
