@@ -114,7 +114,10 @@ start_stand() {
     for server in "${servers[@]}"; do
         start_server "$server" 9090 --tls-certificate "$server.crt" --tls-private-key "$server.key"
     done
-    [[ $variant == without-haproxy ]] || await "${servers[0]}" balance "${servers[@]}"
+    if [[ $variant == with-haproxy ]]; then
+        await "${servers[0]}" balance "${servers[@]}"
+        settle
+    fi
     detail "pgseal-server-1, pgseal-server-2: one on each database's host, at 9393 RW and 9394 RO; one store in etcd"
     start_connector pgseal-connector-rw 9191
     start_connector pgseal-connector-ro 9192

@@ -20,8 +20,7 @@ name_addresses() {
 
 # start_balancers: waits until both know which database is what, and each address is with its owner.
 start_balancers() {
-    local host address settled=is_held_by
-    [[ $sabotage != split ]] || settled=holds
+    local host
     for host in "${balancers[@]}"; do
         install_on "$(haproxy_on "$host")" "$stand/haproxy.cfg"
         if [[ $sabotage == slow-checks ]]; then
@@ -32,9 +31,30 @@ start_balancers() {
         configure_keepalived "$host"
         start_keepalived_on "$host"
     done
+    await_addresses
+}
+
+# await_addresses: until each is with its owner.
+await_addresses() {
+    local address settled=is_held_by
+    [[ $sabotage != split ]] || settled=holds
     for address in "${addresses[@]}"; do
         await "$(keepalived_on "${owner[$address]}")" "$settled" "${owner[$address]}" "$address"
     done
+}
+
+# settle: the same, once both balancers know who is well behind them. The first to know has all addresses until the
+# other does, too, and what connects by then is lost when they move back.
+settle() {
+    local host
+    for host in "${balancers[@]}"; do
+        [[ $sabotage == no-track ]] || await "$(keepalived_on "$host")" is_content "$host"
+    done
+    await_addresses
+}
+
+is_content() {
+    [[ $(grep -o 'VRRP_Script(balances) [a-z]*' "$work/log/$(keepalived_on "$1").log" | tail -n1) == *succeeded ]]
 }
 
 # What runs on each balancer, by name. keepalived is root's, as is the host; HAProxy a user's of its own.
