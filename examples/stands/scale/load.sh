@@ -3,14 +3,14 @@
 # `connectors`, `apps`, `count` and `envelope`; needs fleet.sh.
 
 # measure NAME [FUNCTION]: has workers work, and calls the function at half time. Leaves how many sessions were
-# `lost`, connects `refused` and values `wrong`; the rest is in the directory `load`.
+# `lost`, connects `refused` and values `wrong`, and how they were `spread`; the rest is in the directory `load`.
 measure() {
-    local app within cpu values address=127.0.0.1:9494
+    local app within cpu values begun address=127.0.0.1:9494
     load=$work/load/$variant-$1
     rm -rf "$load"
     mkdir -p "$load"
     [[ $sabotage != past-pgseal ]] || address=pgsql:5432
-    cpu=$(processor_time) values=$(values_opened)
+    cpu=$(processor_time) values=$(values_opened) begun=$(sessions_begun)
     date +%s.%N >"$load/begun"
     for app in "${apps[@]}"; do
         at "$app"
@@ -23,7 +23,7 @@ measure() {
         await "workers-$1-$app" grep -q '^half' "$work/log/workers-$1-$app.log"
     done
     date +%s.%N >"$load/half"
-    told_at_half=$(sessions_told)
+    spread=$(spread_of "$begun" "$(sessions_begun)")
     [[ -z ${2:-} ]] || "$2"
     for app in "${apps[@]}"; do
         outlast "workers-$1-$app" "$workers sessions of pgbench work"
@@ -93,22 +93,21 @@ sessions_of() {
     call "$1" http 9090 /metrics | awk '$1 == "pgseal_server_sessions" { print $2 }'
 }
 
-# sessions_told: how many sessions each connector has on each server, the fewest and the most.
-sessions_told() {
-    local i
-    for i in "${!connectors[@]}"; do
-        call "${apps[i]}" http 9191 /v1/sessions | { grep -o '"server":"[^"]*"' || true; } | sort | uniq -c |
-            awk -v servers="$count" 'NR == 1 || $1 < least { least = $1 } $1 > most { most = $1 }
-                END { print (NR < servers ? 0 : least), most + 0 }'
+# sessions_begun: how many each server has had.
+sessions_begun() {
+    local server
+    for server in "${servers[@]}"; do
+        call "$server" http 9090 /metrics | awk '$1 == "pgseal_server_sessions_started_total" { print $2 }'
     done
 }
 
-# even: what sessions_told tells where they are spread.
-even() {
-    local i share=$((workers / count / count))
-    for i in "${connectors[@]}"; do
-        echo "$share $share"
-    done
+# spread_of BEFORE AFTER: whether servers got as many of the sessions between. Each connector takes them in turn, so
+# that one of its may be over on each; pgbench has two for each worker, one after the other.
+spread_of() {
+    paste -d ' ' <(echo "$1") <(echo "$2") | awk -v over="$count" '{ got = $2 - $1 }
+        NR == 1 || got < least { least = got }
+        got > most { most = got }
+        END { print (most - least <= over ? "evenly" : "from " least " to " most) }'
 }
 
 # has_all NUMBER: whether all servers of that connector get their full share of sessions by now: slow start takes a second.

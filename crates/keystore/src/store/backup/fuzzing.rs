@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::file::{Head, Reader, Writer};
 use crate::Error;
-use crate::engine::Named;
+use crate::engine::{MAX_VALUE, Named};
 use crate::master_key::MasterKey;
 use crate::seal::StoreId;
 
@@ -28,7 +28,8 @@ pub fn backup(bytes: &[u8]) {
     }
     let mut file = written(&made, &master);
     let again = read(&file, &master).map_err(|error| error.to_string());
-    if made.iter().all(|(name, _)| name.len() <= 1024) {
+    let fits = |(name, value): &(String, Vec<u8>)| name.len() <= 1024 && value.len() <= MAX_VALUE;
+    if made.iter().all(fits) {
         assert_eq!(again.as_ref(), Ok(&made));
     } else {
         assert!(again.is_err());
