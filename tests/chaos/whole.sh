@@ -45,6 +45,7 @@ ups() {
 load_goes_on() {
     local before after count=0
     before=$(tail -n1 "$work/log/load.log")
+    [[ $before =~ ^[0-9]+\ [0-9]+$ ]] || return 1 # an earlier load's last word
     until after=$(tail -n1 "$work/log/load.log") && [[ $after =~ ^[0-9]+\ [0-9]+$ && $after != "$before" ]]; do
         ((++count < 30)) || return 1
         sleep 0.1
