@@ -159,11 +159,10 @@ lose() {
     note "a server is lost: transactions/s before, after" "$(figure before), $(figure after)"
     note "a server is lost: longest pause of a worker, s" "$(figure pause)"
     note "a server is lost: connects that failed" "$refused"
+    proof "$only_its_own" "$held" "$lost"
     if ((count > 1)); then
-        proof "$only_its_own" "$held" "$lost"
         proof "a server is lost: no connect fails" 0 "$refused"
     else
-        proof "$only_its_own" "$held" "$lost"
         proof "the only server is started again: work goes on" yes "$([[ $(figure last) != 0.0 ]] && echo yes)"
     fi
     proof "a server is lost: still every value is its own row's" 0 "$wrong"
