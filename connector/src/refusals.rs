@@ -77,7 +77,7 @@ pub const SERVER_GONE: Refusal<'static> = fatal(
 pub const NOT_LET_IN: Refusal<'static> = fatal(
     "08006",
     "the pgseal server ended the tunnel before the session began",
-    Some("Most likely it does not accept this connector's certificate; both logs say why."),
+    Some("It does not accept this connector's certificate, or was just ending; both logs say why."),
 );
 
 /// The server is not to be trusted any more.

@@ -45,6 +45,9 @@ pub struct Database {
 /// How long the answer to a probe is taken to hold: each costs the database a process.
 const PROBE_HOLDS: Duration = Duration::from_secs(1);
 
+/// The same of a probe that failed: the database may be back, and who waits for it should know.
+const FAILURE_HOLDS: Duration = Duration::from_millis(100);
+
 /// Why the database is not reached.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
@@ -157,14 +160,15 @@ impl Database {
         }
     }
 
-    /// Whether a database answers there as securely as it must, or did a second ago. Asks with
+    /// Whether a database answers there as securely as it must, or did up to a second ago. Asks with
     /// SSLRequest, which every PostgreSQL answers with one byte before it looks at anything else.
     pub async fn answers(&self) -> bool {
         let mut probed = self.probed.lock().await;
-        if let Some((when, answers)) = *probed
-            && when.elapsed() < PROBE_HOLDS
-        {
-            return answers;
+        if let Some((when, answers)) = *probed {
+            let holds = if answers { PROBE_HOLDS } else { FAILURE_HOLDS };
+            if when.elapsed() < holds {
+                return answers;
+            }
         }
         let answers = self.probe().await.is_ok();
         *probed = Some((Instant::now(), answers));

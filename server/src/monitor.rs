@@ -31,7 +31,8 @@ pub use export::OfDatabases;
 pub use question::{Answer, Following};
 
 /// How often it is tried whether the database takes new connections: those that it has may go on when it
-/// does not. Each try costs it a process.
+/// does not. Each try costs it a process. Where one failed, the next follows at the interval of questions:
+/// who moved an address, or started a database, waits for it.
 const KNOCK: Duration = Duration::from_secs(1);
 
 /// How long it takes to the next attempt where somebody has to correct something: each leaves a line in
@@ -256,11 +257,17 @@ async fn question(monitor: &Monitor, node: &Node, shared: &Shared) {
 async fn knock(monitor: &Monitor, node: &Node, shared: &Shared) {
     loop {
         let knocked = tokio::time::timeout(monitor.limit, node.database.answers()).await;
-        if monitor.heard.knocked(knocked.unwrap_or(false)) {
+        let opens = knocked.unwrap_or(false);
+        if monitor.heard.knocked(opens) {
             shared.databases.heard(node, &Problem::Closed.to_string());
             shared.publish();
         }
-        tokio::time::sleep(KNOCK).await;
+        let pause = if opens {
+            KNOCK
+        } else {
+            monitor.interval.min(KNOCK)
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

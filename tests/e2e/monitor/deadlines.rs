@@ -14,14 +14,15 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// How often it is tried whether connections are taken.
 const KNOCK: Duration = Duration::from_secs(1);
 
-/// When the database was told as gone, after something was done to it; and as back, once that is undone.
+/// When the database was told as gone, after something was done to it; and as back, once that is undone:
+/// how long that took.
 #[track_caller]
 fn told_within(
     stand: &mut Stand,
     limit: Duration,
     harm: impl FnOnce(&mut Cluster),
     mend: impl FnOnce(&mut Cluster),
-) {
+) -> Duration {
     let mut news = stand.watch();
     news.until("the database", has_role("primary"));
     let told = thread::spawn(move || {
@@ -39,9 +40,11 @@ fn told_within(
         (503, "the database does not answer\n")
     );
     mend(&mut stand.database);
-    let (standing, _) = news.until("its return", has_role("primary"));
+    let mended = Instant::now();
+    let (standing, back) = news.until("its return", has_role("primary"));
     assert_eq!(standing["availability"], "accepting");
     assert_eq!(stand.answers(), 1);
+    back.saturating_duration_since(mended)
 }
 
 #[test]
@@ -81,14 +84,16 @@ fn a_database_that_hangs_is_told_as_gone() {
 }
 
 #[test]
-fn a_database_that_takes_no_more_connections_is_told_as_gone() {
+fn a_database_that_takes_no_more_connections_is_told_as_gone_and_as_back() {
     let mut stand = Stand::start();
-    told_within(
+    let back = told_within(
         &mut stand,
         KNOCK + LIMIT + TOLD_WITHIN,
         |database| database.process().signal(Signal::STOP),
         |database| database.process().signal(Signal::CONT),
     );
+    // It is tried anew as often as it is asked, until it does.
+    assert!(back < 2 * INTERVAL + TOLD_WITHIN, "back after {back:?}");
     let said = stand.said();
     assert!(said[1].contains("it takes no new connections"), "{said:#?}");
 }
