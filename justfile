@@ -12,7 +12,7 @@ test *words: build
 lint:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    shellcheck -x -a examples/demo.sh examples/stands/*.sh examples/stands/docker/*.sh examples/stands/vip/*.sh bench/failover.sh tests/run.sh tests/fuzz.sh tests/chaos.sh tests/night.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    shellcheck -x -a examples/demo.sh examples/stands/*.sh examples/stands/docker/*.sh examples/stands/vip/*.sh bench/failover.sh bench/run.sh tests/run.sh tests/fuzz.sh tests/chaos.sh tests/night.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 
 # Show the whole chain on this machine; options such as --keep go through.
 demo *options:

@@ -42,7 +42,7 @@ source examples/shell/packages.sh
 scripts=(
     examples/demo.sh examples/stands/{one-server,two-servers,patroni,zookeeper,vip,scale}.sh examples/stands/vip/check_haproxy.sh
     examples/stands/docker/{make-keys,run-database}.sh
-    bench/failover.sh tests/run.sh tests/fuzz.sh tests/chaos.sh tests/night.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
+    bench/failover.sh bench/run.sh tests/run.sh tests/fuzz.sh tests/chaos.sh tests/night.sh tests/screenshots.sh tests/drivers/pgbench/pgbench.sh tests/suites/postgres.sh .ci/run
 )
 names=() times=() counts=()
 expected=0

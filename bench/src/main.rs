@@ -1,8 +1,10 @@
 //! What pgseal costs. Figures are for reading and comparing, never for asserting: a run prints a
 //! table, and what it says depends on the machine, but for instruction counts.
 
+mod compare;
 mod failover;
 mod instructions;
+mod micro;
 
 use clap::{Parser, Subcommand};
 
@@ -38,11 +40,24 @@ enum Command {
     /// of a TCP connect three seconds and one second apart. Root only, with haproxy and iproute2: each is
     /// on a host of its own, which is a network namespace.
     Failover(failover::Options),
+    /// Put the same loads on pgseal and on what would stand in its place, in slices taken in turns.
+    ///
+    /// Beside the direct way: HAProxy, a pair of HAProxy and a pair of stunnel with TLS 1.3 and
+    /// certificates on both sides, PgBouncer. Loads: pgbench's select-only in three protocols, by 1, 8 and
+    /// 32 clients, with a connection for each transaction, at half of what the slowest way takes; tpcb-like;
+    /// 100,000 rows read and copied; 1,000 idle sessions. Tables show medians, the least and the most. The
+    /// last line has pgseal's figures as ratios of each other's. Run it on a machine that has nothing else
+    /// to do.
+    Compare(compare::Options),
+    /// Time the parts of the path of one value, each by itself on one core.
+    Micro(micro::Options),
 }
 
 fn main() {
     match Arguments::parse().command {
         Command::Instructions { keep, queries } => instructions::run(keep.as_deref(), queries),
         Command::Failover(options) => failover::run(&options),
+        Command::Compare(options) => compare::run(&options),
+        Command::Micro(options) => micro::run(&options),
     }
 }
