@@ -26,6 +26,10 @@ stand name *options:
 chaos *options:
     bash tests/chaos.sh {{options}}
 
+# Measure pgseal beside HAProxy, stunnel and PgBouncer: `just bench --quick`.
+bench *options:
+    bash bench/run.sh {{options}}
+
 # Run the fuzz targets: `just fuzz 20 rows`.
 fuzz *arguments:
     bash tests/fuzz.sh {{arguments}}
