@@ -53,7 +53,7 @@ pub fn run(options: &Options) {
         .line("full_page_writes = off")
         .line("autovacuum = off")
         .line("jit = off")
-        .line(&format!("max_connections = {}", SESSIONS + 100))
+        .line(&format!("max_connections = {}", 2 * SESSIONS + 100))
         .start_cluster();
     load::prepare(database.address().port());
     let keys = Keys::new();
@@ -77,7 +77,7 @@ pub fn run(options: &Options) {
     if idle::NAME.contains(&options.only) {
         for way in &ways {
             eprintln!("memory of idle sessions: {}", way.name);
-            figures.add_idle(way, idle::kibibytes(way, SESSIONS));
+            figures.add_idle(way, idle::kibibytes(&database, way, SESSIONS));
         }
     }
     let pgseal = ways.iter().find(|way| way.name == way::PGSEAL);

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use harness::Address;
 use harness::raw::Session;
+use harness::{Address, Cluster, until};
 
 use super::way::Way;
 
@@ -15,7 +15,7 @@ pub const NAME: &str = "idle";
 const FIRST: u32 = 10;
 
 /// Resident memory of a way's proxies for one idle session that has asked something once, in KiB.
-pub fn kibibytes(way: &Way, sessions: u32) -> f64 {
+pub fn kibibytes(database: &Cluster, way: &Way, sessions: u32) -> f64 {
     let session = |_| {
         let mut session = Session::connect(Address::local(way.port).socket());
         session.start();
@@ -27,6 +27,12 @@ pub fn kibibytes(way: &Way, sessions: u32) -> f64 {
     held.extend((FIRST..sessions).map(session));
     let grown = resident(&way.processes) - before;
     drop(held);
+    // PgBouncer keeps its own for who comes next; there is room for these.
+    until("the database's sessions to end", || {
+        let count = "select count(*) from pg_stat_activity where backend_type = 'client backend'";
+        let left: u32 = database.value(count).parse().ok()?;
+        (left < sessions + 2 * FIRST).then_some(())
+    });
     grown / f64::from(sessions - FIRST)
 }
 
