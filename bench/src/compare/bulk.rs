@@ -37,8 +37,8 @@ pub fn ask(port: u16, request: &[u8], time: Duration) -> Bulk {
         bulk.results += 1;
     }
     bulk.seconds = begun.elapsed().as_secs_f64();
-    // It is known where one ends that does not.
-    let _ = stream.write_all(&message::terminate());
+    let ended = stream.write_all(&message::terminate());
+    ended.unwrap_or_else(|error| panic!("ending a session: {error}"));
     bulk
 }
 

@@ -28,7 +28,7 @@ struct Table {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum How {
     Clear,
-    /// In batches, as keys and SDKs do it for many values at once.
+    /// In batches, each as large as it may be.
     Batches,
     /// Each with an encapsulation of its own.
     Single,
